@@ -1,0 +1,57 @@
+//! Everything PID 1 can do, in the imperative.
+
+use crate::event::Ending;
+use crate::limits::MAX_ACTIONS;
+use crate::log::Note;
+use crate::process::{Pid, Signal};
+use crate::rpc::Method;
+
+/// What is to be done now.
+///
+/// The actions that fork a child for the machine to follow, namely `Ask`, `Reboot`, `SpawnServer` and
+/// `Sync`, are answered at once by `Spawned` or `SpawnFailed`; a list holds at most one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Send a courier to the server's socket.
+    Ask(Method),
+    /// Exit with status 0; never on a machine.
+    Exit,
+    /// End every other process by KILL.
+    KillAll,
+    /// Write a line to the log.
+    Log(Note),
+    /// End the machine.
+    Reboot(Ending),
+    /// Send a signal to one child.
+    Signal(Pid, Signal),
+    /// Start a server.
+    SpawnServer,
+    /// Write the disks' caches.
+    Sync,
+    /// Ask every other process to end, by TERM and CONT.
+    TerminateAll,
+}
+
+/// What one event causes, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Actions(heapless::Vec<Action, MAX_ACTIONS>);
+
+impl Actions {
+    /// Appends `action`; see [`MAX_ACTIONS`] for a full list.
+    #[inline(never)] // called from everywhere: half a kilobyte less
+    pub fn add(&mut self, action: Action) {
+        let _full = self.0.push(action);
+    }
+
+    /// Appends a line for the log.
+    #[inline(never)]
+    pub fn log(&mut self, note: Note) {
+        self.add(Action::Log(note));
+    }
+
+    /// The actions in order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Action] {
+        &self.0
+    }
+}

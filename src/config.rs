@@ -1,0 +1,219 @@
+//! Settings, from the environment and the kernel command line, and the words of argv.
+
+use core::ffi::CStr;
+
+use crate::limits::{KERNEL_COMMAND_LINE, STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
+use crate::log::Level;
+use crate::time::Millis;
+
+/// What can be set, with what is in force if it is not.
+#[derive(Clone, Copy, Debug)]
+pub struct Config<'a> {
+    /// `ZINIT_SERVER`: the server's program; `None` stands for the first of the usual places.
+    pub server: Option<&'a CStr>,
+    /// `ZINIT_CONFIG_DIR`: the folder of service files, for the server.
+    pub config_dir: &'a CStr,
+    /// `ZINIT_SOCKET`: the server's socket.
+    pub socket: &'a CStr,
+    /// `ZINIT_CONTAINER`, `container=`, or `-c` in argv: a hint where the kernel does not know.
+    pub container: bool,
+    /// `ZINIT_STOP_TIMEOUT`: the server's time to stop its services, s.
+    pub stop_timeout_s: u32,
+    log_level: Level,
+    debug: bool,
+}
+
+impl Default for Config<'_> {
+    fn default() -> Self {
+        Self {
+            server: None,
+            config_dir: CONFIG_DIR,
+            socket: SOCKET,
+            container: false,
+            stop_timeout_s: STOP_TIMEOUT_S,
+            log_level: Level::Info,
+            debug: false,
+        }
+    }
+}
+
+impl<'a> Config<'a> {
+    /// Reads one `NAME=VALUE`; false if the value was not understood and the default is in force.
+    ///
+    /// The last one of a name wins, an empty value means the default, and other words are none of our
+    /// business.
+    pub fn read(&mut self, word: &'a CStr) -> bool {
+        for (setting, name) in &SETTINGS {
+            let Some(value) = word.to_bytes_with_nul().strip_prefix(name.as_bytes()) else { continue };
+            let Some(value) = c_string(value) else { continue };
+            let set = (!value.is_empty()).then_some(value);
+            match setting {
+                Setting::ConfigDir => self.config_dir = set.unwrap_or(CONFIG_DIR),
+                Setting::Container => self.container = set.is_some_and(|value| value != c"0"),
+                Setting::ContainerHint => self.container |= set.is_some(),
+                Setting::Debug => self.debug = value == c"1",
+                Setting::LogLevel => {
+                    let level = level(value);
+                    self.log_level = level.unwrap_or(Level::Info);
+                    return level.is_some() || set.is_none();
+                }
+                Setting::Server => self.server = set,
+                Setting::Socket => self.socket = set.unwrap_or(SOCKET),
+                Setting::StopTimeout => {
+                    let seconds = seconds(value.to_bytes());
+                    self.stop_timeout_s = seconds.unwrap_or(STOP_TIMEOUT_S);
+                    return seconds.is_some() || set.is_none();
+                }
+            }
+            return true;
+        }
+        true
+    }
+
+    /// `ZINIT_LOG_LEVEL`, or at least debug by `zinitdebug=1`: for PID 1 and the server.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        if self.debug { self.log_level.max(Level::Debug) } else { self.log_level }
+    }
+
+    /// The server's time to stop its services, ms.
+    #[must_use]
+    pub const fn stop_timeout(&self) -> Millis {
+        self.stop_timeout_s.saturating_mul(1_000)
+    }
+}
+
+const CONFIG_DIR: &CStr = c"/etc/zinit/services";
+const SOCKET: &CStr = c"/run/zinit.sock";
+
+#[derive(Clone, Copy)]
+enum Setting {
+    ConfigDir,
+    Container,
+    ContainerHint,
+    Debug,
+    LogLevel,
+    Server,
+    Socket,
+    StopTimeout,
+}
+
+static SETTINGS: [(Setting, &str); 8] = [
+    (Setting::ConfigDir, "ZINIT_CONFIG_DIR="),
+    (Setting::Container, "ZINIT_CONTAINER="),
+    (Setting::ContainerHint, "container="),
+    (Setting::Debug, "zinitdebug="),
+    (Setting::LogLevel, "ZINIT_LOG_LEVEL="),
+    (Setting::Server, "ZINIT_SERVER="),
+    (Setting::Socket, "ZINIT_SOCKET="),
+    (Setting::StopTimeout, "ZINIT_STOP_TIMEOUT="),
+];
+
+/// A log level by its word.
+fn level(word: &CStr) -> Option<Level> {
+    LEVELS.iter().find(|(_, name)| *name == word).map(|(level, _)| *level)
+}
+
+/// The word for a log level, as zinit-server takes it.
+#[must_use]
+pub fn level_word(level: Level) -> &'static CStr {
+    LEVELS.iter().find(|(known, _)| *known == level).map_or(c"info", |(_, name)| name)
+}
+
+static LEVELS: [(Level, &CStr); 5] = [
+    (Level::Error, c"error"),
+    (Level::Warn, c"warn"),
+    (Level::Info, c"info"),
+    (Level::Debug, c"debug"),
+    (Level::Trace, c"trace"),
+];
+
+fn seconds(digits: &[u8]) -> Option<u32> {
+    let seconds = digits.iter().try_fold(0_u32, |seconds, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        seconds.checked_mul(10)?.checked_add(digit.into())
+    })?;
+    (1..=STOP_TIMEOUT_MAX_S).contains(&seconds).then_some(seconds)
+}
+
+/// A string up to its NUL; `None` if it has none.
+#[inline(never)] // the search for the NUL is large
+fn c_string(bytes: &[u8]) -> Option<&CStr> {
+    CStr::from_bytes_until_nul(bytes).ok()
+}
+
+/// What argv asks of a program that is not PID 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// Print what this program is for and exit.
+    Help,
+    /// Supervise a server.
+    Run,
+    /// A word that means nothing here.
+    Unknown(&'a CStr),
+    /// Print the version and exit.
+    Version,
+}
+
+/// The hints come first.
+static OPTIONS: [(Command<'_>, &CStr); 6] = [
+    (Command::Run, c"-c"),
+    (Command::Run, c"--container"),
+    (Command::Help, c"-h"),
+    (Command::Help, c"--help"),
+    (Command::Version, c"-V"),
+    (Command::Version, c"--version"),
+];
+
+/// Reads the words of argv behind the program's name.
+pub fn command<'a>(words: impl Iterator<Item = &'a CStr>) -> Command<'a> {
+    for word in words {
+        match OPTIONS.iter().find(|(_, name)| *name == word) {
+            Some((Command::Run, _)) => {}
+            Some((command, _)) => return *command,
+            None => return Command::Unknown(word),
+        }
+    }
+    Command::Run
+}
+
+/// True if a word of argv says that this is a container: all that PID 1 reads of it, since the kernel
+/// puts every word there that it does not know itself.
+#[must_use]
+pub fn asks_for_container(word: &CStr) -> bool {
+    OPTIONS.iter().take(2).any(|(_, name)| *name == word)
+}
+
+/// The kernel command line, read piece by piece and split into words as the kernel does it.
+///
+/// What follows `--` is argv and no setting.
+#[derive(Clone, Debug, Default)]
+pub struct KernelWords {
+    words: heapless::Vec<u8, KERNEL_COMMAND_LINE>,
+    quoted: bool,
+}
+
+impl KernelWords {
+    /// Takes the next piece of `/proc/cmdline`; what does not fit is dropped.
+    pub fn feed(&mut self, piece: &[u8]) {
+        for byte in piece {
+            let byte = match byte {
+                b'"' => {
+                    self.quoted = !self.quoted;
+                    continue;
+                }
+                b' ' | b'\t' | b'\n' if !self.quoted => 0,
+                byte => *byte,
+            };
+            let _dropped = self.words.push(byte);
+        }
+    }
+
+    /// The words before `--`, but for one that was cut off by the end.
+    pub fn iter(&self) -> impl Iterator<Item = &CStr> {
+        self.words
+            .split_inclusive(|byte| *byte == 0)
+            .filter_map(c_string)
+            .take_while(|word| *word != c"--")
+    }
+}

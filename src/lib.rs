@@ -1,0 +1,45 @@
+//! What PID 1 decides: a state machine without system calls.
+//!
+//! # Design rules
+//! 1. This crate decides, the binary does: nothing here can name the kernel.
+//! 2. [`Init::handle`](init::Init::handle) takes one event and the time, and returns actions.
+//! 3. Time is an argument, so a test can live through a week in a microsecond.
+//! 4. All state is plain data of fixed size: no heap, no cell, no global.
+//! 5. Every stage of a shutdown has a deadline; no stage depends on an answer.
+//! 6. There is at most one server, and none is started once the end has begun.
+//! 7. Only a reaped pid is a fact; a signal is a hint to look.
+//! 8. Every variant is matched by name: a new event breaks the build, not the machine.
+//! 9. Nothing here panics: the lints below keep out what could, the release link proves it.
+//! 10. Full is a decision: each limit in [`limits`] says what happens at it.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
+pub mod action;
+pub mod config;
+pub mod event;
+pub mod farewell;
+pub mod init;
+pub mod limits;
+pub mod log;
+pub mod process;
+pub mod reaper;
+pub mod rpc;
+pub mod server;
+pub mod shutdown;
+pub mod signals;
+pub mod time;
+pub mod update;

@@ -1,0 +1,82 @@
+//! Every capacity and every timeout, with its unit and its reason.
+
+use crate::time::Millis;
+
+/// First delay before a server that ended is started again, ms: the specification's second.
+pub const RESPAWN_DELAY: Millis = 1_000;
+
+/// Longest such delay, ms: it doubles up to here while the server keeps ending.
+///
+/// Long enough to cost nothing, short enough that a mended board comes up while one watches.
+pub const RESPAWN_DELAY_MAX: Millis = 30_000;
+
+/// How long a server must have run for its end to count as a first one again, ms.
+pub const MIN_RUN_TIME: Millis = 60_000;
+
+/// Time a server gets to exit for a soft restart before it is killed, ms: the specification's 5 s.
+pub const RESTART_TIMEOUT: Millis = 5_000;
+
+/// Time a server gets to exit after it closed the connection of a soft restart without a word, ms.
+///
+/// zinit-server 0.3.9 does so in two of five runs while it is still writing its state file; a signal
+/// at once would cut that short.
+pub const RESTART_SETTLE: Millis = 1_000;
+
+/// Time between two KILLs of a server that does not die, ms: it hangs in the kernel.
+pub const KILL_AGAIN: Millis = 30_000;
+
+/// Time a request to the server may take, ms; half the stop timeout where that is less.
+///
+/// zinit-server answers before it acts, so this is for a board that is swapping, not for the stop.
+pub const COURIER_TIMEOUT: Millis = 5_000;
+
+/// Default time the server gets to stop its services, s (`ZINIT_STOP_TIMEOUT`): the specification's.
+pub const STOP_TIMEOUT_S: u32 = 30;
+
+/// Longest stop timeout that is accepted, s: a day.
+pub const STOP_TIMEOUT_MAX_S: u32 = 86_400;
+
+/// Time all processes get to end after TERM, ms.
+pub const TERM_GRACE: Millis = 5_000;
+
+/// Time all processes get to vanish after KILL, ms: only one that hangs in the kernel needs it.
+pub const KILL_GRACE: Millis = 5_000;
+
+/// Time that writing the disks' caches may take, ms.
+pub const SYNC_TIMEOUT: Millis = 30_000;
+
+/// Time that the kernel gets from `reboot(2)` to the end, ms: drivers stop their devices in it.
+pub const REBOOT_TIMEOUT: Millis = 30_000;
+
+/// How many Ctrl-Alt-Del within [`BURST_WINDOW`] end the stage at hand: nobody does that by mistake.
+pub const BURST: usize = 7;
+
+/// The window of a burst, ms.
+pub const BURST_WINDOW: Millis = 2_000;
+
+/// Actions that one event can cause.
+///
+/// `tests/reachable.rs` shows that no event fills it; were it full, the newest action would be
+/// dropped, and every stage that lost its action would still end at its deadline.
+pub const MAX_ACTIONS: usize = 8;
+
+/// Bytes of one log line with its prefix; what is longer is cut and ends in `...`.
+///
+/// Below `PIPE_BUF`, so that lines of several writers never mix (pipe(7)).
+pub const LOG_LINE: usize = 512;
+
+/// Bytes of the kernel command line that are read; a word that is cut by the end is dropped.
+///
+/// The largest `COMMAND_LINE_SIZE` of the kernel's ports.
+pub const KERNEL_COMMAND_LINE: usize = 4_096;
+
+/// Bytes of the server's reply that are read before it counts as garbage.
+pub const REPLY: usize = 4_096;
+
+/// How deep the server's reply may nest before it counts as garbage: the real ones have one level.
+pub const REPLY_DEPTH: usize = 16;
+
+/// Children that are reaped between two looks at the signals and the clock.
+///
+/// Without a bound a storm of orphans would keep TERM waiting for as long as it lasts.
+pub const REAP_BATCH: u8 = 64;

@@ -1,0 +1,318 @@
+//! Log lines: the facts, their words, and a buffer that cuts instead of growing.
+//!
+//! The words are templates, and one small loop fills them in. That is a tenth of what `core::fmt` needs,
+//! and nothing in it can panic.
+
+use crate::event::Ending;
+use crate::limits::LOG_LINE;
+use crate::process::{Errno, Exit, Pid, Signal};
+use crate::time::Millis;
+
+/// How much a line matters; the order is the order of the words in `ZINIT_LOG_LEVEL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Something is lost or does not work.
+    Error,
+    /// Something is not as it should be.
+    Warn,
+    /// What an operator wants to read later.
+    Info,
+    /// Every orphan.
+    Debug,
+    /// As `Debug`; the server knows a difference.
+    Trace,
+}
+
+impl Level {
+    /// The digit in front of a line for the kernel's log, syslog(2).
+    const fn digit(self) -> u8 {
+        match self {
+            Self::Error => b'3',
+            Self::Warn => b'4',
+            Self::Info => b'6',
+            Self::Debug | Self::Trace => b'7',
+        }
+    }
+}
+
+macro_rules! facts {
+    ($($(#[$doc:meta])* $fact:ident $level:ident $words:literal;)*) => {
+        /// What is reported.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Fact { $($(#[$doc])* $fact,)* }
+
+        impl Fact {
+            /// How much this fact matters.
+            #[must_use]
+            pub const fn level(self) -> Level {
+                match self { $(Self::$fact => Level::$level,)* }
+            }
+        }
+
+        /// A line of words for each fact, in order: a table of strings would take as much room again.
+        const WORDS: &[u8] = concat!($($words, "\n",)*).as_bytes();
+    };
+}
+
+// `#` stands for the pid, `%` for the exit, `!` for the error, `@` for the time, `&` for the ending,
+// `$` for the signal, `~` for text from outside.
+facts! {
+    /// A further request while the end is under way.
+    AlreadyEnding Info "the end is under way already";
+    /// PID 1 of a container.
+    BootContainer Info "version ~, PID 1 of a container";
+    /// Not PID 1.
+    BootGuest Warn "version ~, not PID 1: it runs the server and touches nothing else";
+    /// PID 1 of a machine.
+    BootMachine Info "version ~, PID 1 of this machine";
+    /// argv or the environment says container, the kernel says machine.
+    ContainerDenied Warn "asked to be in a container, but the kernel says machine";
+    /// Nobody knows how to end this machine: it goes on as a reaper.
+    DeadEnd Error "nothing ends this machine, reaping for ever";
+    /// The end of the machine has begun.
+    EndBegun Info "& begins";
+    /// The server's program cannot be executed.
+    ExecFailed Error "cannot execute ~: !";
+    /// The server's program needs an interpreter that is not there.
+    ExecNoInterpreter Error "cannot execute ~: its interpreter is missing, !";
+    /// Processes are left after KILL.
+    LeftAfterKill Error "processes left after KILL, going on";
+    /// Processes are left after TERM.
+    LeftAfterTerm Warn "processes left after TERM, sending KILL";
+    /// A mount failed.
+    MountFailed Error "cannot mount ~: !, going on without";
+    /// SIGUSR2, and nothing to do.
+    NoUpdate Info "SIGUSR2: no update is there";
+    /// An orphan, or a helper that nobody waits for any more.
+    OrphanReaped Debug "orphan # %";
+    /// Seven Ctrl-Alt-Del.
+    PatienceEnded Warn "Ctrl-Alt-Del in a burst, this stage ends now";
+    /// `reboot` came back without an error.
+    RebootNoEffect Error "& had no effect";
+    /// The kernel refused what `reboot` asked for.
+    RebootRefused Error "& refused, !";
+    /// The server's reply does not make sense.
+    ReplyGarbage Warn "reply is garbage: ~";
+    /// The server closed the connection within its reply, or before it.
+    ReplyPart Warn "connection closed in the middle of the reply: ~";
+    /// The server says no.
+    ReplyRefused Warn "server refuses: ~";
+    /// The server's reply does not end.
+    ReplyTooLong Warn "reply is too long: ~";
+    /// The courier could not reach the server, or not read the reply.
+    Unreachable Warn "server at ~: !";
+    /// The server does not take a request, and gets a signal.
+    RequestFailed Warn "request failed, sending $";
+    /// The server did not answer in time, and gets a signal.
+    RequestTimedOut Warn "no answer in @ ms, sending $";
+    /// The server hung up: it may be on its way out.
+    RequestUnanswered Warn "server # hung up, it gets @ ms to exit";
+    /// A soft restart while there is no server: the delay is cut short.
+    RespawnNow Info "soft restart, there is no server, starting one now";
+    /// A soft restart has begun.
+    RestartBegun Info "soft restart of server # begins";
+    /// The server ended, as it was asked to.
+    ServerEnded Info "server # %";
+    /// The server does not end in time and is killed.
+    ServerKilled Error "server # does not end, sending KILL";
+    /// There is no program of the server.
+    ServerMissing Error "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin";
+    /// The server ended, and the next one is started after a while.
+    ServerRespawn Warn "server # %, respawn in @ ms";
+    /// A server was forked.
+    ServerStarted Info "server # started";
+    /// A setting is not understood.
+    SettingUnknown Warn "~: not understood, the default is in force";
+    /// A helper could not be forked, and PID 1 does without.
+    StageSkipped Error "cannot fork: !, going on without";
+    /// The end of a container, or of a process that is not PID 1, has begun.
+    StopBegun Info "stop begins";
+    /// The process cannot adopt orphans.
+    SubreaperFailed Warn "cannot adopt orphans: !";
+    /// The caches are not written in time.
+    SyncTimedOut Error "sync is not done after @ ms, going on";
+    /// A server could not be forked.
+    SpawnFailed Error "cannot fork a server: !, next try in @ ms";
+    /// A word of argv is not understood.
+    WordUnknown Error "~: unknown word, nothing was started, try --help";
+}
+
+impl Fact {
+    fn words(self) -> &'static [u8] {
+        #[allow(clippy::as_conversions)] // the number of the variant, which is the number of the line
+        WORDS.split(|byte| *byte == b'\n').nth(self as usize).unwrap_or(&[])
+    }
+}
+
+/// A fact with its values; what its words do not name stays as it is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Note {
+    fact: Fact,
+    ending: Ending,
+    errno: Errno,
+    exit: Exit,
+    signal: Signal,
+    pid: Option<Pid>,
+    span: Millis,
+}
+
+impl Note {
+    /// A fact without values.
+    #[must_use]
+    pub const fn new(fact: Fact) -> Self {
+        let (ending, errno, exit, signal) = (Ending::Poweroff, Errno(0), Exit::Exited(0), Signal::KILL);
+        Self { fact, ending, errno, exit, signal, pid: None, span: 0 }
+    }
+
+    /// With an ending.
+    #[must_use]
+    pub const fn ending(self, ending: Ending) -> Self {
+        Self { ending, ..self }
+    }
+
+    /// With an error.
+    #[must_use]
+    pub const fn errno(self, errno: Errno) -> Self {
+        Self { errno, ..self }
+    }
+
+    /// With the end of a process.
+    #[must_use]
+    pub const fn exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
+    /// With a process.
+    #[must_use]
+    pub const fn pid(self, pid: Pid) -> Self {
+        Self { pid: Some(pid), ..self }
+    }
+
+    /// With a signal.
+    #[must_use]
+    pub const fn signal(self, signal: Signal) -> Self {
+        Self { signal, ..self }
+    }
+
+    /// With a time, ms.
+    #[must_use]
+    pub const fn span(self, span: Millis) -> Self {
+        Self { span, ..self }
+    }
+
+    /// How much it matters.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        self.fact.level()
+    }
+}
+
+/// One line for the log.
+#[derive(Clone, Debug, Default)]
+pub struct Line(heapless::Vec<u8, LOG_LINE>);
+
+impl Line {
+    /// Composes a line with `text` from outside; `kernel` puts the level in front as `/dev/kmsg` takes it.
+    #[must_use]
+    pub fn new(note: &Note, text: &[u8], kernel: bool) -> Self {
+        let mut line = Self::default();
+        line.compose(note, text, kernel);
+        line
+    }
+
+    fn compose(&mut self, note: &Note, text: &[u8], kernel: bool) {
+        if kernel {
+            self.byte(b'<');
+            self.byte(note.level().digit());
+            self.byte(b'>');
+        }
+        self.text(b"zinit-pid1: ");
+        for byte in note.fact.words() {
+            match byte {
+                b'#' => self.number(note.pid.map_or(0, Pid::raw).unsigned_abs()),
+                b'%' => self.exit(note.exit),
+                b'!' => self.errno(note.errno),
+                b'@' => self.number(note.span),
+                b'$' => self.text(note.signal.name()),
+                b'&' => self.text(note.ending.word().as_bytes()),
+                b'~' => self.outside(text),
+                byte => self.byte(*byte),
+            }
+        }
+        self.finish();
+    }
+
+    /// The line with its newline.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Ends the line; one that is full to the last byte was cut, or might as well have been.
+    fn finish(&mut self) {
+        if self.0.is_full() {
+            self.0.truncate(LOG_LINE.saturating_sub(CUT.len().saturating_add(1)));
+            self.text(CUT);
+        }
+        self.byte(b'\n');
+    }
+
+    /// Appends a byte, or drops it if the line is full.
+    #[inline(never)]
+    fn byte(&mut self, byte: u8) {
+        let _cut = self.0.push(byte);
+    }
+
+    /// Appends bytes from outside so that they can neither break the line nor drive a terminal.
+    fn outside(&mut self, text: &[u8]) {
+        for byte in text {
+            self.byte(if matches!(byte, b' '..=b'~') { *byte } else { b'?' });
+        }
+    }
+
+    #[inline(never)]
+    fn text(&mut self, text: &[u8]) {
+        text.iter().for_each(|byte| self.byte(*byte));
+    }
+
+    #[inline(never)]
+    fn number(&mut self, number: u32) {
+        let more = number / 10;
+        if more > 0 {
+            self.number(more);
+        }
+        // A remainder below ten, so it neither overflows nor is cut.
+        let [digit, ..] = (number % 10).to_le_bytes();
+        self.byte(digit.wrapping_add(b'0'));
+    }
+
+    fn errno(&mut self, errno: Errno) {
+        match errno.words() {
+            Some(words) => self.text(words),
+            None => {
+                self.text(b"errno ");
+                self.number(errno.0.into());
+            }
+        }
+    }
+
+    fn exit(&mut self, exit: Exit) {
+        match exit {
+            Exit::Exited(status) => {
+                self.text(b"exited ");
+                self.number(status.into());
+            }
+            Exit::Killed(signal) => {
+                self.text(b"killed by signal ");
+                self.number(signal.0.into());
+            }
+            Exit::NotExecuted(errno) => {
+                self.text(b"not executed, ");
+                self.errno(errno);
+            }
+        }
+    }
+}
+
+/// What a line ends in that was too long.
+const CUT: &[u8] = b"...";

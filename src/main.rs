@@ -1,0 +1,118 @@
+//! zinit-pid1: boot order, and the loop.
+
+#![no_std]
+#![no_main]
+
+mod sys;
+
+use core::ffi::CStr;
+use core::panic::PanicInfo;
+
+use zinit_pid1::action::Actions;
+use zinit_pid1::config::{Command, Config, KernelWords, asks_for_container, command};
+use zinit_pid1::init::Init;
+use zinit_pid1::log::{Fact, Note};
+use zinit_pid1::process::Place;
+
+use sys::start::Start;
+use sys::{Boot, Sys};
+
+/// The life of PID 1.
+fn pid1(start: Start) -> ! {
+    let container = container_hint(start);
+    let mut words = KernelWords::default();
+    let mut sys = Boot::begin(start).settle(container, &mut words);
+    let mut config = Config::default();
+    // The environment is nearer than the kernel command line, so it has the last word.
+    let environment = start.environment().map(|word| -> &CStr { word });
+    for word in words.iter().chain(environment) {
+        if !config.read(word) {
+            sys.log(Note::new(Fact::SettingUnknown), word.to_bytes());
+        }
+    }
+    config.container |= container;
+    sys.configure(config);
+    introduce(&sys, start);
+    let (init, actions) = Init::boot(sys.place(), config.stop_timeout());
+    run(sys, init, actions)
+}
+
+/// From here on nothing fails: it is retried, or it has a deadline.
+fn run(mut sys: Sys<'_>, mut init: Init, mut actions: Actions) -> ! {
+    loop {
+        let mut reply = None;
+        for action in actions.as_slice() {
+            reply = reply.or(sys.perform(*action));
+        }
+        let event = reply.unwrap_or_else(|| sys.wait(init.deadline()));
+        actions = init.handle(event, sys.now());
+    }
+}
+
+/// True if argv or the environment says that this is a container.
+fn container_hint(start: Start) -> bool {
+    let mut config = Config::default();
+    for word in start.environment() {
+        let _reported_later = config.read(word);
+    }
+    config.container || start.words().any(asks_for_container)
+}
+
+/// Says what this process is.
+fn introduce(sys: &Sys<'_>, start: Start) {
+    let fact = match sys.place() {
+        Place::Container => Fact::BootContainer,
+        Place::Guest => {
+            obey(command(start.words()), sys);
+            sys.adopt_orphans();
+            Fact::BootGuest
+        }
+        Place::Machine => {
+            if sys.config().container {
+                sys.log(Note::new(Fact::ContainerDenied), &[]);
+            }
+            Fact::BootMachine
+        }
+    };
+    sys.log(Note::new(fact), env!("CARGO_PKG_VERSION").as_bytes());
+}
+
+/// Does what argv asks of a process that is not PID 1.
+fn obey(command: Command<'_>, sys: &Sys<'_>) {
+    match command {
+        Command::Help => sys::print_and_exit(1, HELP, 0),
+        Command::Run => {}
+        Command::Unknown(word) => {
+            sys.log(Note::new(Fact::WordUnknown), word.to_bytes());
+            sys::print_and_exit(2, "", 2)
+        }
+        Command::Version => sys::print_and_exit(1, VERSION, 0),
+    }
+}
+
+const VERSION: &str = concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION"), "\n");
+
+const HELP: &str = "PID 1 for zinit-server; if it is not PID 1, it runs the server as a plain child
+-c, --container  hint: this is a container
+-V, --version, -h, --help
+Environment: ZINIT_SERVER ZINIT_CONFIG_DIR ZINIT_SOCKET ZINIT_LOG_LEVEL ZINIT_CONTAINER ZINIT_STOP_TIMEOUT
+";
+
+/// In a release build no call of this survives, or the link fails with the symbol's name for a message:
+/// that is the proof that no panic can be reached. `scripts/why-panic` names the place.
+#[cfg(not(any(debug_assertions, why_panic)))]
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    #[allow(unsafe_code)] // it is never linked, so it is never called
+    unsafe extern "C" {
+        #[link_name = "\n\nERROR: a panic is reachable in this optimised build\n"]
+        safe fn panic_is_reachable() -> !;
+    }
+    panic_is_reachable()
+}
+
+#[cfg(any(debug_assertions, why_panic))]
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    sys::trap()
+}

@@ -1,0 +1,14 @@
+//! What depends on the processor: the first instruction, system calls, and memory.
+//!
+//! # Safety
+//! One file per architecture, with the same four items, so that nothing else knows where it runs.
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+#[cfg(all(target_arch = "x86_64", any(debug_assertions, why_panic)))]
+pub use x86_64::trap;
+#[cfg(target_arch = "x86_64")]
+pub use x86_64::syscall;
+
+#[cfg(not(target_arch = "x86_64"))]
+compile_error!("zinit-pid1 has no start code and no system calls for this architecture yet");

@@ -1,0 +1,44 @@
+//! x86_64, System V ABI.
+
+use core::arch::{asm, naked_asm};
+
+/// The first instruction: hands the kernel's stack, which holds argc, argv and envp, to `start`.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+extern "C" fn _start() -> ! {
+    naked_asm!(
+        "xor ebp, ebp",    // the ABI's mark of the outermost frame
+        "mov rdi, rsp",    // argc lies here, then argv, NULL, envp, NULL
+        "and rsp, -16",    // the kernel aligns it already; a call needs it so
+        "call {start}",
+        "ud2",             // `start` does not return
+        start = sym crate::sys::start::start,
+    )
+}
+
+/// A system call with up to five arguments; negative answers are errors.
+///
+/// # Safety
+/// The arguments are what this call takes, syscalls(2).
+#[inline]
+pub unsafe fn syscall(number: libc::c_long, [a, b, c, d, e]: [usize; 5]) -> isize {
+    let answer;
+    // SAFETY: the kernel clobbers rcx and r11 only; memory is clobbered by default.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number as isize => answer,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack)
+        );
+    }
+    answer
+}
+
+/// Ends this process by an illegal instruction: for debug builds only.
+#[cfg(any(debug_assertions, why_panic))]
+pub fn trap() -> ! {
+    // SAFETY: it ends here.
+    unsafe { asm!("ud2", options(noreturn, nomem, nostack)) }
+}

@@ -1,0 +1,300 @@
+//! Doing: every system call and all unsafe code of PID 1.
+//!
+//! [`Sys`] is all that `main` sees: it performs actions and waits for events. The files below it do not
+//! know each other, but for `raw`, `signal`, `kmsg` and `power`, which the others stand on.
+
+#![allow(unsafe_code)]
+
+mod arch;
+mod courier;
+mod kmsg;
+mod mem;
+mod mount;
+mod power;
+mod raw;
+mod signal;
+mod spawn;
+pub mod start;
+mod stdio;
+
+use rustix::process::{Pid as KernelPid, Signal as KernelSignal, WaitOptions};
+use zinit_pid1::action::Action;
+use zinit_pid1::config::{Config, KernelWords};
+use zinit_pid1::event::{Ending, Event};
+use zinit_pid1::limits::REAP_BATCH;
+use zinit_pid1::log::{Fact, Note};
+use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
+use zinit_pid1::time::Instant;
+use zinit_pid1::{reaper, signals};
+
+use kmsg::Log;
+use mount::EARLY;
+use power::Standing;
+use spawn::{Report, Server};
+use start::Start;
+use stdio::Given;
+
+/// This process before it knows what it is: it has touched nothing but itself.
+pub struct Boot {
+    start: Start,
+    given: Given,
+}
+
+impl Boot {
+    /// Blocks all signals, closes what others left open, and leaves the folder it was started in, which
+    /// would pin a mount.
+    #[inline(never)]
+    pub fn begin(start: Start) -> Self {
+        signal::block_all();
+        let given = stdio::claim();
+        let _stays_where_it_is = rustix::process::chdir(c"/");
+        Self { start, given }
+    }
+
+    /// Asks the kernel what this process is, and makes it at home there; `hint` says "a container".
+    ///
+    /// On a machine `words` gets the kernel command line. In a container that is the host's.
+    #[inline(never)]
+    pub fn settle<'a>(self, hint: bool, words: &mut KernelWords) -> Sys<'a> {
+        let standing = Standing::claim(hint);
+        // The log needs what is mounted here, so failures wait for it.
+        let mut failures = [None; 4];
+        if let Some(machine) = standing.machine() {
+            for (failure, mount) in failures.iter_mut().zip(&EARLY) {
+                *failure = machine.mount(mount).err();
+            }
+            read_kernel_words(words);
+        }
+        stdio::furnish(self.given, standing.machine().is_some());
+        let log = match standing.place() {
+            Place::Machine => Log::kernel(self.given.stderr()),
+            Place::Container | Place::Guest => Log::stderr(self.given.stderr()),
+        };
+        let (start, config) = (self.start, Config::default());
+        let sys = Sys { standing, log, config, start, server: None, unreaped: true, batch: REAP_BATCH };
+        for (mount, failure) in EARLY.iter().zip(failures) {
+            if let Some(errno) = failure {
+                sys.log(Note::new(Fact::MountFailed).errno(raw::errno(errno)), mount.target.to_bytes());
+            }
+        }
+        sys
+    }
+}
+
+/// The kernel, as far as PID 1 deals with it.
+pub struct Sys<'a> {
+    standing: Standing,
+    log: Log,
+    config: Config<'a>,
+    start: Start,
+    /// The last server, and what it says if it could not be executed.
+    server: Option<(Pid, Option<Report>)>,
+    /// Children may have ended that were not reaped yet.
+    unreaped: bool,
+    /// How many may be reaped before the next look at the clock and the signals.
+    batch: u8,
+}
+
+impl<'a> Sys<'a> {
+    /// What the kernel says this process is.
+    pub const fn place(&self) -> Place {
+        self.standing.place()
+    }
+
+    /// The settings that are in force.
+    pub const fn config(&self) -> &Config<'a> {
+        &self.config
+    }
+
+    /// Puts settings in force.
+    pub fn configure(&mut self, config: Config<'a>) {
+        self.log.level = config.level();
+        self.config = config;
+    }
+
+    /// Writes a log line with `text` from outside, or drops it if it is not taken at once.
+    pub fn log(&self, note: Note, text: &[u8]) {
+        self.log.line(&note, text);
+    }
+
+    /// Makes the orphans below a process that is not PID 1 its children, prctl(2).
+    pub fn adopt_orphans(&self) {
+        if let Err(error) = rustix::process::set_child_subreaper(Some(KernelPid::INIT)) {
+            self.log(Note::new(Fact::SubreaperFailed).errno(raw::errno(error.raw_os_error())), &[]);
+        }
+    }
+
+    /// The time, for [`Init::handle`](zinit_pid1::init::Init::handle).
+    pub fn now(&self) -> Instant {
+        raw::now()
+    }
+
+    /// Does one thing; an action that forks for the machine answers at once.
+    #[inline(never)]
+    pub fn perform(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Ask(method) => {
+                Some(spawn::child(&mut || courier::run(method, self.config.socket, &self.log).status()))
+            }
+            Action::Exit => {
+                if self.standing.machine().is_none() {
+                    raw::exit(0);
+                }
+                None
+            }
+            Action::KillAll => {
+                self.signal_all(&[KernelSignal::KILL]);
+                None
+            }
+            Action::Log(note) => {
+                self.log(note, &[]);
+                None
+            }
+            Action::Reboot(ending) => Some(self.reboot(ending)),
+            Action::Signal(pid, signal) => {
+                // It can be gone already; policy learns that from `wait`.
+                if let (Some(pid), Some(signal)) = (kernel_pid(pid), kernel_signal(signal)) {
+                    let _gone = rustix::process::kill_process(pid, signal);
+                }
+                None
+            }
+            Action::SpawnServer => Some(self.spawn_server()),
+            Action::Sync => Some(self.sync()),
+            Action::TerminateAll => {
+                // A stopped process does not die of TERM before it is continued.
+                self.signal_all(&[KernelSignal::TERM, KernelSignal::CONT]);
+                None
+            }
+        }
+    }
+
+    /// Waits for the next event: the only place where PID 1 blocks.
+    #[inline(never)]
+    pub fn wait(&mut self, deadline: Option<Instant>) -> Event {
+        loop {
+            if self.unreaped && self.batch > 0 {
+                self.batch -= 1;
+                if let Some(event) = self.reap() {
+                    return event;
+                }
+                continue;
+            }
+            let patience = match deadline.map(|deadline| raw::now().until(deadline)) {
+                // Before the signals, so that no flood of them holds up a shutdown.
+                Some(0) => return Event::Timeout,
+                left if !self.unreaped => left,
+                Some(_) | None => Some(0),
+            };
+            let signal = signal::wait(patience);
+            // Signals coalesce and can be missed: every wake-up is a reason to look for children.
+            (self.unreaped, self.batch) = (true, REAP_BATCH);
+            if let Some(request) = signal.ok().and_then(signals::request) {
+                return Event::Requested(request);
+            }
+        }
+    }
+
+    /// Reaps one child, wait(2); `None` if there was nothing to learn from it.
+    fn reap(&mut self) -> Option<Event> {
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) => {
+                let pid = Pid::new(pid.as_raw_pid())?;
+                let exit = reaper::exit(status.as_raw().cast_unsigned())?;
+                let report = self.server.as_ref().filter(|(server, _)| *server == pid);
+                let failure = report.and_then(|(_, report)| report.as_ref()?.read());
+                Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)))
+            }
+            Ok(None) => {
+                self.unreaped = false;
+                None
+            }
+            Err(rustix::io::Errno::CHILD) => {
+                self.unreaped = false;
+                Some(Event::NoChildren)
+            }
+            // EINTR, and nothing else that wait(2) knows.
+            Err(_) => None,
+        }
+    }
+
+    fn spawn_server(&mut self) -> Event {
+        let machine = self.standing.machine().is_some();
+        let server = Server { config: &self.config, start: self.start, machine };
+        let (event, report) = server.spawn(&self.log);
+        if let Event::Spawned(pid) = event {
+            self.server = Some((pid, report));
+        }
+        event
+    }
+
+    /// In a child, because a KILL to all was seen to hang on a process in uninterruptible sleep; where no
+    /// child can be forked it is the fork bomb that must go, and only the call itself is left.
+    #[inline(never)]
+    fn signal_all(&self, signals: &[KernelSignal]) {
+        let Some(pid1) = self.standing.pid1() else { return };
+        let mut send = || {
+            signals.iter().for_each(|signal| pid1.signal_all(*signal));
+            0
+        };
+        if let Event::SpawnFailed(errno) = spawn::child(&mut send) {
+            self.log(Note::new(Fact::StageSkipped).errno(errno), &[]);
+            send();
+        }
+    }
+
+    fn sync(&self) -> Event {
+        let Some(machine) = self.standing.machine() else { return Event::SpawnFailed(NOT_PERMITTED) };
+        spawn::child(&mut || {
+            machine.sync();
+            0
+        })
+    }
+
+    /// In a child, because drivers can hang in it; where no child can be forked, nothing else is left to
+    /// do for PID 1 than this call.
+    fn reboot(&self, ending: Ending) -> Event {
+        let Some(machine) = self.standing.machine() else { return Event::SpawnFailed(NOT_PERMITTED) };
+        let mut reboot = || machine.reboot(ending).0;
+        match spawn::child(&mut reboot) {
+            Event::SpawnFailed(_) => Event::SpawnFailed(Errno(reboot())),
+            event => event,
+        }
+    }
+}
+
+/// Prints text for a person and exits: for a process that is not PID 1.
+pub fn print_and_exit(fd: i32, text: &str, status: u8) -> ! {
+    let mut rest = text.as_bytes();
+    while let Ok(written @ 1..) = raw::write(raw::borrow(fd), rest) {
+        rest = rest.get(written..).unwrap_or(&[]);
+        if rest.is_empty() {
+            break;
+        }
+    }
+    raw::exit(status)
+}
+
+/// What a process that must not go on does: for the panic handler of debug builds.
+#[cfg(any(debug_assertions, why_panic))]
+pub fn trap() -> ! {
+    arch::trap()
+}
+
+fn read_kernel_words(words: &mut KernelWords) {
+    let Ok(file) = raw::open(c"/proc/cmdline", libc::O_RDONLY) else { return };
+    let mut piece = [0; 256];
+    while let Ok(taken @ 1..) = raw::read(&file, &mut piece) {
+        words.feed(piece.get(..taken).unwrap_or(&[]));
+    }
+}
+
+fn kernel_pid(pid: Pid) -> Option<KernelPid> {
+    KernelPid::from_raw(pid.raw())
+}
+
+fn kernel_signal(signal: Signal) -> Option<KernelSignal> {
+    KernelSignal::from_named_raw(signal.0.into())
+}
+
+/// For an action that policy never asks of this process.
+const NOT_PERMITTED: Errno = Errno(libc::EPERM as u8);

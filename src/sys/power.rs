@@ -1,0 +1,125 @@
+//! The right to touch the whole machine, as a type.
+//!
+//! A program that believes it is init and is not would kill the host. So what reaches beyond the own
+//! children is a method of a token, and the token exists only where the kernel says so.
+
+use rustix::process::Signal;
+use rustix::system::{RebootCommand, reboot};
+use zinit_pid1::event::Ending;
+use zinit_pid1::process::{Errno, Place};
+
+use super::raw::errno;
+
+/// Held by PID 1 of a PID namespace, and by nobody else.
+pub struct Pid1(());
+
+/// Held by PID 1 of the kernel, and by nobody else.
+pub struct Machine(());
+
+/// What this process is.
+pub enum Standing {
+    /// PID 1 of a PID namespace.
+    Container(Pid1),
+    /// Any other process.
+    Guest,
+    /// PID 1 of the kernel.
+    Machine(Pid1, Machine),
+}
+
+/// What the kernel and its files say about a PID 1 that may not call `reboot`.
+pub enum Evidence {
+    /// `/proc/self/ns/pid` is the initial namespace.
+    Initial,
+    /// `/proc/self/ns/pid` is another one.
+    Nested,
+    /// `/proc` is not there.
+    Nothing,
+}
+
+impl Standing {
+    /// Asks the kernel, once, before anything else is done; `hint` is what argv and environment say.
+    ///
+    /// `reboot(CAD_OFF)` is a call that PID 1 makes anyway, and it is answered by 0 on the machine, by
+    /// EINVAL in a PID namespace and by EPERM without the right to it, reboot(2). Only in the last case
+    /// do others have a word, and the namespace's inode before the hint: argv and environment can come
+    /// from the kernel command line. Without any evidence it is a machine, because a container that never
+    /// exits is a nuisance, and a PID 1 that exits by mistake is a kernel panic.
+    pub fn claim(hint: bool) -> Self {
+        if rustix::process::getpid() != rustix::process::Pid::INIT {
+            return Self::Guest;
+        }
+        let machine = match reboot(RebootCommand::CadOff) {
+            Ok(()) => true,
+            Err(rustix::io::Errno::PERM) => match evidence() {
+                Evidence::Initial => true,
+                Evidence::Nested => false,
+                Evidence::Nothing => !hint,
+            },
+            Err(_) => false,
+        };
+        if machine { Self::Machine(Pid1(()), Machine(())) } else { Self::Container(Pid1(())) }
+    }
+
+    /// The standing as policy sees it.
+    pub const fn place(&self) -> Place {
+        match self {
+            Self::Container(_) => Place::Container,
+            Self::Guest => Place::Guest,
+            Self::Machine(..) => Place::Machine,
+        }
+    }
+
+    /// The right to signal all processes, if this is PID 1.
+    pub const fn pid1(&self) -> Option<&Pid1> {
+        match self {
+            Self::Container(pid1) | Self::Machine(pid1, _) => Some(pid1),
+            Self::Guest => None,
+        }
+    }
+
+    /// The right to the machine, if this is its PID 1.
+    pub const fn machine(&self) -> Option<&Machine> {
+        match self {
+            Self::Container(_) | Self::Guest => None,
+            Self::Machine(_, machine) => Some(machine),
+        }
+    }
+}
+
+impl Pid1 {
+    /// Signals every process of the namespace but PID 1 and the caller, kill(2).
+    pub fn signal_all(&self, signal: Signal) {
+        // Process group 1 is how rustix spells -1. ESRCH says that nobody is left.
+        let _nobody = rustix::process::kill_process_group(rustix::process::Pid::INIT, signal);
+    }
+}
+
+impl Machine {
+    /// Writes all caches to the disks, sync(2).
+    pub fn sync(&self) {
+        rustix::fs::sync();
+    }
+
+    /// Ends the machine, reboot(2); it returns what went wrong, or 0 if nothing happened.
+    pub fn reboot(&self, ending: Ending) -> Errno {
+        let command = match ending {
+            Ending::Halt => RebootCommand::Halt,
+            Ending::Kexec => RebootCommand::Kexec,
+            Ending::Poweroff => RebootCommand::PowerOff,
+            Ending::Reboot => RebootCommand::Restart,
+        };
+        reboot(command).map_or_else(|error| errno(error.raw_os_error()), |()| Errno(0))
+    }
+}
+
+fn evidence() -> Evidence {
+    let mut link = [0_u8; 32];
+    match rustix::fs::readlinkat_raw(rustix::fs::CWD, c"/proc/self/ns/pid", &mut link) {
+        Ok(length) if link.get(..length) == Some(INITIAL_NAMESPACE) => Evidence::Initial,
+        Ok(_) => Evidence::Nested,
+        Err(_) => Evidence::Nothing,
+    }
+}
+
+/// The link of the initial PID namespace: its inode is 0xEFFFFFFC, fixed in the kernel's proc_ns.h.
+const INITIAL_NAMESPACE: &[u8] = b"pid:[4026531836]";

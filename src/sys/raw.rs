@@ -1,0 +1,190 @@
+//! The system calls that rustix does not offer, or offers only with a reachable panic.
+//!
+//! # Safety
+//! Each function passes what the kernel's signature asks for, syscalls(2). The `asm!` blocks clobber
+//! what the kernel clobbers and nothing else.
+
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+
+use rustix::fd::{AsFd, BorrowedFd};
+use zinit_pid1::process::Errno;
+use zinit_pid1::time::Instant;
+
+use super::arch::syscall;
+
+/// The answer of a system call, or the number of the error, errno(3).
+///
+/// The number has the width of the answers, which lets both travel in registers.
+pub type Result<T> = core::result::Result<T, i32>;
+
+/// A descriptor that this process opened and that no successor inherits.
+///
+/// It is closed when it is dropped; a forked child has copies of its own.
+#[derive(Debug)]
+pub struct Fd(i32);
+
+impl Fd {
+    /// The number that the kernel gave.
+    pub const fn number(&self) -> i32 {
+        self.0
+    }
+}
+
+impl AsFd for Fd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        borrow(self.0)
+    }
+}
+
+impl Drop for Fd {
+    fn drop(&mut self) {
+        // SAFETY: the number is ours alone.
+        unsafe { rustix::io::close(self.0) };
+    }
+}
+
+/// Lends a descriptor to rustix by its number.
+///
+/// The mask changes nothing, since descriptors are not negative. It shows the compiler that the
+/// assertion inside, which would be a reachable panic, holds.
+pub const fn borrow<'a>(number: i32) -> BorrowedFd<'a> {
+    // SAFETY: 0-2 are open for as long as the process lives, and an `Fd` is for as long as it is borrowed.
+    unsafe { BorrowedFd::borrow_raw(number & i32::MAX) }
+}
+
+/// Opens a file, open(2).
+#[inline(never)]
+pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
+    let flags = word(flags | libc::O_CLOEXEC);
+    // SAFETY: the path ends in NUL.
+    let answer = unsafe { syscall(libc::SYS_openat, [word(libc::AT_FDCWD), address(path.as_ptr()), flags, 0, 0]) };
+    checked(answer).map(Fd)
+}
+
+/// Opens a stream socket of the UNIX family, socket(2).
+pub fn unix_socket() -> Result<Fd> {
+    let kind = word(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
+    // SAFETY: three numbers.
+    checked(unsafe { syscall(libc::SYS_socket, [word(libc::AF_UNIX), kind, 0, 0, 0]) }).map(Fd)
+}
+
+/// Connects a socket to a path, unix(7): ENAMETOOLONG from 108 bytes on.
+pub fn connect(socket: &Fd, path: &CStr) -> Result<()> {
+    let mut peer = libc::sockaddr_un { sun_family: libc::AF_UNIX as libc::sa_family_t, sun_path: [0; 108] };
+    // With its NUL, so that it cannot be mistaken for an abstract name.
+    let path = path.to_bytes_with_nul();
+    let room = peer.sun_path.get_mut(..path.len()).ok_or(libc::ENAMETOOLONG)?;
+    for (to, from) in room.iter_mut().zip(path) {
+        *to = from.cast_signed();
+    }
+    let arguments = [word(socket.0), address(&raw const peer), size_of_val(&peer), 0, 0];
+    // SAFETY: the kernel reads one address of the length that is said.
+    checked(unsafe { syscall(libc::SYS_connect, arguments) }).map(drop)
+}
+
+/// Reads what is there, up to a buffer full, read(2).
+#[inline(never)]
+pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize> {
+    rustix::io::read(fd, buffer).map_err(rustix::io::Errno::raw_os_error)
+}
+
+/// Writes what is taken at once, write(2).
+#[inline(never)]
+pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
+    rustix::io::write(fd, bytes).map_err(rustix::io::Errno::raw_os_error)
+}
+
+/// Makes a pipe that never blocks, pipe(2): the reading and the writing end.
+pub fn pipe() -> Result<(Fd, Fd)> {
+    let mut ends = [-1_i32; 2];
+    let flags = word(libc::O_CLOEXEC | libc::O_NONBLOCK);
+    // SAFETY: the kernel writes two numbers where there is room for two.
+    checked(unsafe { syscall(libc::SYS_pipe2, [address(ends.as_mut_ptr()), flags, 0, 0, 0]) })?;
+    let [reading, writing] = ends;
+    Ok((Fd(reading), Fd(writing)))
+}
+
+/// Makes `fd` known under the number `as_number` too, for successors as well, dup(2).
+pub fn duplicate(fd: &Fd, as_number: i32) -> Result<()> {
+    // SAFETY: whoever owned `as_number` gave it up by calling this.
+    checked(unsafe { syscall(libc::SYS_dup3, [word(fd.0), word(as_number), 0, 0, 0]) }).map(drop)
+}
+
+/// Closes all descriptors from `first` on, close_range(2).
+pub fn close_from(first: i32) {
+    // SAFETY: called before this process has opened any of its own.
+    if unsafe { syscall(libc::SYS_close_range, [word(first), word(i32::MAX), 0, 0, 0]) } >= 0 {
+        return;
+    }
+    // A kernel before 5.9: the default soft limit is as far as one can go without looking.
+    for fd in first..1024 {
+        drop(Fd(fd));
+    }
+}
+
+/// Asks about a file, statx(2); rustix keeps a writable global for kernels that lack this call.
+pub fn statx(path: &CStr) -> Result<libc::statx> {
+    let mut answer = MaybeUninit::<libc::statx>::zeroed();
+    let (folder, path) = (word(libc::AT_FDCWD), address(path.as_ptr()));
+    // SAFETY: the path ends in NUL, and the kernel fills one structure.
+    checked(unsafe { syscall(libc::SYS_statx, [folder, path, 0, 0, address(answer.as_mut_ptr())]) })?;
+    // SAFETY: it consists of numbers only, for which zero is as good as what the kernel wrote.
+    Ok(unsafe { answer.assume_init() })
+}
+
+/// The monotonic clock, clock_gettime(2).
+pub fn now() -> Instant {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel fills one timespec; this clock always exists.
+    unsafe { syscall(libc::SYS_clock_gettime, [word(libc::CLOCK_MONOTONIC), address(&raw mut time), 0, 0, 0]) };
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let fraction = u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0);
+    Instant(seconds.saturating_mul(1_000).saturating_add(fraction))
+}
+
+/// Forks, clone(2): 0 in the child, negative for an error.
+pub fn fork() -> i32 {
+    // SAFETY: no memory is shared and there is one thread, so both sides go on as if alone.
+    unsafe { syscall(libc::SYS_clone, [word(libc::SIGCHLD), 0, 0, 0, 0]) as i32 }
+}
+
+/// Becomes another program, execve(2): it returns only what went wrong.
+///
+/// # Safety
+/// `argv` and `envp` are arrays of strings, each ended by NULL.
+pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8) -> Errno {
+    // SAFETY: as above.
+    let answer = unsafe { syscall(libc::SYS_execve, [address(path.as_ptr()), address(argv), address(envp), 0, 0]) };
+    Errno(answer.wrapping_neg() as u8)
+}
+
+/// Ends this process, exit_group(2).
+pub fn exit(status: u8) -> ! {
+    loop {
+        // SAFETY: it does not return; the loop is for the compiler.
+        unsafe { syscall(libc::SYS_exit_group, [usize::from(status), 0, 0, 0, 0]) };
+    }
+}
+
+/// An error as the library knows it.
+pub const fn errno(number: i32) -> Errno {
+    Errno(number as u8)
+}
+
+/// The kernel's answer as a number, or the error it stands for, intro(2).
+pub const fn checked(answer: isize) -> Result<i32> {
+    // Neither is cut: descriptors, pids and short counts, and errors above -4096.
+    let answer = answer as i32;
+    if answer < 0 { Err(answer.wrapping_neg()) } else { Ok(answer) }
+}
+
+/// A number as the kernel takes it: sign-extended to a register.
+pub const fn word(number: i32) -> usize {
+    number as isize as usize
+}
+
+/// A pointer as the kernel takes it.
+pub fn address<T>(pointer: *const T) -> usize {
+    pointer as usize
+}

@@ -1,0 +1,111 @@
+//! Forked children: the server, and how any other child is started.
+
+use core::ffi::CStr;
+use core::ptr;
+
+use rustix::fd::AsFd;
+use rustix::fs::{Access, AtFlags, CWD};
+use zinit_pid1::event::Event;
+use zinit_pid1::config::{Config, level_word};
+use zinit_pid1::log::{Fact, Note};
+use zinit_pid1::process::{Errno, Pid};
+
+use super::kmsg::Log;
+use super::raw::{self, Fd, errno};
+use super::signal;
+use super::start::Start;
+
+/// Forks a child that does `work`, still with all signals blocked, and exits with its status.
+#[inline(never)]
+pub fn child(work: &mut dyn FnMut() -> u8) -> Event {
+    match raw::fork() {
+        0 => raw::exit(work()),
+        pid => Pid::new(pid).map_or(Event::SpawnFailed(errno(pid.wrapping_neg())), Event::Spawned),
+    }
+}
+
+/// What to start, and how.
+pub struct Server<'a> {
+    /// The settings.
+    pub config: &'a Config<'a>,
+    /// What the kernel handed over.
+    pub start: Start,
+    /// Whether this is PID 1 of a machine.
+    pub machine: bool,
+}
+
+/// Where a failed `execve` leaves its errno: readable once the child was reaped.
+pub struct Report(Fd);
+
+impl Report {
+    /// The errno, if the child could not become the server.
+    pub fn read(&self) -> Option<Errno> {
+        let mut errno = [0];
+        (raw::read(&self.0, &mut errno) == Ok(1)).then_some(Errno(errno[0]))
+    }
+}
+
+impl Server<'_> {
+    /// Forks a child that becomes the server.
+    ///
+    /// Without a pipe, because all descriptors are in use, only the exit status is left to tell of a
+    /// failure.
+    pub fn spawn(&self, log: &Log) -> (Event, Option<Report>) {
+        let (reading, writing) = raw::pipe().ok().unzip();
+        let event = child(&mut || {
+            let errno = self.become_server(log);
+            if let Some(report) = &writing {
+                let _sent = raw::write(report.as_fd(), &[errno.0]);
+            }
+            // The shell's statuses for a program that is not there, and for one that does not run.
+            if errno == NOT_THERE { 127 } else { 126 }
+        });
+        (event, reading.map(Report))
+    }
+
+    /// Becomes the server; it returns only what went wrong, after it was logged.
+    fn become_server(&self, log: &Log) -> Errno {
+        let Some(path) = self.config.server.or_else(|| PLACES.iter().copied().find(|path| exists(path))) else {
+            log.line(&Note::new(Fact::ServerMissing), &[]);
+            return NOT_THERE;
+        };
+        let config = self.config;
+        let level = level_word(config.level());
+        let mode = if self.machine { c"--pid1-mode".as_ptr() } else { ptr::null() };
+        let argv = [path, c"-c", config.config_dir, c"-s", config.socket, c"--log-level", level]
+            .map(|word| word.as_ptr().cast::<u8>());
+        let [a, b, c, d, e, f, g] = argv;
+        let argv = [a, b, c, d, e, f, g, mode.cast(), ptr::null()];
+
+        // A session of its own: Ctrl-C on a terminal is for PID 1, which then tells the server.
+        let _leader = rustix::process::setsid();
+        let has_path = self.start.environment().any(|word| word.to_bytes().starts_with(b"PATH="));
+        let envp = if has_path {
+            self.start.environment_as_it_is()
+        } else {
+            // SAFETY: this process reads no argv any more.
+            unsafe { self.start.environment_with(DEFAULT_PATH) }
+        };
+        // Last, so that a signal finds either a blocked child or the server.
+        signal::unblock_all();
+        // SAFETY: both arrays end in NULL, their strings in NUL.
+        let errno = unsafe { raw::execve(path, argv.as_ptr(), envp) };
+        let interpreter = errno == NOT_THERE && exists(path);
+        let fact = if interpreter { Fact::ExecNoInterpreter } else { Fact::ExecFailed };
+        log.line(&Note::new(fact).errno(errno), path.to_bytes());
+        errno
+    }
+}
+
+fn exists(path: &CStr) -> bool {
+    rustix::fs::accessat(CWD, path, Access::EXISTS, AtFlags::empty()).is_ok()
+}
+
+/// Where the server is looked for.
+static PLACES: [&CStr; 4] =
+    [c"/sbin/zinit-server", c"/usr/sbin/zinit-server", c"/usr/bin/zinit-server", c"/usr/local/bin/zinit-server"];
+
+/// For a server that got no PATH from the kernel, which gives none.
+const DEFAULT_PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const NOT_THERE: Errno = Errno(libc::ENOENT as u8);

@@ -1,0 +1,28 @@
+//! Points in time, as numbers that a test can choose.
+
+use core::ops::Add;
+
+/// A span of time, ms.
+pub type Millis = u32;
+
+/// A point on the kernel's monotonic clock, ms.
+///
+/// 64 bits of milliseconds last 584 million years, so no code reasons about wrap-around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(pub u64);
+
+impl Instant {
+    /// The time from here to `later`: 0 if that has passed, and 49 days at most.
+    #[must_use]
+    pub fn until(self, later: Self) -> Millis {
+        Millis::try_from(later.0.saturating_sub(self.0)).unwrap_or(Millis::MAX)
+    }
+}
+
+impl Add<Millis> for Instant {
+    type Output = Self;
+
+    fn add(self, span: Millis) -> Self {
+        Self(self.0.wrapping_add(u64::from(span)))
+    }
+}
