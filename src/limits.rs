@@ -67,8 +67,8 @@ pub const LOG_LINE: usize = 512;
 
 /// Bytes of the kernel command line that are read; a word that is cut by the end is dropped.
 ///
-/// The largest `COMMAND_LINE_SIZE` of the kernel's ports.
-pub const KERNEL_COMMAND_LINE: usize = 4_096;
+/// `COMMAND_LINE_SIZE` of x86 and arm64. A larger buffer would cost a page for as long as PID 1 lives.
+pub const KERNEL_COMMAND_LINE: usize = 2_048;
 
 /// Bytes of the server's reply that are read before it counts as garbage.
 pub const REPLY: usize = 4_096;
