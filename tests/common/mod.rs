@@ -1,0 +1,83 @@
+//! What the tests of the real program share.
+//!
+//! The program is started in one place only, `namespace`, and never bare: as root it could end every
+//! process of the machine (`vm` starts it in a machine of its own).
+
+#![allow(dead_code, reason = "each test program uses its part")]
+
+pub mod namespace;
+pub mod vm;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// The longest that anything here may take which is not measured: a slow machine is no failure.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The release build of the program: what is tested is what is shipped.
+pub fn program() -> PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| built(&["--bin", "zinit-pid1"], "zinit-pid1")).clone()
+}
+
+/// The stand-in for a server.
+pub fn stand_in() -> PathBuf {
+    static STAND_IN: OnceLock<PathBuf> = OnceLock::new();
+    STAND_IN.get_or_init(|| built(&["--example", "stand-in"], "examples/stand-in")).clone()
+}
+
+/// Has cargo build what is not up to date.
+fn built(what: &[&str], file: &str) -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    let status = cargo.args(["build", "--quiet", "--release"]).args(what).current_dir(root()).status();
+    assert!(status.expect("cargo runs").success(), "{what:?} does not build");
+    root().join("target/release").join(file)
+}
+
+/// A file that `scripts/setup` brings.
+pub fn brought(path: &str) -> PathBuf {
+    let path = root().join(path);
+    assert!(path.exists(), "{} is missing: run scripts/setup", path.display());
+    path
+}
+
+/// The folder of the project.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A folder that vanishes with its value.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("zinit-pid1-{}-{count}", std::process::id()));
+        std::fs::create_dir(&path).expect("a new folder");
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _left_behind = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Waits until `condition` holds, looking often; panics with `what` after [`PATIENCE`].
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) -> Duration {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < PATIENCE, "waited in vain for: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    begin.elapsed()
+}

@@ -1,0 +1,266 @@
+//! The program as PID 1 of namespaces of its own: the one place where a test starts it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{Folder, PATIENCE, program, stand_in, until};
+
+/// How the program is to be started.
+pub struct Setup {
+    /// A folder that vanishes with the test, below it the socket `sock` and the stand-in's diary `diary`.
+    pub folder: Folder,
+    environment: Vec<(String, String)>,
+    words: Vec<String>,
+    before: String,
+    run: String,
+    stderr: Option<OwnedFd>,
+}
+
+impl Setup {
+    /// With the stand-in as server, doing what `mode` says.
+    pub fn stand_in(mode: &str) -> Self {
+        let folder = Folder::new();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let environment = [
+            ("ZINIT_SERVER", stand_in().display().to_string()),
+            ("ZINIT_SOCKET", at("sock")),
+            ("ZINIT_CONFIG_DIR", at("services")),
+            ("STAND_IN", mode.to_string()),
+            ("STAND_IN_DIARY", at("diary")),
+            ("PATH", "/usr/bin:/bin".to_string()),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_string(), value)).into();
+        Self { folder, environment, words: vec![], before: String::new(), run: RUN.to_string(), stderr: None }
+    }
+
+    /// Sets, or with an empty value removes, a variable.
+    pub fn with(mut self, name: &str, value: impl AsRef<Path>) -> Self {
+        self.environment.retain(|(known, _)| known != name);
+        let value = value.as_ref().display().to_string();
+        if !value.is_empty() {
+            self.environment.push((name.to_string(), value));
+        }
+        self
+    }
+
+    /// Gives the program words behind its name.
+    pub fn words(mut self, words: &[&str]) -> Self {
+        self.words = words.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// Runs shell commands in the namespaces first, in the process that becomes the program.
+    pub fn before(mut self, commands: &str) -> Self {
+        self.before = commands.to_string();
+        self
+    }
+
+    /// Starts the program by another shell command than `exec "$0" "$@"`.
+    pub fn run(mut self, run: &str) -> Self {
+        self.run = run.to_string();
+        self
+    }
+
+    /// Gives the program this as standard error.
+    pub fn stderr(mut self, stderr: OwnedFd) -> Self {
+        self.stderr = Some(stderr);
+        self
+    }
+
+    /// Starts the program as PID 1.
+    pub fn start(self) -> Namespace {
+        let script = format!("{}\n{}", self.before, self.run);
+        let mut unshare = Command::new("unshare");
+        unshare.args(["-U", "-r", "-p", "-m", "-f", "--mount-proc", "--kill-child=KILL", "--"]);
+        unshare.args(["sh", "-c", &script]).arg(program()).args(&self.words);
+        unshare.env_clear().envs(self.environment.iter().cloned());
+        unshare.stdin(Stdio::null()).stdout(Stdio::piped());
+        unshare.stderr(self.stderr.map_or_else(Stdio::piped, Stdio::from));
+        let mut unshare = unshare.spawn().expect("unshare runs: package util-linux");
+        let log = Log::default();
+        log.follow(unshare.stdout.take().expect("a pipe"));
+        if let Some(stderr) = unshare.stderr.take() {
+            log.follow(stderr);
+        }
+        Namespace { unshare, log, folder: self.folder, pid1: None }
+    }
+}
+
+/// The shell becomes the program, which so is PID 1.
+const RUN: &str = "exec \"$0\" \"$@\"";
+
+/// The running program.
+pub struct Namespace {
+    unshare: Child,
+    pub log: Log,
+    pub folder: Folder,
+    pid1: Option<i32>,
+}
+
+impl Namespace {
+    /// The program's pid outside of its namespaces.
+    pub fn pid1(&mut self) -> i32 {
+        if let Some(pid) = self.pid1 {
+            return pid;
+        }
+        let unshare = self.unshare.id();
+        let mut found = None;
+        until("the program as child of unshare", || {
+            let pid = children(unshare.cast_signed()).first().copied();
+            found = pid.filter(|pid| comm(*pid) == "zinit-pid1");
+            found.is_some()
+        });
+        self.pid1 = found;
+        found.expect("just found")
+    }
+
+    /// Sends a signal to the program, by number.
+    pub fn signal(&mut self, signal: i32) {
+        // SAFETY: kill(2) takes two numbers; the pid is the one that this test started.
+        let answer = unsafe { libc::kill(self.pid1(), signal) };
+        assert_eq!(answer, 0, "the program can be signalled");
+    }
+
+    /// Waits for a line that contains `text`, and returns it.
+    pub fn line(&self, text: &str) -> String {
+        self.log.line(text)
+    }
+
+    /// Waits for the program's end.
+    pub fn end(&mut self) -> ExitStatus {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.unshare.try_wait().expect("unshare can be waited for") {
+                return status;
+            }
+            assert!(begin.elapsed() < PATIENCE, "the program does not end\n{}", self.log.text());
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+
+    /// Waits for the program's end and takes it for exit status 0.
+    pub fn ends_well(&mut self) {
+        let status = self.end();
+        assert_eq!((status.code(), status.signal()), (Some(0), None), "{}", self.log.text());
+    }
+
+    /// The pid, outside of the namespaces, of the server: the only child of the program.
+    pub fn server(&mut self) -> i32 {
+        let pid1 = self.pid1();
+        let mut servers = vec![];
+        until("a server", || {
+            servers = children(pid1);
+            servers.len() == 1 && comm(servers[0]) != "zinit-pid1"
+        });
+        servers[0]
+    }
+
+    /// The program's children, zombies among them.
+    pub fn children(&mut self) -> Vec<i32> {
+        children(self.pid1())
+    }
+
+    /// What the stand-in wrote so far.
+    pub fn diary(&self) -> String {
+        fs::read_to_string(self.folder.path().join("diary")).unwrap_or_default()
+    }
+
+    /// Waits for a line of the diary that contains `text`.
+    pub fn diary_line(&self, text: &str) -> String {
+        let mut found = None;
+        until(&format!("\"{text}\" in the diary\n{}", self.log.text()), || {
+            found = self.diary().lines().find(|line| line.contains(text)).map(ToString::to_string);
+            found.is_some()
+        });
+        found.expect("just found")
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // --kill-child takes the program down with it, and that the whole namespace.
+        let unshare = Pid::from_raw(self.unshare.id().cast_signed());
+        if self.unshare.try_wait().is_ok_and(|ended| ended.is_none()) {
+            let _gone = kill(unshare, Signal::SIGKILL);
+            let _reaped = self.unshare.wait();
+        }
+    }
+}
+
+/// The lines that came out of a program so far.
+#[derive(Clone, Default)]
+pub struct Log(Arc<(Mutex<Vec<String>>, Condvar)>);
+
+impl Log {
+    /// Reads `pipe` to its end, in a thread.
+    pub fn follow(&self, pipe: impl std::io::Read + Send + 'static) {
+        let log = self.clone();
+        std::thread::spawn(move || {
+            let mut pipe = BufReader::new(pipe);
+            let mut line = Vec::new();
+            while pipe.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+                let text = String::from_utf8_lossy(&line).trim_end().to_string();
+                log.0.0.lock().expect("a reader does not panic").push(text);
+                log.0.1.notify_all();
+                line.clear();
+            }
+        });
+    }
+
+    /// All lines so far.
+    pub fn text(&self) -> String {
+        self.0.0.lock().expect("a reader does not panic").join("\n")
+    }
+
+    /// Waits for the first line that contains `text`.
+    pub fn line(&self, text: &str) -> String {
+        self.nth(text, 1)
+    }
+
+    /// Waits for the `count`th line that contains `text`.
+    pub fn nth(&self, text: &str, count: usize) -> String {
+        let (lines, news) = &*self.0;
+        let begin = Instant::now();
+        let mut lines = lines.lock().expect("a reader does not panic");
+        loop {
+            if let Some(line) = lines.iter().filter(|line| line.contains(text)).nth(count - 1) {
+                return line.clone();
+            }
+            let left = PATIENCE.saturating_sub(begin.elapsed());
+            assert!(!left.is_zero(), "no line \"{text}\" ({count}) in:\n{}", lines.join("\n"));
+            lines = news.wait_timeout(lines, left).expect("a reader does not panic").0;
+        }
+    }
+}
+
+/// The children of a process, zombies among them.
+pub fn children(pid: i32) -> Vec<i32> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// The state letter of a process, 'Z' for a zombie; `None` if it is gone.
+pub fn state(pid: i32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+/// A value of `/proc/PID/status`.
+pub fn status(pid: i32, key: &str) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.split(':').next() == Some(key))?;
+    Some(line.split_once(':')?.1.trim().to_string())
+}
+
+fn comm(pid: i32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_string()
+}

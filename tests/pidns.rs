@@ -1,0 +1,289 @@
+//! The real program as PID 1 of namespaces, with a stand-in server: signals, the server's life, its end.
+
+mod common;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use common::namespace::{Setup, state};
+use common::{Folder, stand_in, until};
+
+#[test]
+fn term_stops_an_obedient_server_and_exits_0_within_milliseconds() {
+    let mut times: Vec<Duration> = (0..11)
+        .map(|_| {
+            let mut pid1 = Setup::stand_in("obey").start();
+            pid1.diary_line("started");
+            let pid = pid1.pid1();
+            let begin = Instant::now();
+            pid1.signal(libc::SIGTERM);
+            // The program itself, since the end of unshare takes longer than what is measured.
+            until("the program's end", || state(pid).is_none_or(|state| state == 'Z'));
+            let time = begin.elapsed();
+            pid1.ends_well();
+            assert!(pid1.diary().contains("system.shutdown"));
+            time
+        })
+        .collect();
+    times.sort();
+    println!("TERM to exit: median {:?}, worst {:?}", times[5], times[10]);
+    assert!(times[5] < Duration::from_millis(10), "{times:?}");
+}
+
+#[test]
+fn every_signal_of_the_table_stops_a_container_and_all_others_are_ignored() {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGPWR, 37, 38, 39, 40] {
+        let mut pid1 = Setup::stand_in("obey").start();
+        pid1.diary_line("started");
+        for ignored in (1..=64).filter(|ignored| !TABLE.contains(ignored)) {
+            pid1.signal(ignored);
+        }
+        pid1.signal(libc::SIGUSR2);
+        pid1.line("SIGUSR2: no update is there");
+        pid1.signal(signal);
+        pid1.ends_well();
+        assert!(pid1.diary().contains("system.shutdown"), "signal {signal}");
+    }
+}
+
+/// What the program acts on, and what the kernel itself acts on or the program's parent would be hit by.
+const TABLE: [i32; 12] = [2, 9, 10, 12, 15, 19, 30, 32, 37, 38, 39, 40];
+
+#[test]
+fn a_request_that_fails_is_a_log_line_and_term_at_once() {
+    for (mode, line) in [
+        ("refuse", "server refuses: {\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32603"),
+        ("garbage", "reply is garbage: ?[31mnot json? at all"),
+        ("half", "connection closed in the middle of the reply: {\"jsonrpc\":\"2.0\",\"id\":1,\"resu"),
+        ("flood", "reply is too long: "),
+        ("no-socket", "ENOENT (no such file or directory)"),
+    ] {
+        let mut pid1 = Setup::stand_in(mode).start();
+        pid1.diary_line("started");
+        let begin = Instant::now();
+        pid1.signal(libc::SIGTERM);
+        pid1.line(line);
+        pid1.line("request failed, sending SIGTERM");
+        pid1.line("killed by signal 15");
+        pid1.ends_well();
+        assert!(begin.elapsed() < Duration::from_secs(1), "{mode}: {:?}", begin.elapsed());
+    }
+}
+
+#[test]
+fn a_socket_path_that_is_none_is_a_log_line_and_term_at_once() {
+    let folder = Folder::new();
+    let file = folder.path().join("file");
+    fs::write(&file, "").expect("a file");
+    for (socket, line) in [
+        (file.display().to_string(), "ECONNREFUSED (nobody listens)"),
+        (folder.path().display().to_string(), "ECONNREFUSED (nobody listens)"),
+        (format!("{}/{}", folder.path().display(), "x".repeat(108)), "ENAMETOOLONG (name too long)"),
+        ("/proc/1/mem/sock".to_string(), "ENOTDIR (not a directory)"),
+    ] {
+        let mut pid1 = Setup::stand_in("no-socket").with("ZINIT_SOCKET", &socket).start();
+        pid1.diary_line("started");
+        pid1.signal(libc::SIGTERM);
+        pid1.line(line);
+        pid1.line("killed by signal 15");
+        pid1.ends_well();
+    }
+}
+
+#[test]
+fn a_server_that_does_not_answer_gets_term_after_half_of_its_time() {
+    for mode in ["silent", "deaf"] {
+        let mut pid1 = Setup::stand_in(mode).with("ZINIT_STOP_TIMEOUT", "1").start();
+        pid1.diary_line("started");
+        let begin = Instant::now();
+        pid1.signal(libc::SIGTERM);
+        pid1.line("no answer in 500 ms, sending SIGTERM");
+        pid1.line("killed by signal 15");
+        pid1.ends_well();
+        let time = begin.elapsed();
+        assert!(time >= Duration::from_millis(500) && time < Duration::from_millis(900), "{mode}: {time:?}");
+    }
+}
+
+#[test]
+fn a_server_that_does_not_end_is_killed_at_the_stop_timeout() {
+    for mode in ["stubborn", "silent-stubborn", "stay"] {
+        let mut pid1 = Setup::stand_in(mode).with("ZINIT_STOP_TIMEOUT", "1").start();
+        pid1.diary_line("started");
+        let begin = Instant::now();
+        pid1.signal(libc::SIGTERM);
+        pid1.line("does not end, sending KILL");
+        pid1.ends_well();
+        let time = begin.elapsed();
+        assert!(time >= Duration::from_secs(1) && time < Duration::from_millis(1500), "{mode}: {time:?}");
+    }
+}
+
+#[test]
+fn seven_ctrl_alt_del_end_the_patience_with_the_server() {
+    let mut pid1 = Setup::stand_in("stay").start();
+    pid1.diary_line("started");
+    let begin = Instant::now();
+    for _ in 0..7 {
+        pid1.signal(libc::SIGINT);
+        // Signals of one number coalesce: each press must be taken before the next.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    pid1.line("Ctrl-Alt-Del in a burst");
+    pid1.ends_well();
+    assert!(begin.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn a_stopped_server_is_not_a_dead_one_and_still_can_be_ended() {
+    let mut pid1 = Setup::stand_in("obey").with("ZINIT_STOP_TIMEOUT", "1").start();
+    pid1.diary_line("started");
+    let server = pid1.server();
+    // SAFETY: a signal to a process that this test started.
+    unsafe { libc::kill(server, libc::SIGSTOP) };
+    until("a stopped server", || state(server) == Some('T'));
+    pid1.signal(libc::SIGCHLD);
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("no update");
+    assert_eq!(pid1.children(), [server]);
+    assert!(!pid1.log.text().contains("respawn"));
+    pid1.signal(libc::SIGTERM);
+    pid1.line("no answer in 500 ms, sending SIGTERM");
+    pid1.line("killed by signal 15");
+    pid1.ends_well();
+}
+
+#[test]
+fn a_server_that_dies_at_once_comes_back_after_1_then_2_seconds() {
+    let mut pid1 = Setup::stand_in("die").start();
+    pid1.line("exited 3, respawn in 1000 ms");
+    let first = Instant::now();
+    pid1.line("exited 3, respawn in 2000 ms");
+    let second = Instant::now();
+    pid1.line("exited 3, respawn in 4000 ms");
+    let (one, two) = (second - first, second.elapsed());
+    assert!(one >= Duration::from_millis(990) && one < Duration::from_millis(1300), "{one:?}");
+    assert!(two >= Duration::from_millis(1990) && two < Duration::from_millis(2300), "{two:?}");
+    // In the backoff there is nobody to ask, and nothing to wait for.
+    let begin = Instant::now();
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    assert!(begin.elapsed() < Duration::from_millis(500));
+}
+
+#[test]
+fn usr1_cuts_the_backoff_short() {
+    let mut pid1 = Setup::stand_in("die").start();
+    pid1.line("respawn in 1000 ms");
+    pid1.line("respawn in 2000 ms");
+    let begin = Instant::now();
+    pid1.signal(libc::SIGUSR1);
+    pid1.line("soft restart, there is no server, starting one now");
+    pid1.line("respawn in 4000 ms");
+    assert!(begin.elapsed() < Duration::from_millis(500));
+}
+
+#[test]
+fn a_killed_server_is_respawned() {
+    let mut pid1 = Setup::stand_in("obey").start();
+    pid1.diary_line("started");
+    let server = pid1.server();
+    // SAFETY: a signal to a process that this test started.
+    unsafe { libc::kill(server, libc::SIGKILL) };
+    pid1.line("killed by signal 9, respawn in 1000 ms");
+    pid1.log.nth("started", 2);
+    assert_ne!(pid1.server(), server);
+}
+
+#[test]
+fn a_soft_restart_asks_and_starts_the_next_server_at_once() {
+    let mut pid1 = Setup::stand_in("obey").start();
+    pid1.diary_line("started");
+    let server = pid1.server();
+    let begin = Instant::now();
+    pid1.signal(libc::SIGUSR1);
+    pid1.diary_line("system.prepare_restart");
+    pid1.log.nth("started", 2);
+    assert!(begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
+    assert_ne!(pid1.server(), server);
+    assert!(!pid1.log.text().contains("respawn in"), "a wanted restart is no crash");
+}
+
+#[test]
+fn a_soft_restart_that_is_refused_goes_on_by_usr1() {
+    let mut pid1 = Setup::stand_in("refuse").start();
+    pid1.diary_line("started");
+    pid1.signal(libc::SIGUSR1);
+    pid1.line("server refuses: ");
+    pid1.line("request failed, sending SIGUSR1");
+    pid1.line("killed by signal 10");
+    pid1.log.nth("started", 2);
+}
+
+#[test]
+fn a_server_that_hangs_up_on_a_soft_restart_gets_time_to_leave() {
+    let mut pid1 = Setup::stand_in("hang-up").start();
+    pid1.diary_line("started");
+    pid1.signal(libc::SIGUSR1);
+    pid1.line("hung up, it gets 1000 ms to exit");
+    // Its own exit, 200 ms later, and not a signal.
+    pid1.line("exited 0");
+    pid1.diary_line("left");
+    pid1.log.nth("started", 2);
+}
+
+#[test]
+fn a_server_that_survives_a_soft_restart_is_killed_after_5_seconds() {
+    let mut pid1 = Setup::stand_in("stubborn").start();
+    pid1.diary_line("started");
+    let begin = Instant::now();
+    pid1.signal(libc::SIGUSR1);
+    pid1.line("sending SIGUSR1");
+    pid1.line("does not end, sending KILL");
+    let time = begin.elapsed();
+    pid1.log.nth("started", 2);
+    assert!(time >= Duration::from_secs(5) && time < Duration::from_millis(5500), "{time:?}");
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_is_named_with_the_error_in_words() {
+    let folder = Folder::new();
+    let file = |name: &str, content: &[u8], mode: u32| {
+        use std::os::unix::fs::PermissionsExt;
+        let path = folder.path().join(name);
+        fs::write(&path, content).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+        path
+    };
+    for (path, line) in [
+        (folder.path().join("nothing"), "nothing: ENOENT (no such file or directory)"),
+        (file("no-mode", b"#!/bin/sh", 0o644), "no-mode: EACCES (permission denied)"),
+        (file("no-format", b"not a program", 0o755), "no-format: ENOEXEC (not a program for this machine)"),
+        (file("no-interpreter", b"#!/no/such/shell\n", 0o755), "no-interpreter: its interpreter is missing"),
+        (folder.path().to_path_buf(), "EACCES (permission denied)"),
+    ] {
+        let mut pid1 = Setup::stand_in("").with("ZINIT_SERVER", &path).start();
+        let line = pid1.line(line);
+        assert!(line.contains(&format!("cannot execute {}", path.display())), "{line}");
+        pid1.line("not executed, E");
+        pid1.line("respawn in 1000 ms");
+        pid1.signal(libc::SIGTERM);
+        pid1.ends_well();
+    }
+}
+
+#[test]
+fn the_server_is_looked_for_in_the_usual_places() {
+    let mut pid1 = Setup::stand_in("").with("ZINIT_SERVER", "").start();
+    pid1.line("no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin");
+    pid1.line("not executed, ENOENT (no such file or directory), respawn in 1000 ms");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    // The last of them, the only one that can be replaced without hiding the shell's tools.
+    let place = "/usr/local/bin";
+    let before = format!("mount -t tmpfs none {place} && cp {} {place}/zinit-server", stand_in().display());
+    let mut pid1 = Setup::stand_in("obey").with("ZINIT_SERVER", "").before(&before).start();
+    pid1.diary_line("started");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}

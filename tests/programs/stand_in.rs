@@ -1,0 +1,214 @@
+//! A server for the tests: it does what STAND_IN says, and keeps a diary of what happened to it.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::exit;
+use std::time::Duration;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, program] = arguments.as_slice()
+        && word == "launch-without-argv"
+    {
+        launch_without_argv(program);
+    }
+    let mode = std::env::var("STAND_IN").unwrap_or_default();
+    match mode.as_str() {
+        "die" => {
+            diary(&format!("started {} {}", std::process::id(), arguments.join(" ")));
+            exit(3)
+        }
+        "describe" => describe(),
+        "stubborn" | "silent-stubborn" => ignore_signals(),
+        _ => {}
+    }
+    let socket = arguments.iter().skip_while(|word| *word != "-s").nth(1).expect("-s SOCKET");
+    if mode == "no-socket" {
+        diary(&format!("started {} {}", std::process::id(), arguments.join(" ")));
+        sleep_for_ever();
+    }
+    let _none_before = std::fs::remove_file(socket);
+    let listener = UnixListener::bind(socket).expect("the socket can be made");
+    if mode == "deaf" {
+        fill_backlog(socket);
+    }
+    diary(&format!("started {} {}", std::process::id(), arguments.join(" ")));
+    if mode.starts_with("storm") {
+        storm(mode == "storm-and-die");
+    }
+    if mode == "deaf" {
+        sleep_for_ever();
+    }
+    let mut kept = Vec::new();
+    for stream in listener.incoming().flatten() {
+        kept.push(serve(&mode, stream));
+    }
+}
+
+/// Reads one request and answers as the mode says; a connection that is returned stays open.
+fn serve(mode: &str, mut stream: UnixStream) -> UnixStream {
+    let mut request = String::new();
+    BufReader::new(stream.try_clone().expect("a descriptor")).read_line(&mut request).expect("a request");
+    diary(&format!("request {}", request.trim_end()));
+    let restart = request.contains("prepare_restart");
+    let agreed = if restart {
+        r#"{"jsonrpc":"2.0","id":1,"result":{"ready":true,"state_path":"/run/zinit/state.json"}}"#
+    } else {
+        r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}}"#
+    };
+    let reply = match mode {
+        "refuse" | "stubborn" => r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no"}}"#,
+        "garbage" => "\u{1b}[31mnot json\0 at all",
+        "silent" | "silent-stubborn" => return stream,
+        "half" => r#"{"jsonrpc":"2.0","id":1,"resu"#,
+        "hang-up" => "",
+        _ => agreed,
+    };
+    if mode == "flood" {
+        // A megabyte without a newline; the courier stops to read early.
+        let _broken = stream.write_all(&vec![b' '; 1 << 20]);
+        return stream;
+    }
+    let _gone = stream.write_all(reply.as_bytes());
+    match mode {
+        "half" => drop(stream.shutdown(std::net::Shutdown::Both)),
+        "hang-up" => {
+            drop(stream.shutdown(std::net::Shutdown::Both));
+            std::thread::sleep(Duration::from_millis(200));
+            diary("left");
+            exit(0)
+        }
+        _ => drop(stream.write_all(b"\n")),
+    }
+    if !matches!(mode, "refuse" | "stubborn" | "garbage" | "half" | "stay") {
+        diary("left");
+        exit(0);
+    }
+    stream
+}
+
+/// Writes down what PID 1 made of this process.
+fn describe() {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let status = read("/proc/self/status");
+    for key in ["SigBlk", "SigIgn", "SigCgt"] {
+        let value = status.lines().find(|line| line.starts_with(key)).unwrap_or("none");
+        diary(value);
+    }
+    // SAFETY: it only asks.
+    diary(&format!("session {} pid {}", unsafe { libc::getsid(0) }, std::process::id()));
+    let mut descriptors: Vec<_> = std::fs::read_dir("/proc/self/fd")
+        .expect("/proc")
+        .flatten()
+        .filter_map(|entry| Some((entry.file_name(), std::fs::read_link(entry.path()).ok()?)))
+        // The folder that is being read.
+        .filter(|(_, link)| !link.to_string_lossy().ends_with("/fd"))
+        .map(|(name, link)| format!("{}={}", name.to_string_lossy(), link.display()))
+        .collect();
+    descriptors.sort();
+    diary(&format!("descriptors {}", descriptors.join(" ")));
+    diary(&format!("folder {}", std::env::current_dir().expect("a folder").display()));
+    diary(&format!("path {}", std::env::var("PATH").unwrap_or_default()));
+}
+
+/// Makes orphans that all exit at the same moment, and perhaps exits with them.
+fn storm(and_die: bool) {
+    let count: usize = std::env::var("STAND_IN_ORPHANS").ok().and_then(|count| count.parse().ok()).expect("a count");
+    let mut pipe = [0; 2];
+    let mut ready = [0; 2];
+    // SAFETY: one thread, so fork is sound; the children only read, write one byte and exit.
+    unsafe {
+        assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
+        assert_eq!(libc::pipe(ready.as_mut_ptr()), 0);
+        let parent = libc::fork();
+        assert!(parent >= 0);
+        if parent == 0 {
+            let mut made = 0;
+            while made < count {
+                match libc::fork() {
+                    0 => {
+                        libc::close(pipe[1]);
+                        let mut byte = 0_u8;
+                        libc::read(pipe[0], (&raw mut byte).cast(), 1);
+                        libc::_exit(0)
+                    }
+                    -1 => {
+                        libc::usleep(1000);
+                    }
+                    _ => made += 1,
+                }
+            }
+            libc::write(ready[1], [1_u8].as_ptr().cast(), 1);
+            libc::_exit(0)
+        }
+        let mut byte = 0_u8;
+        assert_eq!(libc::read(ready[0], (&raw mut byte).cast(), 1), 1);
+        let mut status = 0;
+        libc::waitpid(parent, &raw mut status, 0);
+        diary("orphans made");
+        // The test looks at them, and says when.
+        let release = std::env::var("STAND_IN_RELEASE").expect("a file");
+        while !std::path::Path::new(&release).exists() {
+            libc::usleep(1000);
+        }
+        libc::close(pipe[0]);
+        libc::close(pipe[1]);
+        diary("orphans released");
+        if and_die {
+            exit(5);
+        }
+    }
+}
+
+/// Connects until nobody else can.
+fn fill_backlog(socket: &str) {
+    loop {
+        // SAFETY: plain system calls; the descriptors are leaked on purpose, they fill the backlog.
+        unsafe {
+            let connection = libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0);
+            let mut address: libc::sockaddr_un = std::mem::zeroed();
+            address.sun_family = libc::AF_UNIX as u16;
+            for (to, from) in address.sun_path.iter_mut().zip(socket.bytes()) {
+                *to = from.cast_signed();
+            }
+            let length = size_of::<libc::sockaddr_un>() as u32;
+            if libc::connect(connection, (&raw const address).cast(), length) != 0 {
+                break;
+            }
+        }
+    }
+}
+
+/// Becomes a program that gets no argument at all, not even its name.
+fn launch_without_argv(program: &str) -> ! {
+    unsafe extern "C" {
+        static environ: *const *const libc::c_char;
+    }
+    let program = std::ffi::CString::new(program).expect("a path");
+    let nothing = [std::ptr::null()];
+    // SAFETY: both arrays end in NULL.
+    unsafe { libc::execve(program.as_ptr(), nothing.as_ptr(), environ) };
+    exit(1)
+}
+
+fn ignore_signals() {
+    for signal in [libc::SIGTERM, libc::SIGUSR1] {
+        // SAFETY: no handler is installed.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+fn sleep_for_ever() -> ! {
+    let mut nothing = [0];
+    let (reader, _writer) = UnixStream::pair().expect("two sockets");
+    loop {
+        let _never = (&reader).read(&mut nothing);
+    }
+}
+
+fn diary(line: &str) {
+    let Ok(path) = std::env::var("STAND_IN_DIARY") else { return };
+    let mut file = OpenOptions::new().create(true).append(true).open(path).expect("the diary can be written");
+    writeln!(file, "{line}").expect("the diary can be written");
+}
