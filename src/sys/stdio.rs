@@ -18,12 +18,13 @@ impl Given {
 /// Sees to it that no file that is opened later gets a number below 3, and closes what others left
 /// open from 3 on: it would pin their files and devices for as long as the machine runs.
 ///
-/// A hole is filled by what needs neither `/dev` nor a right: the root folder, as a mere place.
+/// A hole is filled by what needs no `/dev`: the root folder. With `O_PATH` it would look closed to `poll`,
+/// and a server with Rust's std aborts where it cannot replace a closed one by `/dev/null`.
 pub fn claim() -> Given {
     raw::close_from(3);
     let given = Given([0, 1, 2].map(|number| rustix::io::fcntl_getfd(borrow(number)).is_ok()));
     // The kernel gives the lowest free number, so this fills the holes in order.
-    while let Ok(fd) = raw::open(c"/", libc::O_PATH) {
+    while let Ok(fd) = raw::open(c"/", libc::O_RDONLY) {
         if fd.number() > 2 {
             break;
         }

@@ -123,6 +123,16 @@ impl Namespace {
         found.expect("just found")
     }
 
+    /// The pid, outside of the namespaces, of a shell that is PID 1 and stays it.
+    pub fn shell(&self) -> i32 {
+        let mut found = None;
+        until("the shell as child of unshare", || {
+            found = children(self.unshare.id().cast_signed()).first().copied();
+            found.is_some()
+        });
+        found.expect("just found")
+    }
+
     /// Sends a signal to the program, by number.
     pub fn signal(&mut self, signal: i32) {
         // SAFETY: kill(2) takes two numbers; the pid is the one that this test started.
