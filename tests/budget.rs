@@ -1,0 +1,219 @@
+//! What the real program costs: file, memory, wake-ups, system calls; and what a storm of orphans does.
+
+mod common;
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::namespace::{Log, Namespace, Setup, children, state, status};
+use common::{PATIENCE, program, until};
+
+/// Largest release binary, bytes.
+const BINARY: u64 = 16_384;
+/// Largest resident set at idle as PID 1, kB, and how much of it may be private memory.
+const RESIDENT: u64 = 32;
+const PRIVATE: u64 = 16;
+
+#[test]
+fn the_binary_is_small_static_and_has_one_segment_that_is_not_writable() {
+    let image = fs::read(program()).expect("the program can be read");
+    println!("binary: {} bytes", image.len());
+    assert!(image.len() as u64 <= BINARY, "{} bytes", image.len());
+
+    let word = |at: usize, length: usize| {
+        let mut bytes = [0; 8];
+        bytes[..length].copy_from_slice(&image[at..at + length]);
+        u64::from_le_bytes(bytes)
+    };
+    assert_eq!(&image[..4], b"\x7fELF");
+    let (executable, x86_64) = (2, 62);
+    assert_eq!((word(16, 2), word(18, 2)), (executable, x86_64));
+    let (table, size, count) = (word(32, 8) as usize, word(54, 2) as usize, word(56, 2) as usize);
+    let headers: Vec<(u64, u64)> =
+        (0..count).map(|index| (word(table + index * size, 4), word(table + index * size + 4, 4))).collect();
+    let (load, stack, read_execute, read_write) = (1, 0x6474_e551, 5, 6);
+    // No interpreter, nothing dynamic, no relocation, no second segment, no executable stack.
+    assert_eq!(headers, [(load, read_execute), (stack, read_write)]);
+}
+
+#[test]
+fn at_idle_it_is_one_small_process_that_nothing_wakes() {
+    let mut pid1 = Setup::stand_in("obey").start();
+    pid1.diary_line("started");
+    let pid = pid1.pid1();
+    let heap = || fs::read_to_string(format!("/proc/{pid}/maps")).expect("maps").contains("[heap]");
+    until("sleep", || state(pid) == Some('S'));
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("maps");
+    for line in maps.lines() {
+        let permissions = line.split(' ').nth(1).expect("permissions");
+        assert!(!(permissions.contains('w') && permissions.contains('x')), "{line}");
+        assert!(!permissions.contains('w') || line.ends_with("[stack]"), "writable: {line}");
+    }
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("smaps_rollup");
+    let kilobytes = |key: &str| -> u64 {
+        let line = rollup.lines().find(|line| line.starts_with(key)).expect(key);
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+    };
+    let (resident, private) = (kilobytes("Rss:"), kilobytes("Private_Dirty:"));
+    println!("resident: {resident} kB, of it private: {private} kB");
+    assert!(resident <= RESIDENT && private <= PRIVATE, "{rollup}");
+    assert_eq!(status(pid, "Threads").as_deref(), Some("1"));
+    assert!(!heap());
+
+    let switches = || {
+        (status(pid, "voluntary_ctxt_switches"), status(pid, "nonvoluntary_ctxt_switches"), maps.clone())
+    };
+    let before = switches();
+    std::thread::sleep(Duration::from_secs(10));
+    assert_eq!(switches(), before, "ten idle seconds");
+}
+
+#[test]
+fn a_life_has_one_blocking_call_and_no_heap() {
+    let mut pid1 = Setup::stand_in("obey").before("sleep 1000 &").start();
+    pid1.diary_line("started");
+    let pid = pid1.pid1();
+    let trace = Trace::attach(pid, &[]);
+    let server = children(pid).into_iter().max().expect("a server");
+    // SAFETY: signals to processes that this test started.
+    unsafe { libc::kill(server, libc::SIGKILL) };
+    pid1.log.nth("started", 2);
+    until("the second server", || pid1.diary().matches("started").count() == 2);
+    pid1.signal(libc::SIGUSR1);
+    until("the third server", || pid1.diary().matches("started").count() == 3);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    let calls = trace.calls();
+    let mut names: Vec<&str> = calls.iter().filter_map(|line| line.split('(').next()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let known = ["clock_gettime", "clone", "close", "exit_group", "kill", "pipe2", "ppoll", "read", "rt_sigtimedwait", "wait4", "write"];
+    let unknown: Vec<_> = names.iter().filter(|name| !known.contains(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    assert!(!names.is_empty() && names.contains(&"rt_sigtimedwait"), "{calls:?}");
+    // What could block does not: wait4 looks only, and read is from a pipe that does not wait.
+    for line in &calls {
+        assert!(!line.starts_with("wait4") || line.contains("WNOHANG"), "{line}");
+        assert!(!line.starts_with("ppoll") || line.contains("{tv_sec=0, tv_nsec=0}"), "{line}");
+        // The report of a server whose exec worked: nothing, at once, because the other end is closed.
+        assert!(!line.starts_with("read(") || line.ends_with("= 0"), "{line}");
+        assert!(!line.starts_with("pipe2") || line.contains("O_NONBLOCK"), "{line}");
+    }
+}
+
+#[test]
+fn the_server_is_started_again_after_a_fork_that_failed() {
+    let mut pid1 = Setup::stand_in("obey").start();
+    pid1.diary_line("started");
+    let pid = pid1.pid1();
+    let trace = Trace::attach(pid, &["-e", "inject=clone:error=EAGAIN:when=1"]);
+    let server = pid1.server();
+    // SAFETY: a signal to a process that this test started.
+    unsafe { libc::kill(server, libc::SIGKILL) };
+    pid1.line("cannot fork a server: EAGAIN (no resources now), next try in 2000 ms");
+    until("the second server", || pid1.diary().matches("started").count() == 2);
+    drop(trace);
+}
+
+#[test]
+fn a_container_ends_even_if_nothing_can_be_forked() {
+    let mut pid1 = Setup::stand_in("obey").before("sleep 1000 &").start();
+    pid1.diary_line("started");
+    let pid = pid1.pid1();
+    let trace = Trace::attach(pid, &["-e", "inject=clone:error=EAGAIN"]);
+    let begin = Instant::now();
+    pid1.signal(libc::SIGTERM);
+    pid1.line("cannot fork: EAGAIN (no resources now), going on without");
+    pid1.line("request failed, sending SIGTERM");
+    pid1.line("killed by signal 15");
+    pid1.ends_well();
+    assert!(begin.elapsed() < Duration::from_secs(4), "the sleeper got its TERM: {:?}", begin.elapsed());
+    drop(trace);
+}
+
+#[test]
+fn twenty_thousand_orphans_leave_no_zombie_and_hide_no_death() {
+    let (mut pid1, orphans) = storm("storm-and-die");
+    assert!(orphans >= STORM, "{orphans} orphans");
+    let pid = pid1.pid1();
+    let begin = Instant::now();
+    release(&pid1);
+    pid1.line("exited 5, respawn in 1000 ms");
+    // The kernel needs a while to end as many; what counts is how far PID 1 is behind it.
+    let alive = |child: &i32| state(*child).is_some_and(|state| state != 'Z');
+    until("the last orphan's end", || children(pid).iter().filter(|child| alive(child)).count() <= 1);
+    println!("{orphans} orphans ended in {:?}", begin.elapsed());
+    std::thread::sleep(Duration::from_secs(1));
+    let zombies = children(pid).iter().filter(|child| state(**child) == Some('Z')).count();
+    assert_eq!(zombies, 0, "a second later");
+    assert!(!pid1.log.text().contains("orphan"), "no log line for an orphan");
+    pid1.log.nth("started", 2);
+}
+
+#[test]
+fn term_is_obeyed_in_the_middle_of_a_storm() {
+    let (mut pid1, _) = storm("storm");
+    release(&pid1);
+    let begin = Instant::now();
+    pid1.signal(libc::SIGTERM);
+    pid1.line("stop begins");
+    let heard = begin.elapsed();
+    pid1.ends_well();
+    println!("TERM heard after {heard:?}, exit after {:?}", begin.elapsed());
+    assert!(heard < Duration::from_secs(1), "{heard:?}");
+}
+
+const STORM: usize = 20_000;
+
+/// Starts a server that makes orphans, which wait for `release`; also says how many there are.
+fn storm(mode: &str) -> (Namespace, usize) {
+    let setup = Setup::stand_in(mode).with("STAND_IN_ORPHANS", STORM.to_string());
+    let release = setup.folder.path().join("release");
+    let mut pid1 = setup.with("STAND_IN_RELEASE", release).start();
+    pid1.diary_line("orphans made");
+    let count = pid1.children().len();
+    (pid1, count)
+}
+
+fn release(pid1: &Namespace) {
+    fs::write(pid1.folder.path().join("release"), "").expect("a file");
+}
+
+/// strace at work on one process, not on its children.
+struct Trace {
+    strace: std::process::Child,
+    log: Log,
+}
+
+impl Trace {
+    fn attach(pid: i32, more: &[&str]) -> Self {
+        let mut strace = Command::new("strace");
+        strace.args(["-p", &pid.to_string()]).args(more).stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut strace = strace.spawn().expect("strace runs: scripts/setup packages");
+        let log = Log::default();
+        log.follow(strace.stderr.take().expect("a pipe"));
+        log.line("attached");
+        Self { strace, log }
+    }
+
+    /// The calls of a process that has ended, a line each; signals are no calls.
+    fn calls(mut self) -> Vec<String> {
+        let begin = Instant::now();
+        while self.strace.try_wait().expect("strace can be waited for").is_none() {
+            assert!(begin.elapsed() < PATIENCE, "strace does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.log.line("+++ exited with 0 +++");
+        let text = self.log.text();
+        let calls = text.lines().filter(|line| line.contains('(') && !line.starts_with("strace:"));
+        calls.map(ToString::to_string).collect()
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        let _ended = self.strace.kill();
+        let _reaped = self.strace.wait();
+    }
+}

@@ -1,0 +1,123 @@
+//! The real program and the real zinit-server 0.3.9 in namespaces.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use common::namespace::{Namespace, Setup};
+use common::{brought, until};
+
+/// Two services that write down each start, and the server's state in a /run of its own.
+fn start() -> Namespace {
+    let setup = Setup::stand_in("")
+        .with("ZINIT_SERVER", brought("target/zinit/bin/zinit-server"))
+        .with("ZINIT_SOCKET", "/run/zinit.sock")
+        .before("mount -t tmpfs run /run");
+    let folder = setup.folder.path().to_path_buf();
+    let services = folder.join("services");
+    fs::create_dir(&services).expect("a folder");
+    for name in ["one", "two"] {
+        let script = folder.join(name);
+        let diary = folder.join(format!("{name}.pids"));
+        // The server knows a service again by the first word of `exec` in its command line: no exec here.
+        let text = format!("#!/bin/sh\necho $$ >>{}\nwhile :; do sleep 1000; done\n", diary.display());
+        fs::write(&script, text).expect("a script");
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a mode");
+        let service = format!(
+            "[service]\nname = \"{name}\"\nexec = \"{}\"\n[lifecycle]\nrestart = \"always\"\n",
+            script.display()
+        );
+        fs::write(services.join(format!("{name}.toml")), service).expect("a service");
+    }
+    let pid1 = setup.start();
+    for name in ["one", "two"] {
+        until("the services", || starts(&pid1, name) == 1);
+    }
+    pid1
+}
+
+/// How often a service was started.
+fn starts(pid1: &Namespace, name: &str) -> usize {
+    let diary = fs::read_to_string(pid1.folder.path().join(format!("{name}.pids")));
+    diary.unwrap_or_default().lines().count()
+}
+
+/// The server's pid within the namespaces, from the `count`th line that names it.
+fn server(pid1: &Namespace, count: usize) -> String {
+    let line = pid1.log.nth(": server", count);
+    line.split(' ').nth(2).expect("zinit-pid1: server PID").to_string()
+}
+
+#[test]
+fn term_and_int_stop_the_services_by_the_server_and_exit_0() {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let mut pid1 = start();
+        pid1.signal(signal);
+        pid1.line("stopping all services");
+        pid1.line("zinit-server stopped");
+        pid1.line("exited 0");
+        pid1.ends_well();
+        let text = pid1.log.text();
+        assert!(!text.contains("sending"), "nothing but the request was needed:\n{text}");
+    }
+}
+
+#[test]
+fn a_crashed_service_is_the_servers_business_and_its_remains_are_reaped() {
+    let mut pid1 = start();
+    let first = fs::read_to_string(pid1.folder.path().join("one.pids")).expect("a pid");
+    kill_inside(&mut pid1, first.trim());
+    until("the restart", || starts(&pid1, "one") == 2);
+    assert_eq!(starts(&pid1, "two"), 1);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn a_killed_server_is_respawned_and_everything_ends_at_term() {
+    let mut pid1 = start();
+    let first = server(&pid1, 1);
+    kill_inside(&mut pid1, &first);
+    pid1.line(&format!("server {first} killed by signal 9, respawn in 1000 ms"));
+    // By the specification its services are left alone, so the next server starts them once more.
+    until("the second server's services", || starts(&pid1, "one") == 2 && starts(&pid1, "two") == 2);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn a_soft_restart_replaces_the_server() {
+    let mut pid1 = start();
+    pid1.line("IPC server listening");
+    let first = server(&pid1, 1);
+    pid1.signal(libc::SIGUSR1);
+    pid1.line(&format!("soft restart of server {first} begins"));
+    pid1.log.nth("IPC server listening", 2);
+    let text = pid1.log.text();
+    assert!(!text.contains("sending SIG"), "it leaves by itself:\n{text}");
+    assert!(text.contains(&format!("server {first} exited 0")), "{text}");
+    // 0.3.9 races with itself, and sometimes exits before its state file is written. Where it was written,
+    // nothing is started twice.
+    if text.contains("state saved for restart") {
+        pid1.line("restore complete");
+        assert_eq!((starts(&pid1, "one"), starts(&pid1, "two")), (1, 1), "{text}");
+    }
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+/// Kills a process by its pid within the namespaces.
+fn kill_inside(pid1: &mut Namespace, pid: &str) {
+    let outside = pid1.pid1();
+    let found = std::fs::read_dir("/proc").expect("/proc").flatten().find_map(|entry| {
+        let process: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let inside = common::namespace::status(process, "NSpid")?;
+        let same = fs::read_link(format!("/proc/{process}/ns/pid")).ok()
+            == fs::read_link(format!("/proc/{outside}/ns/pid")).ok();
+        (same && inside.split_whitespace().last() == Some(pid)).then_some(process)
+    });
+    // SAFETY: a signal to a process that this test started.
+    let answer = unsafe { libc::kill(found.expect("the process"), libc::SIGKILL) };
+    assert_eq!(answer, 0);
+}
