@@ -228,7 +228,7 @@ impl Log {
 
     /// All lines so far.
     pub fn text(&self) -> String {
-        self.0.0.lock().expect("a reader does not panic").join("\n")
+        told(&self.0.0.lock().expect("a reader does not panic"))
     }
 
     /// Waits for the first line that contains `text`.
@@ -246,10 +246,16 @@ impl Log {
                 return line.clone();
             }
             let left = PATIENCE.saturating_sub(begin.elapsed());
-            assert!(!left.is_zero(), "no line \"{text}\" ({count}) in:\n{}", lines.join("\n"));
+            assert!(!left.is_zero(), "no line \"{text}\" ({count}) in:\n{}", told(&lines));
             lines = news.wait_timeout(lines, left).expect("a reader does not panic").0;
         }
     }
+}
+
+/// The lines without what the kernel of a machine says before it starts PID 1.
+fn told(lines: &[String]) -> String {
+    let begin = lines.iter().position(|line| line.contains("as init process")).unwrap_or(0);
+    lines[begin..].join("\n")
 }
 
 /// The children of a process, zombies among them.

@@ -1,0 +1,142 @@
+//! The arrows between modules run one way: `main -> sys -> data`, `main -> init -> policy -> data`.
+//!
+//! Each file of `src` is listed with the modules that it may name; a name that is not listed fails, and so
+//! does a file that is not listed, that is too long, or that holds unsafe code outside of `sys`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A file, and the modules of the library, or of `sys`, that it may name.
+const LAYERS: [(&str, &str); 26] = [
+    ("lib", "limits init"), // in its design rules
+    ("time", ""),
+    ("process", ""),
+    ("limits", "time"),
+    ("event", "process"),
+    ("config", "limits log time"),
+    ("rpc", "limits process"),
+    ("log", "event limits process time"),
+    ("action", "event limits log process rpc"),
+    ("signals", "event"),
+    ("reaper", "action log process"),
+    ("update", "action log"),
+    ("farewell", "action event limits log process reaper rpc time"),
+    ("server", "action event farewell limits log process reaper rpc time"),
+    ("shutdown", "action event farewell limits log process reaper rpc time"),
+    ("init", "action event process server shutdown time update"),
+    ("main", "action config init log process sys"),
+    ("sys/mod", "action config event init limits log process reaper signals time"),
+    ("sys/start", "pid1"),
+    ("sys/arch", "sys"),
+    ("sys/mem", ""),
+    ("sys/raw", "arch process time"),
+    ("sys/signal", "arch raw time"),
+    ("sys/leaf", "arch config event kmsg limits log power process raw rpc signal start time"),
+    ("sys/power", "event process raw"),
+    ("sys/mount", "power raw"),
+];
+
+/// Most lines of a file.
+const LINES: usize = 300;
+
+#[test]
+fn no_module_names_one_above_it() {
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for path in files(&root().join("src")) {
+        let name = path.strip_prefix(root().join("src")).expect("below src").with_extension("");
+        let name = name.display().to_string();
+        let text = fs::read_to_string(&path).expect("a file");
+        let allowed = allowed(&name);
+        for module in named(&text) {
+            seen += 1;
+            if !allowed.split(' ').any(|known| known == module) {
+                wrong.push(format!("{name} names {module}"));
+            }
+        }
+        if text.lines().count() > LINES {
+            wrong.push(format!("{name} has {} lines", text.lines().count()));
+        }
+        if !name.starts_with("sys/") && name != "main" && code(&text).contains("unsafe ") {
+            wrong.push(format!("{name} holds unsafe code"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(seen > 80, "only {seen} names were found: the search is broken");
+}
+
+#[test]
+fn the_search_finds_every_kind_of_name() {
+    let text = "use crate::{event::{Event, Request}, log};\nuse zinit_pid1::rpc::{self, Method};\n// crate::no\n\
+                fn a() -> super::raw::Result<crate::time::Instant> { super::arch::trap() }";
+    let found: Vec<String> = named(text).into_iter().collect();
+    assert_eq!(found, ["arch", "event", "log", "raw", "rpc", "time"]);
+}
+
+/// What a file may name; the leaves of `sys` share a line, as they know the trunk and not each other.
+fn allowed(name: &str) -> &'static str {
+    let listed = |name: &str| LAYERS.iter().find(|(known, _)| *known == name).map(|(_, allowed)| *allowed);
+    let leaf = ["sys/courier", "sys/kmsg", "sys/spawn", "sys/stdio"].contains(&name);
+    let name = if name.starts_with("sys/arch/") { "sys/arch" } else { name };
+    listed(name).or_else(|| leaf.then(|| listed("sys/leaf")).flatten()).unwrap_or_else(|| panic!("{name} is not listed"))
+}
+
+/// The modules behind each `crate::`, `super::` and `zinit_pid1::`.
+fn named(text: &str) -> BTreeSet<String> {
+    let code = code(text);
+    let mut found = BTreeSet::new();
+    for root in ["crate::", "super::", "zinit_pid1::"] {
+        for (at, _) in code.match_indices(root) {
+            let rest = &code[at + root.len()..];
+            match rest.strip_prefix('{') {
+                Some(group) => found.extend(group_heads(group)),
+                None => found.extend(head(rest)),
+            }
+        }
+    }
+    found.retain(|name| name.starts_with(char::is_lowercase) && !["self", "clippy"].contains(&name.as_str()));
+    found
+}
+
+/// The first names of the paths in a group, up to its closing brace.
+fn group_heads(group: &str) -> Vec<String> {
+    let (mut heads, mut depth, mut start) = (vec![], 0, true);
+    for (at, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => start = true,
+            letter if start && letter.is_alphabetic() => {
+                heads.extend(head(&group[at..]));
+                start = false;
+            }
+            _ => {}
+        }
+    }
+    heads
+}
+
+fn head(path: &str) -> Option<String> {
+    let end = path.find(|letter: char| !letter.is_alphanumeric() && letter != '_')?;
+    (end > 0).then(|| path[..end].to_string())
+}
+
+/// The text without comments, but for those of modules and items, which may link upwards.
+fn code(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = vec![];
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        if entry.path().is_dir() { files.extend(self::files(&entry.path())) } else { files.push(entry.path()) }
+    }
+    files
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}

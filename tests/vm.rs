@@ -1,0 +1,184 @@
+//! The real program, the real zinit-server 0.3.9 and its client in a virtual machine.
+
+mod common;
+
+use std::time::Duration;
+
+use common::vm::Image;
+
+#[test]
+fn a_machine_lives_through_crashes_and_a_soft_restart_and_is_powered_off() {
+    let machine = Image::new()
+        .service("ticker", "echo $$ >>/run/ticker.pids; while :; do sleep 1000; done")
+        .driver(
+            r#"
+            pids() { wc -l </run/ticker.pids; }
+            await() { until "$@" 2>/dev/null; do sleep 0.1; done; }
+            servers() { [ "$(pidof zinit-server | wc -w)" = 1 ] && zinit list; }
+            await [ -s /run/ticker.pids ]; await servers
+            say mounts $(cut -d' ' -f2,3 /proc/mounts | tr '\n' ' ')
+            say pid1 $(cat /proc/1/comm) $(ls -l /proc/1/exe | sed 's/.*-> //')
+            say console $(ls -l /proc/1/fd/0 | sed 's/.*-> //')
+
+            kill -KILL $(cat /run/ticker.pids)
+            until [ "$(pids)" = 2 ]; do sleep 0.1; done
+            say service restarted
+
+            before=$(pidof zinit-server)
+            kill -USR1 1
+            until servers >/dev/null 2>&1 && [ "$(pidof zinit-server)" != "$before" ]; do sleep 0.1; done
+            say soft restart done, ticker started $(pids) times
+
+            before=$(pidof zinit-server)
+            kill -KILL $before
+            until servers >/dev/null 2>&1 && [ "$(pidof zinit-server)" != "$before" ]; do sleep 0.1; done
+            say server respawned
+            zinit list | sed 's/^/driver: /'
+            zinit poweroff"#,
+        )
+        .boot();
+    let mounts = machine.line("driver: mounts");
+    for mount in ["/proc proc", "/sys sysfs", "/dev devtmpfs", "/run tmpfs"] {
+        assert_eq!(mounts.matches(mount).count(), 1, "{mounts}");
+    }
+    machine.line("driver: pid1 init /sbin/zinit-pid1");
+    machine.line("driver: console /dev/console");
+    machine.line("driver: service restarted");
+    let restart = machine.line("driver: soft restart done");
+    machine.line("driver: server respawned");
+    let text = machine.ends("reboot: Power down");
+    if text.contains("state saved for restart") {
+        assert!(restart.ends_with("started 2 times"), "the service lived on: {restart}");
+    }
+    assert!(text.contains("PID 1 of this machine"), "{text}");
+    assert!(text.contains("killed by signal 9, respawn in 1000 ms"), "{text}");
+    assert!(text.contains("zinit-pid1: power off begins"), "{text}");
+    assert!(text.contains("stopping all services"), "{text}");
+}
+
+#[test]
+fn zinit_reboot_reboots() {
+    let machine = Image::new().driver("until zinit list; do sleep 0.1; done; zinit reboot").boot();
+    let text = machine.ends("reboot: Restarting system");
+    assert!(text.contains("zinit-pid1: reboot begins"), "{text}");
+}
+
+#[test]
+fn ctrl_alt_del_is_a_request_and_not_the_end() {
+    let machine = Image::new().driver("until zinit list; do sleep 0.1; done; say ready").boot();
+    machine.line("driver: ready");
+    machine.monitor("sendkey ctrl-alt-delete");
+    let text = machine.ends("reboot: Restarting system");
+    assert!(text.contains("zinit-pid1: reboot begins"), "{text}");
+    assert!(text.contains("stopping all services"), "{text}");
+}
+
+#[test]
+fn an_image_that_holds_no_folder_for_mounts_boots() {
+    // The tree has none of /dev /proc /sys /run: they are made, as an initramfs can be written.
+    let machine = Image::new().driver("ls -d /dev/null /proc/1 /sys/kernel /run/driver; zinit poweroff").boot();
+    for path in ["/dev/null", "/proc/1", "/sys/kernel", "/run/driver"] {
+        machine.line(path);
+    }
+    machine.ends("reboot: Power down");
+}
+
+#[test]
+fn what_is_mounted_already_is_left_alone() {
+    let machine = Image::new()
+        .file(
+            "init",
+            "#!/bin/sh\nmkdir -p /proc /sys /dev /run\nmount -t proc proc /proc\nmount -t sysfs sysfs /sys\n\
+             mount -t tmpfs mine /dev\nmknod /dev/null c 1 3\nmknod /dev/console c 5 1\nmknod /dev/mine c 1 3\n\
+             mount -t tmpfs mine /run\ntouch /run/mine\nexec /sbin/zinit-pid1\n",
+        )
+        .driver("ls /dev/mine /run/mine; say mounts $(cut -d' ' -f2 /proc/mounts | tr '\\n' ' '); zinit poweroff")
+        .boot();
+    machine.line("/dev/mine");
+    machine.line("/run/mine");
+    let mounts = machine.line("driver: mounts");
+    for mount in ["/proc", "/sys", "/dev", "/run"] {
+        assert_eq!(mounts.split(' ').filter(|word| *word == mount).count(), 1, "{mounts}");
+    }
+    // There is no /dev/kmsg, so standard error has to do.
+    machine.ends("reboot: Power down");
+}
+
+#[test]
+fn without_a_server_the_machine_waits_reaps_and_obeys() {
+    let machine = Image::new()
+        .without_server()
+        .file(
+            "init",
+            "#!/bin/sh\nmknod /dev/null c 1 3\n(sleep 1; exit 7) &\n(sleep 4; kill -TERM 1) &\nsleep 1000 &\nexec /sbin/zinit-pid1 zinitdebug=1\n",
+        )
+        .append("zinitdebug=1")
+        .boot();
+    machine.line("no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin");
+    machine.line("exited 7");
+    machine.line("not executed, ENOENT (no such file or directory), respawn in 1000 ms");
+    machine.line("respawn in 2000 ms");
+    let text = machine.ends("reboot: Power down");
+    assert!(text.contains("zinit-pid1: power off begins"), "{text}");
+}
+
+#[test]
+fn no_word_of_the_kernel_command_line_ends_or_fools_it() {
+    let machine = Image::new()
+        .append(
+            "splash foo=1 zinit.x=2 single ZINIT_CONTAINER=1 container=lxc ZINIT_STOP_TIMEOUT=soon \
+             ZINIT_LOG_LEVEL=debug -- -c --version --help",
+        )
+        .driver("say server $(tr '\\0' ' ' </proc/$(pidof zinit-server)/cmdline); zinit poweroff")
+        .boot();
+    machine.line("asked to be in a container, but the kernel says machine");
+    machine.line("ZINIT_STOP_TIMEOUT=soon: not understood, the default is in force");
+    machine.line("PID 1 of this machine");
+    let server = machine.line("driver: server");
+    let expected = "/sbin/zinit-server -c /etc/zinit/services -s /run/zinit.sock --log-level debug --pid1-mode";
+    assert!(server.contains(expected), "{server}");
+    machine.ends("reboot: Power down");
+}
+
+#[test]
+fn settings_are_found_on_the_kernel_command_line_without_an_environment() {
+    let machine = Image::new()
+        .file(
+            "init",
+            "#!/bin/sh\nexec /bin/busybox env -i /sbin/zinit-pid1\n",
+        )
+        .append("ZINIT_SERVER=/bin/other \"ZINIT_LOG_LEVEL=warn\" -- ZINIT_SERVER=/bin/no")
+        .file("bin/other", "#!/bin/sh\necho other: $* >/dev/console\n/bin/busybox sleep 1\n/bin/busybox kill -38 1\n/bin/busybox sleep 9\n")
+        .boot();
+    machine.line("other: -c /etc/zinit/services -s /run/zinit.sock --log-level warn --pid1-mode");
+    machine.ends("reboot: Power down");
+}
+
+#[test]
+fn halt_halts_and_a_kexec_without_a_kernel_reboots() {
+    let machine = Image::new().driver("until zinit list; do sleep 0.1; done; kill -37 1").boot();
+    machine.line("zinit-pid1: halt begins");
+    machine.line("reboot: System halted");
+    drop(machine);
+
+    let machine = Image::new().driver("until zinit list; do sleep 0.1; done; kill -40 1").boot();
+    machine.line("zinit-pid1: kexec begins");
+    machine.line("kexec refused, EINVAL (invalid)");
+    machine.ends("reboot: Restarting system");
+}
+
+#[test]
+fn processes_that_ignore_term_get_kill_and_the_caches_are_written() {
+    let machine = Image::new()
+        .service("deaf", "trap '' TERM HUP; touch /run/deaf; while :; do sleep 1; done")
+        .append("ZINIT_STOP_TIMEOUT=2")
+        .driver("until [ -e /run/deaf ] && zinit list; do sleep 0.1; done; say ready; kill -TERM 1")
+        .boot();
+    machine.line("driver: ready");
+    machine.line("does not end, sending KILL");
+    machine.line("processes left after TERM, sending KILL");
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("left after KILL"), "{text}");
+    // Stages end when their condition holds, not at their deadlines.
+    let _in_time = Duration::from_secs(1);
+}
