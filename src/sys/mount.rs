@@ -22,7 +22,8 @@ pub struct Mount {
 pub static EARLY: [Mount; 4] = [
     Mount { target: c"/proc", kind: c"proc", data: c"", noexec: true, nodev: true },
     Mount { target: c"/sys", kind: c"sysfs", data: c"", noexec: true, nodev: true },
-    Mount { target: c"/dev", kind: c"devtmpfs", data: c"mode=0755", noexec: true, nodev: false },
+    // Not noexec: SGX enclaves and others map /dev/zero and their devices executable.
+    Mount { target: c"/dev", kind: c"devtmpfs", data: c"mode=0755", noexec: false, nodev: false },
     // Programs may be run from here: containers' runtimes do.
     Mount { target: c"/run", kind: c"tmpfs", data: c"mode=0755", noexec: false, nodev: true },
 ];
