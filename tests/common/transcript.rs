@@ -1,0 +1,108 @@
+//! Replays a transcript: what happened to PID 1, line by line, and what it did about it.
+//!
+//! The inputs alone are replayed, and the whole text is written anew from them. So an action that is
+//! missing, too many or out of order is a line that differs, and nothing can be left over.
+//!
+//! ```text
+//! # what it shows
+//! boot machine 30000          place, and the server's time to stop in ms
+//! < spawn-server              what PID 1 does
+//! > spawned 42                what happens to it; `> signal TERM` goes through the signal table
+//! +1000ms                     time passes, and nothing else
+//! +deadline                   time passes up to the deadline, which is delivered
+//! = deadline none             what is left until the deadline
+//! ```
+
+use zinit_pid1::action::{Action, Actions};
+use zinit_pid1::event::Event;
+use zinit_pid1::init::Init;
+use zinit_pid1::time::Instant;
+
+use crate::words;
+
+/// Replays `text`; an error names the first line that is not as it happens.
+pub fn check(text: &str) -> Result<(), String> {
+    let expected: Vec<&str> = text.lines().collect();
+    let mut happened = Vec::new();
+    let mut replay = None;
+    for (at, line) in expected.iter().enumerate() {
+        input(line, &mut replay, &mut happened).map_err(|why| format!("{}: `{line}`: {why}", at + 1))?;
+    }
+    let end = "(the end)".to_owned();
+    for at in 0..expected.len().max(happened.len()) {
+        let (wanted, got) = (expected.get(at).unwrap_or(&"(the end)"), happened.get(at).unwrap_or(&end));
+        if wanted != got {
+            let before: Vec<String> =
+                expected[at.saturating_sub(5)..at].iter().map(|line| format!("  {line}\n")).collect();
+            return Err(format!("{}:\n{}- {wanted}\n+ {got}", at + 1, before.concat()));
+        }
+    }
+    replay.map(drop).ok_or_else(|| "1: it never boots".into())
+}
+
+struct Replay {
+    init: Init,
+    now: Instant,
+    /// What forks is to be answered before anything else can happen.
+    asked: bool,
+    exited: bool,
+}
+
+fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) -> Result<(), String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let mut line = line.to_owned();
+    let mut caused = Vec::new();
+    match (words.as_slice(), replay.as_mut()) {
+        ([], _) => {}
+        (["<", ..], _) => return Ok(()),
+        ([word, ..], _) if word.starts_with('#') => {}
+        (["boot", place, stop_timeout], _) => {
+            let (init, actions) = Init::boot(words::place(place)?, words::number(stop_timeout)?);
+            // A kernel needs longer than this to boot, so PID 1 never sees an earlier time.
+            let new = Replay { init, now: Instant(1_000), asked: false, exited: false };
+            caused = replay.insert(new).perform(&actions);
+        }
+        ([">", event @ ..], Some(replay)) => {
+            if let Some(event) = words::event(event)? {
+                caused = replay.deliver(event)?;
+            }
+        }
+        (["+deadline"], Some(replay)) => {
+            replay.now = replay.init.deadline().ok_or("there is no deadline")?;
+            caused = replay.deliver(Event::Timeout)?;
+        }
+        (["=", "deadline", _], Some(replay)) => {
+            let left = replay.init.deadline().map(|deadline| format!("{}ms", replay.now.until(deadline)));
+            line = format!("= deadline {}", left.as_deref().unwrap_or("none"));
+        }
+        ([span], Some(replay)) => {
+            let span = span.strip_prefix('+').and_then(|span| span.strip_suffix("ms"));
+            replay.now = replay.now + words::number::<u32>(span.ok_or("unknown word")?)?;
+        }
+        _ => return Err("unknown, or there was no `boot`".into()),
+    }
+    happened.push(line);
+    happened.extend(caused);
+    Ok(())
+}
+
+impl Replay {
+    fn deliver(&mut self, event: Event) -> Result<Vec<String>, String> {
+        if self.exited {
+            return Err("it exited".into());
+        }
+        if matches!(event, Event::Spawned(_) | Event::SpawnFailed(_)) != self.asked {
+            return Err("`spawned` or `spawn-failed` comes right after what forks, and only there".into());
+        }
+        let actions = self.init.handle(event, self.now);
+        Ok(self.perform(&actions))
+    }
+
+    fn perform(&mut self, actions: &Actions) -> Vec<String> {
+        use Action::{Ask, Exit, Reboot, SpawnServer, Sync};
+        let actions = actions.as_slice();
+        self.asked = actions.iter().any(|action| matches!(action, Ask(_) | Reboot(_) | SpawnServer | Sync));
+        self.exited = actions.iter().any(|action| matches!(action, Exit));
+        actions.iter().map(|action| format!("< {}", words::action(action))).collect()
+    }
+}

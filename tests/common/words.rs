@@ -1,0 +1,97 @@
+//! The words of a transcript.
+
+use std::str::FromStr;
+
+use zinit_pid1::action::Action;
+use zinit_pid1::config::level_word;
+use zinit_pid1::event::{Ending, Event};
+use zinit_pid1::log::Line;
+use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
+use zinit_pid1::rpc::Method;
+use zinit_pid1::signals;
+
+pub fn number<T: FromStr>(word: &str) -> Result<T, String> {
+    word.parse().map_err(|_| format!("`{word}` is no number that fits here"))
+}
+
+pub fn place(word: &str) -> Result<Place, String> {
+    match word {
+        "container" => Ok(Place::Container),
+        "guest" => Ok(Place::Guest),
+        "machine" => Ok(Place::Machine),
+        _ => Err("unknown place".into()),
+    }
+}
+
+/// What happened; `None` for a signal that means nothing.
+pub fn event(words: &[&str]) -> Result<Option<Event>, String> {
+    Ok(Some(match words {
+        ["no-children"] => Event::NoChildren,
+        ["reaped", child, "exit", status] => Event::Reaped(pid(child)?, Exit::Exited(number(status)?)),
+        ["reaped", child, "signal", by] => Event::Reaped(pid(child)?, Exit::Killed(Signal(number(by)?))),
+        ["reaped", child, "not-executed", why] => {
+            Event::Reaped(pid(child)?, Exit::NotExecuted(Errno(number(why)?)))
+        }
+        ["signal", name] => return Ok(signals::request(signal(name)?).map(Event::Requested)),
+        ["spawn-failed", why] => Event::SpawnFailed(Errno(number(why)?)),
+        ["spawned", child] => Event::Spawned(pid(child)?),
+        ["timeout"] => Event::Timeout,
+        _ => return Err("unknown event".into()),
+    }))
+}
+
+fn pid(word: &str) -> Result<Pid, String> {
+    Pid::new(number(word)?).ok_or_else(|| "no child has this pid".into())
+}
+
+/// A signal's number, signal(7), which is the same on all machines that we build for.
+fn signal(word: &str) -> Result<i32, String> {
+    let known = SIGNALS.iter().find(|(name, _)| *name == word);
+    known.map_or_else(|| number(word), |(_, number)| Ok((*number).into()))
+}
+
+static SIGNALS: [(&str, u8); 15] = [
+    ("HUP", 1),
+    ("INT", 2),
+    ("QUIT", 3),
+    ("KILL", 9),
+    ("USR1", 10),
+    ("USR2", 12),
+    ("PIPE", 13),
+    ("ALRM", 14),
+    ("TERM", 15),
+    ("CHLD", 17),
+    ("CONT", 18),
+    ("TSTP", 20),
+    ("WINCH", 28),
+    ("IO", 29),
+    ("PWR", 30),
+];
+
+/// An action as a transcript names it.
+pub fn action(action: &Action) -> String {
+    match action {
+        Action::Ask(Method::PrepareRestart) => "ask system.prepare_restart".into(),
+        Action::Ask(Method::Shutdown) => "ask system.shutdown".into(),
+        Action::Exit => "exit".into(),
+        Action::KillAll => "kill-all".into(),
+        Action::Log(note) => {
+            let level = level_word(note.level()).to_str().expect("levels are ASCII");
+            let line = Line::new(note, b"", false);
+            let line = str::from_utf8(line.as_bytes()).expect("lines are ASCII");
+            let fact = line.strip_prefix("zinit-pid1: ").and_then(|line| line.strip_suffix('\n'));
+            format!("log {level}: {}", fact.expect("a line has a prefix and a newline"))
+        }
+        Action::Reboot(Ending::Halt) => "reboot halt".into(),
+        Action::Reboot(Ending::Kexec) => "reboot kexec".into(),
+        Action::Reboot(Ending::Poweroff) => "reboot poweroff".into(),
+        Action::Reboot(Ending::Reboot) => "reboot reboot".into(),
+        Action::Signal(pid, signal) => {
+            let name = SIGNALS.iter().find(|(_, number)| *number == signal.0).map(|(name, _)| *name);
+            format!("signal {} SIG{}", pid.raw(), name.expect("PID 1 sends only signals that have a name"))
+        }
+        Action::SpawnServer => "spawn-server".into(),
+        Action::Sync => "sync".into(),
+        Action::TerminateAll => "terminate-all".into(),
+    }
+}
