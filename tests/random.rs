@@ -1,0 +1,331 @@
+//! Long random lives on a virtual clock, judged by a model that knows the documents and not the code.
+//!
+//! The world keeps the order of the real one: pids are never used twice, timers come late and never early,
+//! and what forks is answered before anything else happens.
+
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use zinit_pid1::action::Action;
+use zinit_pid1::event::{Ending, Event, Request};
+use zinit_pid1::init::Init;
+use zinit_pid1::log::{Fact, Note};
+use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
+use zinit_pid1::rpc::Method;
+use zinit_pid1::signals;
+use zinit_pid1::time::Instant;
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_life_goes_as_the_model_says(
+        place in prop_oneof![Just(Place::Machine), Just(Place::Container), Just(Place::Guest)],
+        stop_timeout in prop_oneof![Just(30_000_u32), Just(1_000), 1_000..=86_400_000_u32],
+        steps in prop::collection::vec(step(), 1..400),
+    ) {
+        let mut world = World::boot(place, stop_timeout);
+        for step in &steps {
+            world.live(step);
+        }
+        // Whatever went before, a shutdown ends.
+        world.deliver(Event::Requested(Request::End(Ending::Poweroff)), false);
+        world.wait(stop_timeout + LONGEST_END, 0, false);
+        prop_assert!(world.over, "it does not end: {world:#?}");
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    what: What,
+    fork_fails: bool,
+    /// How late timers are, ms.
+    late: u32,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    CtrlAltDels(u8, u32),
+    HelperEnds(Exit),
+    ServerEnds(Exit),
+    Signal(i32),
+    StrangerEnds(Exit),
+    Wait(u32),
+    WaitForDeadline,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let what = prop_oneof![
+        1 => (1..=8_u8, 0..500_u32).prop_map(|(count, gap)| What::CtrlAltDels(count, gap)),
+        20 => exit().prop_map(What::HelperEnds),
+        20 => exit().prop_map(What::ServerEnds),
+        20 => Just(What::Signal(10)),
+        4 => (1..=64_i32).prop_map(What::Signal),
+        10 => exit().prop_map(What::StrangerEnds),
+        20 => (0..70_000_u32).prop_map(What::Wait),
+        20 => Just(What::WaitForDeadline),
+    ];
+    (what, prop::bool::weighted(0.1), prop_oneof![4 => Just(0_u32), 1 => 0..20_u32])
+        .prop_map(|(what, fork_fails, late)| Step { what, fork_fails, late })
+}
+
+fn exit() -> impl Strategy<Value = Exit> {
+    prop_oneof![
+        (0..=2_u8).prop_map(Exit::Exited),
+        any::<u8>().prop_map(Exit::Exited),
+        (1..=64_u8).prop_map(|signal| Exit::Killed(Signal(signal))),
+        (1..=133_u8).prop_map(|errno| Exit::NotExecuted(Errno(errno))),
+    ]
+}
+
+/// What the documents say is going on.
+#[derive(Clone, Copy, Debug)]
+enum Model {
+    Backoff { until: Instant },
+    Ending { since: Instant, ending: Ending },
+    Restarting { since: Instant, asked: Instant },
+    Starting,
+    Up { since: Instant },
+}
+
+#[derive(Debug)]
+struct World {
+    place: Place,
+    stop_timeout: u32,
+    init: Init,
+    now: Instant,
+    model: Model,
+    /// What the next backoff may last.
+    delays: Vec<u32>,
+    last_pid: i32,
+    server: Option<Pid>,
+    helpers: Vec<Pid>,
+    commands: Vec<Ending>,
+    over: bool,
+}
+
+impl World {
+    fn boot(place: Place, stop_timeout: u32) -> Self {
+        let (init, actions) = Init::boot(place, stop_timeout);
+        assert_eq!(actions.as_slice(), [Action::SpawnServer]);
+        let (now, model, delays) = (Instant(3_000), Model::Starting, vec![1_000]);
+        let (server, helpers, commands, last_pid, over) = (None, Vec::new(), Vec::new(), 2, false);
+        let mut world =
+            Self { place, stop_timeout, init, now, model, delays, last_pid, server, helpers, commands, over };
+        world.perform(actions.as_slice(), false);
+        world
+    }
+
+    fn live(&mut self, step: &Step) {
+        let fails = step.fork_fails;
+        match step.what {
+            What::CtrlAltDels(count, gap) => {
+                for _ in 0..count {
+                    self.deliver(Event::Requested(Request::CtrlAltDel), fails);
+                    self.wait(gap, step.late, fails);
+                }
+            }
+            What::HelperEnds(exit) => {
+                if let Some(pid) = self.helpers.last().copied() {
+                    self.deliver(Event::Reaped(pid, exit), fails);
+                } else if self.server.is_none() {
+                    self.deliver(Event::NoChildren, fails);
+                }
+            }
+            What::ServerEnds(exit) => {
+                if let Some(pid) = self.server {
+                    self.deliver(Event::Reaped(pid, exit), fails);
+                }
+            }
+            What::Signal(signal) => {
+                if let Some(request) = signals::request(signal) {
+                    self.deliver(Event::Requested(request), fails);
+                }
+            }
+            What::StrangerEnds(exit) => {
+                let pid = self.new_pid();
+                self.deliver(Event::Reaped(pid, exit), fails);
+            }
+            What::Wait(span) => self.wait(span, step.late, fails),
+            What::WaitForDeadline => {
+                let left = self.init.deadline().map_or(0, |deadline| self.now.until(deadline));
+                self.wait(left, step.late, fails);
+            }
+        }
+    }
+
+    /// Lets time pass; what is due on the way comes up to `late` ms late.
+    fn wait(&mut self, span: u32, late: u32, fork_fails: bool) {
+        let end = self.now + span;
+        while let Some(deadline) = self.init.deadline().filter(|deadline| *deadline <= end) {
+            let due = deadline.max(self.now) + late;
+            self.now = due;
+            self.deliver(Event::Timeout, fork_fails);
+        }
+        self.now = self.now.max(end);
+    }
+
+    fn deliver(&mut self, event: Event, fork_fails: bool) {
+        if self.over {
+            return;
+        }
+        let deadline = self.init.deadline();
+        let actions = self.init.handle(event, self.now);
+        let actions = actions.as_slice();
+        self.judge(event, actions, deadline);
+        if let Event::Reaped(pid, _) = event {
+            self.helpers.retain(|helper| *helper != pid);
+            self.server = self.server.filter(|server| *server != pid);
+        }
+        self.perform(actions, fork_fails);
+    }
+
+    fn perform(&mut self, actions: &[Action], fork_fails: bool) {
+        let mut answer = None;
+        for action in actions {
+            assert!(!self.over || matches!(action, Action::Log(_)), "{action:?} after the end");
+            match action {
+                Action::Exit => {
+                    assert_ne!(self.place, Place::Machine);
+                    self.over = true;
+                }
+                Action::Log(note) => self.over |= *note == Note::new(Fact::DeadEnd),
+                Action::Reboot(command) => {
+                    assert_eq!(self.place, Place::Machine);
+                    self.commands.push(*command);
+                }
+                Action::Signal(pid, _) => {
+                    // No pid is used twice here, so whoever is signalled is exactly who was meant.
+                    let alive = self.helpers.contains(pid) || self.server == Some(*pid);
+                    assert!(alive, "{action:?} is for one that is dead or was never born");
+                }
+                Action::SpawnServer => {
+                    assert_eq!(self.server, None, "there is one server at most");
+                    assert!(matches!(self.model, Model::Starting), "no server is due: {:?}", self.model);
+                }
+                Action::KillAll | Action::TerminateAll => assert_ne!(self.place, Place::Guest),
+                Action::Ask(_) | Action::Sync => {}
+            }
+            if matches!(action, Action::Ask(_) | Action::Reboot(_) | Action::SpawnServer | Action::Sync) {
+                assert_eq!(answer.replace(*action), None, "one action at most forks");
+            }
+        }
+        let Some(action) = answer else { return };
+        if fork_fails {
+            self.deliver(Event::SpawnFailed(Errno(11)), fork_fails);
+            return;
+        }
+        let pid = self.new_pid();
+        if action == Action::SpawnServer {
+            self.server = Some(pid);
+        } else {
+            self.helpers.push(pid);
+        }
+        self.deliver(Event::Spawned(pid), fork_fails);
+    }
+
+    fn new_pid(&mut self) -> Pid {
+        self.last_pid += 1;
+        Pid::new(self.last_pid).expect("it is a child's")
+    }
+
+    /// Compares what was done with what the documents say, and follows the model.
+    fn judge(&mut self, event: Event, actions: &[Action], deadline: Option<Instant>) {
+        use Event::{Reaped, Requested, SpawnFailed, Spawned, Timeout};
+        let log = |fact| Action::Log(Note::new(fact));
+        let kills = |pid| actions.contains(&Action::Signal(pid, Signal::KILL));
+        let now = self.now;
+        match (self.model, event) {
+            (_, Reaped(pid, exit)) if Some(pid) != self.server && !self.helpers.contains(&pid) => {
+                let note = Note::new(Fact::OrphanReaped).pid(pid).exit(exit);
+                assert_eq!(actions, [Action::Log(note)], "a stranger is reaped, and that is all");
+                assert_eq!(self.init.deadline(), deadline, "a stranger holds up nothing");
+            }
+            (Model::Ending { .. }, Requested(Request::CtrlAltDel | Request::End(_))) => {
+                assert_eq!(actions.first(), Some(&log(Fact::AlreadyEnding)));
+            }
+            (_, Requested(Request::CtrlAltDel)) => self.begin(Ending::Reboot, actions),
+            (_, Requested(Request::End(ending))) => self.begin(ending, actions),
+            (Model::Ending { since, ending }, _) => {
+                let burst = actions.contains(&log(Fact::PatienceEnded));
+                let patient = now < since + self.stop_timeout && !burst;
+                assert!(!patient || self.server.is_none_or(|server| !kills(server)), "KILL came early");
+                assert!(since.until(now) <= self.stop_timeout + LONGEST_END, "it takes too long");
+                let ladder: &[Ending] = match ending {
+                    Ending::Halt => &[Ending::Halt],
+                    Ending::Kexec => &[Ending::Kexec, Ending::Reboot, Ending::Halt],
+                    Ending::Poweroff => &[Ending::Poweroff, Ending::Halt],
+                    Ending::Reboot => &[Ending::Reboot, Ending::Halt],
+                };
+                assert!(ladder.starts_with(&self.commands), "{:?} for {ending:?}", self.commands);
+            }
+            (_, Requested(Request::Update)) => assert_eq!(actions, [log(Fact::NoUpdate)]),
+            (Model::Backoff { .. }, Requested(Request::RestartServer)) => {
+                assert_eq!(actions, [log(Fact::RespawnNow), Action::SpawnServer]);
+                self.model = Model::Starting;
+            }
+            (Model::Backoff { until }, Timeout) => {
+                assert!(now >= until, "too early by {} ms", now.until(until));
+                assert_eq!(actions, [Action::SpawnServer]);
+                self.model = Model::Starting;
+            }
+            (Model::Restarting { since, asked }, Reaped(pid, _)) if Some(pid) == self.server => {
+                assert_eq!(actions.last(), Some(&Action::SpawnServer), "the next one starts at once");
+                // Whether its run counts is for the documents to say; see the delay of the next one.
+                if since.until(asked) >= 60_000 {
+                    self.delays.push(1_000);
+                }
+                self.model = Model::Starting;
+            }
+            (Model::Restarting { asked, .. }, Timeout) => {
+                let server = self.server.expect("it is being restarted");
+                assert_eq!(kills(server), now >= asked + 5_000, "KILL comes 5 s after the request");
+            }
+            (Model::Starting, Spawned(pid)) => {
+                assert_eq!(actions, [Action::Log(Note::new(Fact::ServerStarted).pid(pid))]);
+                self.model = Model::Up { since: now };
+            }
+            (Model::Starting, SpawnFailed(errno)) => {
+                self.back_off(Note::new(Fact::SpawnFailed).errno(errno), actions);
+            }
+            (Model::Up { since }, Reaped(pid, exit)) if Some(pid) == self.server => {
+                if since.until(now) >= 60_000 {
+                    self.delays = vec![1_000];
+                }
+                self.back_off(Note::new(Fact::ServerRespawn).pid(pid).exit(exit), actions);
+            }
+            (Model::Up { since }, Requested(Request::RestartServer)) => {
+                let server = self.server.expect("it is up");
+                let begun = Action::Log(Note::new(Fact::RestartBegun).pid(server));
+                assert_eq!(actions, [begun, Action::Ask(Method::PrepareRestart)]);
+                self.model = Model::Restarting { since, asked: now };
+            }
+            (Model::Restarting { .. }, _) => {}
+            // A helper of an earlier stage is an orphan's equal; nothing else can happen here.
+            (Model::Backoff { .. } | Model::Starting | Model::Up { .. }, _) => {
+                assert!(actions.iter().all(|action| matches!(action, Action::Log(_))));
+                assert_eq!(self.init.deadline(), deadline);
+            }
+        }
+    }
+
+    fn begin(&mut self, ending: Ending, actions: &[Action]) {
+        let begun = if self.place == Place::Machine { Fact::EndBegun } else { Fact::StopBegun };
+        assert!(actions.contains(&Action::Log(Note::new(begun).ending(ending))), "{actions:?}");
+        self.model = Model::Ending { since: self.now, ending };
+    }
+
+    fn back_off(&mut self, why: Note, actions: &[Action]) {
+        let delay = self.delays.iter().find(|delay| actions == [Action::Log(why.span(**delay))]);
+        let delay = *delay.unwrap_or_else(|| panic!("one of {:?} in {actions:?}", self.delays));
+        assert_eq!(self.init.deadline(), Some(self.now + delay));
+        self.delays = vec![(delay * 2).min(30_000)];
+        self.model = Model::Backoff { until: self.now + delay };
+    }
+}
+
+/// What a shutdown may take beyond the stop timeout, ms: TERM, KILL, sync, three commands, late timers.
+const LONGEST_END: u32 = 5_000 + 5_000 + 30_000 + 3 * 30_000 + 1_000;

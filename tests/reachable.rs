@@ -1,0 +1,326 @@
+//! Every state that PID 1 can reach, and every event in it: the invariants of `init` hold.
+//!
+//! The search is breadth-first, so the path that a failure prints is a shortest one. Two states count as
+//! one if they differ only in when things happen, to the nearest [`COARSE`] of time left; every event is
+//! still tried at exact times, a millisecond on either side of each deadline.
+
+use std::collections::HashSet;
+
+use zinit_pid1::action::Action;
+use zinit_pid1::event::{Ending, Event, Request};
+use zinit_pid1::init::Init;
+use zinit_pid1::limits::{KILL_GRACE, MAX_ACTIONS, MIN_RUN_TIME, REBOOT_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE};
+use zinit_pid1::log::{Fact, Note};
+use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
+use zinit_pid1::time::Instant;
+
+#[test]
+fn every_state_of_a_container_keeps_the_invariants() {
+    explore(Place::Container);
+}
+
+#[test]
+fn every_state_of_a_guest_keeps_the_invariants() {
+    explore(Place::Guest);
+}
+
+#[test]
+fn every_state_of_a_machine_keeps_the_invariants() {
+    explore(Place::Machine);
+}
+
+/// The time left of two states that count as one differs by less than this, ms.
+const COARSE: u64 = 1_000;
+
+/// Not a multiple of anything, so that no two deadlines fall together by accident.
+const STOP_TIMEOUT: u32 = 3_100;
+
+const SERVER: i32 = 2;
+const HELPERS: [i32; 2] = [3, 4];
+const STRANGER: i32 = 99;
+
+fn explore(place: Place) {
+    let start = World::boot(place);
+    let mut seen = HashSet::from([start.key()]);
+    // With each state: its parent, and the event that led here at which time.
+    let mut states = vec![(start, 0, Event::NoChildren)];
+    let mut next = 0;
+    while let Some((world, ..)) = states.get(next).cloned() {
+        for (event, now) in world.events() {
+            let mut after = world.clone();
+            if let Err(why) = after.handle(event, now).and_then(|()| after.ends_by_itself()) {
+                panic!("{why}\nafter:\n{}{event:?} at {now:?}\n{after:#?}", path(&states, next));
+            }
+            if seen.insert(after.key()) {
+                states.push((after, next, event));
+            }
+        }
+        next += 1;
+    }
+    // A search that stops early would prove nothing.
+    let reached = |what: fn(&World) -> bool| states.iter().any(|(world, ..)| what(world));
+    assert!(reached(|world| world.server && !world.did.begin));
+    assert!(reached(|world| world.did.begin && world.did.exit) == (place != Place::Machine));
+    assert!(reached(|world| world.did.stop_trying) == (place == Place::Machine));
+    assert!(reached(|world| world.did.kill_all) == (place != Place::Guest));
+    println!("{place:?}: {} states", states.len());
+}
+
+fn path(states: &[(World, usize, Event)], mut at: usize) -> String {
+    let mut lines = Vec::new();
+    while at != 0 {
+        let (world, parent, event) = &states[at];
+        lines.push(format!("{event:?} at {:?}\n", world.now));
+        at = *parent;
+    }
+    lines.reverse();
+    lines.concat()
+}
+
+/// What forks and is answered before anything else happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Due {
+    Helper,
+    Server,
+}
+
+/// PID 1, and what is true about the world whether it knows it or not.
+#[derive(Clone, Debug)]
+struct World {
+    place: Place,
+    init: Init,
+    now: Instant,
+    due: Option<Due>,
+    /// A server is alive.
+    server: bool,
+    /// The last courier, sync or reboot, and whether it is alive and was not killed.
+    helper: (i32, bool),
+    did: Did,
+}
+
+/// What cannot be undone.
+#[derive(Clone, Copy, Debug, Default)]
+struct Did {
+    begin: bool,
+    terminate_all: bool,
+    kill_all: bool,
+    sync: bool,
+    exit: bool,
+    stop_trying: bool,
+}
+
+type Checked = Result<(), String>;
+
+fn check(holds: bool, invariant: &str) -> Checked {
+    if holds { Ok(()) } else { Err(format!("not true: {invariant}")) }
+}
+
+impl World {
+    fn boot(place: Place) -> Self {
+        let (init, actions) = Init::boot(place, STOP_TIMEOUT);
+        assert_eq!(actions.as_slice(), [Action::SpawnServer]);
+        let (server, helper, did) = (false, (HELPERS[0], false), Did::default());
+        Self { place, init, now: Instant(5_000), due: Some(Due::Server), server, helper, did }
+    }
+
+    /// What can happen next, and when.
+    fn events(&self) -> Vec<(Event, Instant)> {
+        let after = |span: u32| self.now + span;
+        if self.did.exit {
+            return Vec::new();
+        }
+        if let Some(due) = self.due {
+            let pid = if due == Due::Server { SERVER } else { self.next_helper() };
+            let answers = [Event::Spawned(self::pid(pid)), Event::SpawnFailed(Errno(11))];
+            return answers.into_iter().flat_map(|event| [(event, self.now), (event, after(1))]).collect();
+        }
+        let mut times = vec![self.now, after(1), after(100_000)];
+        if let Some(deadline) = self.init.deadline() {
+            let left = self.now.until(deadline);
+            // The deadline can have passed already: then an event came first.
+            times.extend([after(left.saturating_sub(1)), after(left), after(left + 1)]);
+        } else {
+            times.extend([after(MIN_RUN_TIME - 1), after(MIN_RUN_TIME)]);
+        }
+        times.sort();
+        times.dedup();
+        let mut events = vec![Event::NoChildren, Event::Timeout, reaped(STRANGER, Exit::Exited(0))];
+        let exits = [Exit::Exited(0), Exit::Exited(1), Exit::Exited(2), Exit::Killed(Signal::KILL)];
+        for exit in exits.into_iter().chain([Exit::NotExecuted(Errno(2))]) {
+            // A pid that is not in use can be a stranger's as well.
+            events.extend([SERVER, HELPERS[0], HELPERS[1]].map(|pid| reaped(pid, exit)));
+        }
+        let endings = [Ending::Kexec, Ending::Halt, Ending::Poweroff, Ending::Reboot];
+        // Once the end has begun, one is as good as the other.
+        let endings = endings.into_iter().take(if self.did.begin { 1 } else { 4 });
+        events.extend(endings.map(|ending| Event::Requested(Request::End(ending))));
+        let others = [Request::CtrlAltDel, Request::RestartServer, Request::Update];
+        events.extend(others.map(Event::Requested));
+        times.iter().flat_map(|now| events.iter().map(|event| (*event, *now))).collect()
+    }
+
+    /// A pid that differs from that of the last helper, which may be on its way out still.
+    fn next_helper(&self) -> i32 {
+        HELPERS.into_iter().find(|pid| *pid != self.helper.0).expect("there are two")
+    }
+
+    fn handle(&mut self, event: Event, now: Instant) -> Checked {
+        let (before, was) = (self.init, self.clone());
+        let due = self.due.take();
+        self.now = now;
+        match event {
+            Event::Spawned(pid) if due == Some(Due::Helper) => self.helper = (pid.raw(), true),
+            Event::Spawned(_) => self.server = true,
+            Event::Reaped(pid, _) if pid.raw() == SERVER => self.server = false,
+            Event::Reaped(pid, _) if pid.raw() == self.helper.0 => self.helper.1 = false,
+            Event::Requested(Request::CtrlAltDel | Request::End(_)) => self.did.begin = true,
+            Event::NoChildren | Event::Reaped(..) | Event::Requested(_) => {}
+            Event::SpawnFailed(_) | Event::Timeout => {}
+        }
+        let actions = self.init.handle(event, now);
+        let actions = actions.as_slice();
+        check(actions.len() < MAX_ACTIONS, "no event fills the list of actions")?;
+        for (at, action) in actions.iter().enumerate() {
+            check(!self.did.exit, "an exit is the last action")?;
+            check(!was.did.stop_trying || matches!(action, Action::Log(_)), "the dead end only reaps")?;
+            self.perform(*action).map_err(|why| format!("{why}\naction {at} of {actions:?}"))?;
+        }
+        let deadline = self.init.deadline();
+        let over = self.did.exit || self.did.stop_trying;
+        if let Event::Reaped(pid, _) = event {
+            // A note that does not change by this pid has it already.
+            let noted = |action: &Action| matches!(action, Action::Log(note) if note.pid(pid) == *note);
+            let noticed = pid.raw() != SERVER || actions.iter().any(noted);
+            check(noticed, "the end of a server is in the log")?;
+            let goes_on = self.server || deadline.is_some() || self.due.is_some() || over;
+            check(goes_on, "the end of a server leads to something")?;
+        }
+        if event == Event::Timeout {
+            if before.deadline().is_some_and(|deadline| deadline <= now) {
+                check(deadline != before.deadline(), "a deadline that passed is over")?;
+                // PID 1 slept through two deadlines: the second one comes at once, but no third.
+                let mut init = self.init;
+                let _second = init.handle(event, now);
+                let waits = init.deadline().is_none_or(|deadline| deadline > now);
+                check(waits || self.due.is_some(), "no timers spin")?;
+            } else {
+                check(before == self.init, "an early timer changes nothing")?;
+                check(actions.is_empty(), "an early timer does nothing")?;
+            }
+        }
+        let runs = self.server && !self.did.begin;
+        let rests = runs || self.due == Some(Due::Server) || over;
+        check(deadline.is_some() || rests, "what waits for anything has a deadline")?;
+        check(deadline.is_none() || !over, "after the end nothing is waited for")?;
+        let longest = now + SYNC_TIMEOUT.max(REBOOT_TIMEOUT).max(STOP_TIMEOUT);
+        check(deadline.is_none_or(|deadline| deadline <= longest), "no deadline is too far away")
+    }
+
+    fn perform(&mut self, action: Action) -> Checked {
+        let forks = matches!(action, Action::Ask(_) | Action::Reboot(_) | Action::SpawnServer | Action::Sync);
+        check(!forks || self.due.is_none(), "there is one action at most that forks")?;
+        match action {
+            Action::Ask(_) => {
+                check(self.server, "only a living server is asked")?;
+                self.due = Some(Due::Helper);
+            }
+            Action::Exit => {
+                check(self.place != Place::Machine, "a machine never exits")?;
+                check(self.did.begin, "nothing exits of itself")?;
+                self.did.exit = true;
+            }
+            Action::KillAll => {
+                check(self.did.terminate_all && !self.did.kill_all, "KILL comes after TERM, and once")?;
+                self.did.kill_all = true;
+            }
+            Action::Log(note) => self.did.stop_trying |= note == Note::new(Fact::DeadEnd),
+            Action::Reboot(_) => {
+                check(self.place == Place::Machine, "only a machine is rebooted")?;
+                check(self.did.sync, "sync comes before reboot")?;
+                self.due = Some(Due::Helper);
+            }
+            // A pid that was reaped may be anybody's.
+            Action::Signal(pid, signal) if pid.raw() == SERVER => {
+                check(self.server, &format!("signal {} is for a living server", signal.0))?;
+            }
+            Action::Signal(pid, signal) => {
+                check(self.helper == (pid.raw(), true), "a signal is for a living helper")?;
+                check(signal == Signal::KILL, "a helper is killed")?;
+                self.helper.1 = false;
+            }
+            Action::SpawnServer => {
+                check(!self.server, "there is one server at most")?;
+                check(!self.did.begin, "no server is started once the end has begun")?;
+                self.due = Some(Due::Server);
+            }
+            Action::Sync => {
+                check(self.place == Place::Machine && self.did.begin, "sync is for the end of a machine")?;
+                check(self.did.terminate_all && !self.did.sync, "sync comes after TERM, and once")?;
+                self.did.sync = true;
+                self.due = Some(Due::Helper);
+            }
+            Action::TerminateAll => {
+                check(self.place != Place::Guest, "a guest signals no strangers")?;
+                check(self.did.begin && !self.did.terminate_all, "TERM to all comes in the end, and once")?;
+                self.did.terminate_all = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// A shutdown that nobody helps along ends in time, whether forks succeed or not.
+    fn ends_by_itself(&self) -> Checked {
+        let machine = if self.place == Place::Machine { SYNC_TIMEOUT + 3 * REBOOT_TIMEOUT } else { 0 };
+        let limit = self.now + (STOP_TIMEOUT + TERM_GRACE + KILL_GRACE + machine);
+        for forks in [false, true] {
+            let mut world = self.clone();
+            while world.did.begin && !world.did.exit && !world.did.stop_trying {
+                let event = match world.due {
+                    Some(_) if forks => Event::Spawned(pid(world.next_helper())),
+                    Some(_) => Event::SpawnFailed(Errno(11)),
+                    None => Event::Timeout,
+                };
+                let deadline = world.init.deadline().filter(|_| event == Event::Timeout);
+                let now = deadline.unwrap_or(world.now).max(world.now);
+                check(now <= limit, "a shutdown ends in time")?;
+                world.handle(event, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The state, but for differences in time that are less than [`COARSE`].
+    fn key(&self) -> String {
+        let text = format!("{:?}", self.init);
+        let mut parts = text.split("Instant(");
+        let mut key = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (number, rest) = part.split_once(')').expect("Debug closes what it opens");
+            let time = Instant(number.parse().expect("an instant is a number"));
+            key += &if key.ends_with("since: ") {
+                (time.until(self.now) >= MIN_RUN_TIME).to_string()
+            } else {
+                self.left(time.0).to_string()
+            };
+            key += rest;
+        }
+        if let Some((before, rest)) = key.split_once("Burst([") {
+            let (times, rest) = rest.split_once("])").expect("Debug closes what it opens");
+            let times = times.split(", ").map(|time| self.left(time.parse().expect("a burst is numbers")));
+            key = format!("{before}{:?}{rest}", times.collect::<Vec<_>>());
+        }
+        format!("{key}{:?}", (self.due, self.server, self.helper, self.did))
+    }
+
+    fn left(&self, until: u64) -> u64 {
+        until.saturating_sub(self.now.0).div_ceil(COARSE)
+    }
+}
+
+fn pid(raw: i32) -> Pid {
+    Pid::new(raw).expect("it is a child's")
+}
+
+fn reaped(child: i32, exit: Exit) -> Event {
+    Event::Reaped(pid(child), exit)
+}
