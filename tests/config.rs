@@ -1,0 +1,334 @@
+//! Settings: tables of words and what they set, and the kernel command line in every way it can be cut.
+
+use std::ffi::{CStr, CString};
+
+use zinit_pid1::config::{Command, Config, KernelWords, asks_for_container, command, level_word};
+use zinit_pid1::limits::KERNEL_COMMAND_LINE;
+use zinit_pid1::log::Level;
+
+fn word(bytes: impl Into<Vec<u8>>) -> CString {
+    CString::new(bytes).expect("a word has no NUL")
+}
+
+/// What is in force, for a person to read.
+fn in_force(config: &Config<'_>) -> String {
+    let server = config.server.map_or("(first)".into(), CStr::to_string_lossy);
+    let (folder, socket) = (config.config_dir.to_string_lossy(), config.socket.to_string_lossy());
+    let level = level_word(config.level()).to_string_lossy();
+    format!("{server} {folder} {socket} {} {level} {}", config.container, config.stop_timeout_s)
+}
+
+/// What is in force after these words, and whether all of them were understood.
+fn read(words: &[&str]) -> (String, bool) {
+    let words: Vec<CString> = words.iter().copied().map(word).collect();
+    let mut config = Config::default();
+    let understood: Vec<bool> = words.iter().map(|word| config.read(word)).collect();
+    (in_force(&config), understood.into_iter().all(|understood| understood))
+}
+
+const DEFAULT: &str = "(first) /etc/zinit/services /run/zinit.sock false info 30";
+
+#[test]
+fn each_word_sets_one_thing() {
+    let table: &[(&[&str], &str)] = &[
+        (&[], DEFAULT),
+        (&["ZINIT_SERVER=/opt/s"], "/opt/s /etc/zinit/services /run/zinit.sock false info 30"),
+        (&["ZINIT_CONFIG_DIR=/c"], "(first) /c /run/zinit.sock false info 30"),
+        (&["ZINIT_SOCKET=/s"], "(first) /etc/zinit/services /s false info 30"),
+        (&["ZINIT_CONTAINER=1"], "(first) /etc/zinit/services /run/zinit.sock true info 30"),
+        (&["ZINIT_CONTAINER=yes"], "(first) /etc/zinit/services /run/zinit.sock true info 30"),
+        (&["container=lxc"], "(first) /etc/zinit/services /run/zinit.sock true info 30"),
+        (&["ZINIT_LOG_LEVEL=error"], "(first) /etc/zinit/services /run/zinit.sock false error 30"),
+        (&["ZINIT_LOG_LEVEL=warn"], "(first) /etc/zinit/services /run/zinit.sock false warn 30"),
+        (&["ZINIT_LOG_LEVEL=info"], DEFAULT),
+        (&["ZINIT_LOG_LEVEL=debug"], "(first) /etc/zinit/services /run/zinit.sock false debug 30"),
+        (&["ZINIT_LOG_LEVEL=trace"], "(first) /etc/zinit/services /run/zinit.sock false trace 30"),
+        (&["zinitdebug=1"], "(first) /etc/zinit/services /run/zinit.sock false debug 30"),
+        (&["ZINIT_STOP_TIMEOUT=5"], "(first) /etc/zinit/services /run/zinit.sock false info 5"),
+        // A value may hold anything, `=` and spaces included.
+        (&["ZINIT_SERVER=a=b c"], "a=b c /etc/zinit/services /run/zinit.sock false info 30"),
+        // Debug is the least that `zinitdebug=1` gives, not the most.
+        (
+            &["zinitdebug=1", "ZINIT_LOG_LEVEL=trace"],
+            "(first) /etc/zinit/services /run/zinit.sock false trace 30",
+        ),
+        (
+            &["ZINIT_LOG_LEVEL=error", "zinitdebug=1"],
+            "(first) /etc/zinit/services /run/zinit.sock false debug 30",
+        ),
+    ];
+    for (words, expected) in table {
+        assert_eq!(read(words), ((*expected).to_owned(), true), "{words:?}");
+    }
+}
+
+#[test]
+fn empty_values_mean_the_default_and_the_last_of_a_name_wins() {
+    let names = ["SERVER", "CONFIG_DIR", "SOCKET", "CONTAINER", "LOG_LEVEL", "STOP_TIMEOUT"];
+    let set = ["/s", "/c", "/k", "1", "error", "7"];
+    let words: Vec<String> =
+        names.iter().zip(set).map(|(name, value)| format!("ZINIT_{name}={value}")).collect();
+    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    assert_eq!(read(&words), ("/s /c /k true error 7".to_owned(), true));
+    let empty: Vec<String> = names.iter().map(|name| format!("ZINIT_{name}=")).collect();
+    words.extend(empty.iter().map(String::as_str));
+    assert_eq!(read(&words), (DEFAULT.to_owned(), true));
+    words.rotate_left(names.len());
+    assert_eq!(read(&words), ("/s /c /k true error 7".to_owned(), true));
+    assert!(read(&["ZINIT_SERVER=/a", "ZINIT_SERVER=/b"]).0.starts_with("/b "));
+    assert!(read(&["ZINIT_STOP_TIMEOUT=1", "ZINIT_STOP_TIMEOUT=2"]).0.ends_with(" 2"));
+    assert!(read(&["zinitdebug=1", "zinitdebug=0"]).0.contains(" info "));
+    assert!(read(&["ZINIT_CONTAINER=1", "ZINIT_CONTAINER=0"]).0.contains(" false "));
+    // A hint by one name is not taken back by an empty one of another.
+    assert!(read(&["ZINIT_CONTAINER=1", "container="]).0.contains(" true "));
+}
+
+#[test]
+fn a_word_that_is_not_exactly_a_setting_sets_nothing() {
+    let words = [
+        "",
+        "=",
+        "=1",
+        "ZINIT_SERVER",
+        "ZINIT_SERVERS=/s",
+        "zinit_server=/s",
+        " ZINIT_SERVER=/s",
+        "AZINIT_SERVER=/s",
+        "ZINIT_SOCKET /s",
+        "container",
+        "Container=lxc",
+        "zinitdebug",
+        "zinitdebug=",
+        "zinitdebug=0",
+        "zinitdebug=11",
+        "zinitdebug=yes",
+        "ZINIT_CONTAINER=0",
+        "container=",
+        "PATH=/bin",
+        "--",
+        "-c",
+    ];
+    for word in words {
+        assert_eq!(read(&[word]), (DEFAULT.to_owned(), true), "{word:?}");
+    }
+}
+
+#[test]
+fn a_stop_timeout_is_a_number_of_seconds_up_to_a_day() {
+    let good = [
+        ("1", 1),
+        ("30", 30),
+        ("007", 7),
+        ("86399", 86_399),
+        ("86400", 86_400),
+        ("0000000000086400", 86_400),
+    ];
+    for (value, seconds) in good {
+        let word = word(format!("ZINIT_STOP_TIMEOUT={value}"));
+        let mut config = Config::default();
+        assert!(config.read(&word), "{value}");
+        assert_eq!((config.stop_timeout_s, config.stop_timeout()), (seconds, seconds * 1_000), "{value}");
+    }
+    let bad = [
+        "0",
+        "00",
+        "86401",
+        "-1",
+        "+1",
+        "4294967296",
+        "4294967297",
+        "4294967326",
+        "18446744073709551617",
+        "abc",
+        "5s",
+        "5 ",
+        " 5",
+        "0x5",
+        "1e1",
+        "1.5",
+        "5,0",
+        ":",
+        "/",
+        "99999999999999999999999999999999999999",
+    ];
+    for value in bad {
+        let word = format!("ZINIT_STOP_TIMEOUT={value}");
+        // The default is in force, also where a good one came before.
+        assert_eq!(read(&["ZINIT_STOP_TIMEOUT=7", &word]), (DEFAULT.to_owned(), false), "{value}");
+    }
+}
+
+#[test]
+fn a_log_level_is_one_of_five_words() {
+    for value in ["Info", "warning", "debug ", "info\n", "6", "off", "err"] {
+        let word = format!("ZINIT_LOG_LEVEL={value}");
+        assert_eq!(read(&["ZINIT_LOG_LEVEL=error", &word]), (DEFAULT.to_owned(), false), "{value}");
+    }
+    let levels = [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace];
+    assert!(levels.is_sorted());
+    let words = levels.map(|level| level_word(level).to_str().expect("ASCII"));
+    assert_eq!(words, ["error", "warn", "info", "debug", "trace"]);
+}
+
+#[test]
+fn no_bytes_of_a_value_are_too_strange_or_too_many() {
+    for byte in 1..=255_u8 {
+        let value = [b'/', byte];
+        for name in ["ZINIT_SERVER=", "ZINIT_CONFIG_DIR=", "ZINIT_SOCKET="] {
+            let word = word([name.as_bytes(), &value].concat());
+            let mut config = Config::default();
+            assert!(config.read(&word));
+            let taken = [config.server.unwrap_or_default(), config.config_dir, config.socket];
+            assert_eq!(taken.iter().filter(|taken| taken.to_bytes() == value).count(), 1, "{name} {byte}");
+        }
+        let words = [b"ZINIT_STOP_TIMEOUT=".to_vec(), b"ZINIT_LOG_LEVEL=".to_vec()];
+        for mut word in words {
+            word.push(byte);
+            let word = self::word(word);
+            let mut config = Config::default();
+            let digit = (b'1'..=b'9').contains(&byte) && word.to_bytes().starts_with(b"ZINIT_S");
+            assert_eq!(config.read(&word), digit, "{word:?}");
+            assert_eq!(in_force(&config) != DEFAULT, digit && byte != b'0', "{word:?}");
+        }
+    }
+    let long = "x".repeat(128 << 10);
+    assert!(read(&[&format!("ZINIT_SERVER={long}")]).0.starts_with(&format!("{long} ")));
+    assert_eq!(read(&[&format!("ZINIT_STOP_TIMEOUT={long}")]), (DEFAULT.to_owned(), false));
+    assert_eq!(
+        read(&[&format!("ZINIT_STOP_TIMEOUT={}", "9".repeat(128 << 10))]),
+        (DEFAULT.to_owned(), false)
+    );
+    assert_eq!(read(&[&format!("ZINIT_LOG_LEVEL={long}")]), (DEFAULT.to_owned(), false));
+    assert_eq!(read(&[&long]), (DEFAULT.to_owned(), true));
+}
+
+#[test]
+fn argv_of_a_guest_is_read_up_to_the_first_word_that_decides() {
+    let table: &[(&[&CStr], Command<'_>)] = &[
+        (&[], Command::Run),
+        (&[c"-c"], Command::Run),
+        (&[c"--container", c"-c"], Command::Run),
+        (&[c"-h"], Command::Help),
+        (&[c"--help"], Command::Help),
+        (&[c"-V"], Command::Version),
+        (&[c"-c", c"--version"], Command::Version),
+        (&[c"-h", c"nonsense"], Command::Help),
+        (&[c"nonsense", c"-h"], Command::Unknown(c"nonsense")),
+        (&[c""], Command::Unknown(c"")),
+        (&[c"-C"], Command::Unknown(c"-C")),
+        (&[c"--contain"], Command::Unknown(c"--contain")),
+        (&[c"--container=1"], Command::Unknown(c"--container=1")),
+        (&[c"\xff\xfe"], Command::Unknown(c"\xff\xfe")),
+    ];
+    for (words, expected) in table {
+        assert_eq!(command(words.iter().copied()), *expected, "{words:?}");
+    }
+}
+
+#[test]
+fn only_two_words_of_argv_ask_for_a_container() {
+    for word in [c"-c", c"--container"] {
+        assert!(asks_for_container(word));
+    }
+    for word in [c"", c"-", c"--", c"c", c"-h", c"--help", c"-V", c"--version", c"-cc", c"--container=1"] {
+        assert!(!asks_for_container(word), "{word:?}");
+    }
+}
+
+/// The words of a kernel command line that comes in these pieces; empty ones mean nothing to anybody.
+fn kernel_words<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
+    let mut words = KernelWords::default();
+    pieces.into_iter().for_each(|piece| words.feed(piece));
+    let words = words.iter().map(|word| word.to_string_lossy().into_owned());
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+#[test]
+fn the_kernel_command_line_is_split_as_the_kernel_does_it() {
+    let table: &[(&[u8], &[&str])] = &[
+        (b"", &[]),
+        (b"\n", &[]),
+        (b"quiet\n", &["quiet"]),
+        (b"quiet  splash\tfoo=1 \n", &["quiet", "splash", "foo=1"]),
+        (b"a=\"b c\" d\n", &["a=b c", "d"]),
+        (b"\"a=b c\" d\n", &["a=b c", "d"]),
+        (b"a=\"\" b\n", &["a=", "b"]),
+        (b"a=\"b\tc\nd\" e\n", &["a=b\tc\nd", "e"]),
+        // All behind `--` is for init, and init takes no settings from there.
+        (b"a=1 -- b=2 -c\n", &["a=1"]),
+        (b"-- b=2\n", &[]),
+        (b"a=-- --b c--\n", &["a=--", "--b", "c--"]),
+        (b"a \"--\" b\n", &["a"]),
+        // A word that was never ended may be half of another one.
+        (b"a b", &["a"]),
+        (b"a \"b c\n", &["a"]),
+        (b"a\0b c\n", &["a", "b", "c"]),
+        (b"\xff\xfe x\n", &["\u{fffd}\u{fffd}", "x"]),
+    ];
+    for (line, words) in table {
+        assert_eq!(kernel_words([*line]), *words, "{}", line.escape_ascii());
+    }
+}
+
+const LINE: &[u8] =
+    b"quiet ZINIT_SERVER=\"/opt/my server\" zinitdebug=1 ZINIT_STOP_TIMEOUT=9 -- -c ZINIT_SOCKET=/x\n";
+
+#[test]
+fn pieces_of_the_kernel_command_line_may_be_cut_anywhere() {
+    let whole = kernel_words([LINE]);
+    assert_eq!(whole, ["quiet", "ZINIT_SERVER=/opt/my server", "zinitdebug=1", "ZINIT_STOP_TIMEOUT=9"]);
+    for first in 0..=LINE.len() {
+        for second in first..=LINE.len() {
+            let pieces = [&LINE[..first], &LINE[first..second], &LINE[second..]];
+            assert_eq!(kernel_words(pieces), whole, "cut at {first} and {second}");
+        }
+    }
+    assert_eq!(kernel_words(LINE.chunks(1)), whole);
+}
+
+#[test]
+fn a_kernel_command_line_that_ends_early_gives_whole_words_only() {
+    let whole = kernel_words([LINE]);
+    for end in 0..LINE.len() {
+        let words = kernel_words([&LINE[..end]]);
+        assert!(whole.starts_with(&words), "{end}: {words:?}");
+    }
+}
+
+#[test]
+fn no_byte_of_the_kernel_command_line_makes_a_setting_of_what_follows_the_dashes() {
+    let dashes = LINE.windows(4).position(|four| four == b" -- ").expect("it is there");
+    for at in 0..LINE.len() {
+        for byte in *b"\0\t\n \"-=aZ09\x7f\x80\xff" {
+            let mut line = LINE.to_vec();
+            line[at] = byte;
+            let mut words = KernelWords::default();
+            words.feed(&line);
+            for word in words.iter() {
+                let mut config = Config::default();
+                let _understood = config.read(word);
+                // What is behind `--` becomes no setting, unless `--` itself was hit or quoted.
+                let hit = (dashes..dashes + 4).contains(&at) || byte == b'"';
+                assert!(hit || config.socket != c"/x", "{}", line.escape_ascii());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_kernel_command_line_that_is_too_long_loses_the_word_that_is_cut() {
+    let room = KERNEL_COMMAND_LINE - b"a=1 ".len();
+    for (length, kept) in
+        [(room - 2, true), (room - 1, true), (room, false), (room + 1, false), (2 * room, false)]
+    {
+        let long = "x".repeat(length);
+        let line = format!("a=1 {long} b=2\n");
+        let words = kernel_words(line.as_bytes().chunks(256));
+        let expected: &[&str] = if kept { &["a=1", &long] } else { &["a=1"] };
+        assert_eq!(words, expected, "{length}");
+    }
+    // A setting must not lose its last digit.
+    let filler = "y".repeat(KERNEL_COMMAND_LINE - b" ZINIT_STOP_TIMEOUT=8".len());
+    assert_eq!(kernel_words([format!("{filler} ZINIT_STOP_TIMEOUT=86\n").as_bytes()]), [filler]);
+    assert_eq!(kernel_words([b" ".repeat(9_000).as_slice(), b"a=1\n"]), [""; 0]);
+}

@@ -1,0 +1,218 @@
+//! Log lines: every fact's words, every value in them, and what happens to a line that is too long.
+
+use zinit_pid1::event::Ending;
+use zinit_pid1::limits::LOG_LINE;
+use zinit_pid1::log::{Fact, Level, Line, Note};
+use zinit_pid1::process::{Errno, Exit, Pid, Signal};
+
+fn line(note: Note, text: &[u8]) -> String {
+    let line = Line::new(&note, text, false);
+    let line = str::from_utf8(line.as_bytes()).expect("a line is ASCII");
+    let line = line.strip_prefix("zinit-pid1: ").expect("a line says whose it is");
+    line.strip_suffix('\n').expect("a line ends").to_owned()
+}
+
+/// A note with a value of every kind.
+fn note(fact: Fact) -> Note {
+    let note = Note::new(fact).pid(Pid::new(42).expect("a child's")).exit(Exit::Exited(1));
+    note.ending(Ending::Halt).errno(Errno(2)).signal(Signal::USR1).span(2_500)
+}
+
+/// The facts in their order, so that none can be left out.
+const FACTS: [(Fact, Level, &str); 39] = [
+    (Fact::AlreadyEnding, Level::Info, "the end is under way already"),
+    (Fact::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
+    (Fact::BootGuest, Level::Warn, "version TEXT, not PID 1: it runs the server and touches nothing else"),
+    (Fact::BootMachine, Level::Info, "version TEXT, PID 1 of this machine"),
+    (Fact::ContainerDenied, Level::Warn, "asked to be in a container, but the kernel says machine"),
+    (Fact::DeadEnd, Level::Error, "nothing ends this machine, reaping for ever"),
+    (Fact::EndBegun, Level::Info, "halt begins"),
+    (Fact::ExecFailed, Level::Error, "cannot execute TEXT: ENOENT (no such file or directory)"),
+    (
+        Fact::ExecNoInterpreter,
+        Level::Error,
+        "cannot execute TEXT: its interpreter is missing, ENOENT (no such file or directory)",
+    ),
+    (Fact::LeftAfterKill, Level::Error, "processes left after KILL, going on"),
+    (Fact::LeftAfterTerm, Level::Warn, "processes left after TERM, sending KILL"),
+    (
+        Fact::MountFailed,
+        Level::Error,
+        "cannot mount TEXT: ENOENT (no such file or directory), going on without",
+    ),
+    (Fact::NoUpdate, Level::Info, "SIGUSR2: no update is there"),
+    (Fact::OrphanReaped, Level::Debug, "orphan 42 exited 1"),
+    (Fact::PatienceEnded, Level::Warn, "Ctrl-Alt-Del in a burst, this stage ends now"),
+    (Fact::RebootNoEffect, Level::Error, "halt had no effect"),
+    (Fact::RebootRefused, Level::Error, "halt refused, ENOENT (no such file or directory)"),
+    (Fact::ReplyGarbage, Level::Warn, "reply is garbage: TEXT"),
+    (Fact::ReplyPart, Level::Warn, "connection closed in the middle of the reply: TEXT"),
+    (Fact::ReplyRefused, Level::Warn, "server refuses: TEXT"),
+    (Fact::ReplyTooLong, Level::Warn, "reply is too long: TEXT"),
+    (Fact::Unreachable, Level::Warn, "server at TEXT: ENOENT (no such file or directory)"),
+    (Fact::RequestFailed, Level::Warn, "request failed, sending SIGUSR1"),
+    (Fact::RequestTimedOut, Level::Warn, "no answer in 2500 ms, sending SIGUSR1"),
+    (Fact::RequestUnanswered, Level::Warn, "server 42 hung up, it gets 2500 ms to exit"),
+    (Fact::RespawnNow, Level::Info, "soft restart, there is no server, starting one now"),
+    (Fact::RestartBegun, Level::Info, "soft restart of server 42 begins"),
+    (Fact::ServerEnded, Level::Info, "server 42 exited 1"),
+    (Fact::ServerKilled, Level::Error, "server 42 does not end, sending KILL"),
+    (Fact::ServerMissing, Level::Error, "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin"),
+    (Fact::ServerRespawn, Level::Warn, "server 42 exited 1, respawn in 2500 ms"),
+    (Fact::ServerStarted, Level::Info, "server 42 started"),
+    (Fact::SettingUnknown, Level::Warn, "TEXT: not understood, the default is in force"),
+    (Fact::StageSkipped, Level::Error, "cannot fork: ENOENT (no such file or directory), going on without"),
+    (Fact::StopBegun, Level::Info, "stop begins"),
+    (Fact::SubreaperFailed, Level::Warn, "cannot adopt orphans: ENOENT (no such file or directory)"),
+    (Fact::SyncTimedOut, Level::Error, "sync is not done after 2500 ms, going on"),
+    (
+        Fact::SpawnFailed,
+        Level::Error,
+        "cannot fork a server: ENOENT (no such file or directory), next try in 2500 ms",
+    ),
+    (Fact::WordUnknown, Level::Error, "TEXT: unknown word, nothing was started, try --help"),
+];
+
+#[test]
+fn every_fact_has_its_words_and_its_level() {
+    for (at, (fact, level, words)) in FACTS.iter().enumerate() {
+        assert_eq!(*fact as usize, at, "{fact:?}");
+        assert_eq!((note(*fact).level(), line(note(*fact), b"TEXT")), (*level, (*words).to_owned()));
+    }
+    assert_eq!(FACTS.last().map(|(fact, ..)| *fact), Some(Fact::WordUnknown), "the last of all");
+}
+
+#[test]
+fn a_line_for_the_kernel_has_its_level_in_front() {
+    let digits = [(Fact::DeadEnd, 3), (Fact::LeftAfterTerm, 4), (Fact::NoUpdate, 6), (Fact::OrphanReaped, 7)];
+    for (fact, digit) in digits {
+        let line = Line::new(&note(fact), b"", true);
+        let plain = Line::new(&note(fact), b"", false);
+        assert_eq!(line.as_bytes(), [format!("<{digit}>").as_bytes(), plain.as_bytes()].concat());
+    }
+}
+
+#[test]
+fn values_are_in_words_and_in_decimal() {
+    let exits = [
+        (Exit::Exited(0), "exited 0"),
+        (Exit::Exited(10), "exited 10"),
+        (Exit::Exited(255), "exited 255"),
+        (Exit::Killed(Signal(9)), "killed by signal 9"),
+        (Exit::Killed(Signal(64)), "killed by signal 64"),
+        (Exit::NotExecuted(Errno(13)), "not executed, EACCES (permission denied)"),
+        (Exit::NotExecuted(Errno(0)), "not executed, errno 0"),
+    ];
+    for (exit, words) in exits {
+        assert_eq!(line(note(Fact::ServerEnded).exit(exit), b""), format!("server 42 {words}"));
+    }
+    for span in [0, 9, 10, 100, 30_000, 86_400_000, u32::MAX] {
+        let expected = format!("sync is not done after {span} ms, going on");
+        assert_eq!(line(Note::new(Fact::SyncTimedOut).span(span), b""), expected);
+    }
+    for pid in [2, 32_768, i32::MAX] {
+        let note = Note::new(Fact::ServerStarted).pid(Pid::new(pid).expect("a child's"));
+        assert_eq!(line(note, b""), format!("server {pid} started"));
+    }
+    let endings = [Ending::Halt, Ending::Kexec, Ending::Poweroff, Ending::Reboot];
+    let words = endings.map(|ending| line(Note::new(Fact::EndBegun).ending(ending), b""));
+    assert_eq!(words, ["halt begins", "kexec begins", "power off begins", "reboot begins"]);
+    for (signal, name) in [(Signal::TERM, "SIGTERM"), (Signal::USR1, "SIGUSR1"), (Signal::KILL, "SIGKILL")] {
+        assert_eq!(
+            line(note(Fact::RequestFailed).signal(signal), b""),
+            format!("request failed, sending {name}")
+        );
+    }
+}
+
+/// The numbers are those of errno(3), asm-generic; a wrong one would send somebody looking in vain.
+const ERRNOS: [(i32, &str); 29] = [
+    (libc::EPERM, "EPERM (not permitted)"),
+    (libc::ENOENT, "ENOENT (no such file or directory)"),
+    (libc::EIO, "EIO (input/output error)"),
+    (libc::ENXIO, "ENXIO (no such device)"),
+    (libc::E2BIG, "E2BIG (arguments too long)"),
+    (libc::ENOEXEC, "ENOEXEC (not a program for this machine)"),
+    (libc::EAGAIN, "EAGAIN (no resources now)"),
+    (libc::ENOMEM, "ENOMEM (out of memory)"),
+    (libc::EACCES, "EACCES (permission denied)"),
+    (libc::EBUSY, "EBUSY (busy)"),
+    (libc::ENODEV, "ENODEV (no such device or file system)"),
+    (libc::ENOTDIR, "ENOTDIR (not a directory)"),
+    (libc::EISDIR, "EISDIR (is a directory)"),
+    (libc::EINVAL, "EINVAL (invalid)"),
+    (libc::ENFILE, "ENFILE (too many open files in the system)"),
+    (libc::EMFILE, "EMFILE (too many open files)"),
+    (libc::ETXTBSY, "ETXTBSY (program is being written)"),
+    (libc::ENOSPC, "ENOSPC (no space left)"),
+    (libc::EROFS, "EROFS (read-only file system)"),
+    (libc::EPIPE, "EPIPE (closed by the other side)"),
+    (libc::ENAMETOOLONG, "ENAMETOOLONG (name too long)"),
+    (libc::ENOSYS, "ENOSYS (not in this kernel)"),
+    (libc::ELOOP, "ELOOP (too many symbolic links)"),
+    (libc::ELIBBAD, "ELIBBAD (broken program interpreter)"),
+    (libc::ENOTSOCK, "ENOTSOCK (not a socket)"),
+    (libc::EPROTOTYPE, "EPROTOTYPE (wrong type of socket)"),
+    (libc::ECONNRESET, "ECONNRESET (closed by the other side)"),
+    (libc::ETIMEDOUT, "ETIMEDOUT (timed out)"),
+    (libc::ECONNREFUSED, "ECONNREFUSED (nobody listens)"),
+];
+
+#[test]
+fn every_error_has_its_words_or_its_number() {
+    for errno in 0..=255 {
+        let known = ERRNOS.iter().find(|(number, _)| *number == i32::from(errno));
+        let words = known.map_or_else(|| format!("errno {errno}"), |(_, words)| (*words).to_owned());
+        let note = Note::new(Fact::SubreaperFailed).errno(Errno(errno));
+        assert_eq!(line(note, b""), format!("cannot adopt orphans: {words}"));
+    }
+}
+
+#[test]
+fn text_from_outside_can_neither_break_a_line_nor_drive_a_terminal() {
+    for byte in 0..=255_u8 {
+        let kept = if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '?' };
+        let expected = format!("server refuses: a{kept}b");
+        assert_eq!(line(Note::new(Fact::ReplyRefused), &[b'a', byte, b'b']), expected, "{byte}");
+    }
+    // Marks of the templates are text like any other there.
+    let marks = "#%!@$&~ <0>";
+    assert_eq!(line(note(Fact::ReplyRefused), marks.as_bytes()), format!("server refuses: {marks}"));
+    let forged = line(Note::new(Fact::ReplyRefused), b"x\nzinit-pid1: server 7 started");
+    assert_eq!(forged, "server refuses: x?zinit-pid1: server 7 started");
+}
+
+#[test]
+fn a_line_that_is_too_long_ends_in_dots() {
+    for (kernel, prefix) in
+        [(false, "zinit-pid1: server refuses: "), (true, "<4>zinit-pid1: server refuses: ")]
+    {
+        // What fits with the newline and a byte to spare; a full line counts as cut.
+        let room = LOG_LINE - prefix.len() - 1;
+        for length in 0..LOG_LINE * 2 {
+            let text = "x".repeat(length);
+            let line = Line::new(&Note::new(Fact::ReplyRefused), text.as_bytes(), kernel);
+            let expected = if length <= room {
+                format!("{prefix}{text}\n")
+            } else {
+                format!("{prefix}{}...\n", &text[..room - 3])
+            };
+            assert_eq!(str::from_utf8(line.as_bytes()), Ok(expected.as_str()), "{length}");
+            assert!(line.as_bytes().len() <= LOG_LINE);
+        }
+    }
+}
+
+#[test]
+fn words_behind_a_long_text_are_cut_with_it() {
+    let long = vec![b'\xff'; 128 << 10];
+    for (fact, ..) in FACTS {
+        for kernel in [false, true] {
+            let line = Line::new(&note(fact), &long, kernel);
+            let full = line.as_bytes().len() == LOG_LINE;
+            assert!(!full || line.as_bytes().ends_with(b"?...\n"), "{fact:?}");
+            assert_eq!(full, line.as_bytes().contains(&b'?'), "{fact:?}");
+            assert_eq!(line.as_bytes().iter().filter(|byte| **byte == b'\n').count(), 1, "{fact:?}");
+        }
+    }
+}
