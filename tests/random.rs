@@ -160,7 +160,11 @@ impl World {
     /// Lets time pass; what is due on the way comes up to `late` ms late.
     fn wait(&mut self, span: u32, late: u32, fork_fails: bool) {
         let end = self.now + span;
+        let mut timers = 0;
         while let Some(deadline) = self.init.deadline().filter(|deadline| *deadline <= end) {
+            timers += 1;
+            // The shortest delay is half a second, but for a second deadline that passed with the first.
+            assert!(timers <= 2 + span / 500, "timers spin: {self:#?}");
             let due = deadline.max(self.now) + late;
             self.now = due;
             self.deliver(Event::Timeout, fork_fails);

@@ -273,7 +273,7 @@ impl World {
         let machine = if self.place == Place::Machine { SYNC_TIMEOUT + 3 * REBOOT_TIMEOUT } else { 0 };
         let limit = self.now + (STOP_TIMEOUT + TERM_GRACE + KILL_GRACE + machine);
         for forks in [false, true] {
-            let mut world = self.clone();
+            let (mut world, mut steps) = (self.clone(), 0);
             while world.did.begin && !world.did.exit && !world.did.stop_trying {
                 let event = match world.due {
                     Some(_) if forks => Event::Spawned(pid(world.next_helper())),
@@ -282,7 +282,8 @@ impl World {
                 };
                 let deadline = world.init.deadline().filter(|_| event == Event::Timeout);
                 let now = deadline.unwrap_or(world.now).max(world.now);
-                check(now <= limit, "a shutdown ends in time")?;
+                steps += 1;
+                check(now <= limit && steps <= 20, "a shutdown ends in time")?;
                 world.handle(event, now)?;
             }
         }

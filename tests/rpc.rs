@@ -69,6 +69,8 @@ fn replies_are_read_as_json_and_json_rpc_say() {
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},}"#, Garbage),
         (r#"{,"jsonrpc":"2.0","id":1,"result":{"ok":true}}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true],"x":[1}}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"x":[}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"x":"}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":1,"result":}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":1,"result"}"#, Garbage),
         (r#"{"jsonrpc":"2.0" "id":1,"result":{"ok":true}}"#, Garbage),
