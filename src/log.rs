@@ -160,7 +160,8 @@ impl Note {
     /// A fact without values.
     #[must_use]
     pub const fn new(fact: Fact) -> Self {
-        let (ending, errno, exit, signal) = (Ending::Poweroff, Errno(0), Exit::Exited(0), Signal::KILL);
+        // All zero, so that a note is made by two stores and not by one for each value.
+        let (ending, errno, exit, signal) = (Ending::Halt, Errno(0), Exit::Exited(0), Signal(0));
         Self { fact, ending, errno, exit, signal, pid: None, span: 0 }
     }
 

@@ -60,7 +60,7 @@ impl Errno {
     #[must_use]
     pub fn words(self) -> Option<&'static [u8]> {
         let mut entries = ERRNO_WORDS.split(|byte| *byte == b'\n');
-        entries.find_map(|entry| entry.strip_prefix(&[self.0]))
+        entries.find(|entry| entry.first() == Some(&self.0)).and_then(|entry| entry.get(1..))
     }
 }
 
