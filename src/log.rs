@@ -229,18 +229,24 @@ impl Line {
         }
         self.text(b"zinit-pid1: ");
         for byte in note.fact.words() {
-            match byte {
-                b'#' => self.number(note.pid.map_or(0, Pid::raw).unsigned_abs()),
-                b'%' => self.exit(note.exit),
-                b'!' => self.errno(note.errno),
-                b'@' => self.number(note.span),
-                b'$' => self.text(note.signal.name()),
-                b'&' => self.text(note.ending.word().as_bytes()),
-                b'~' => self.outside(text),
-                byte => self.byte(*byte),
-            }
+            self.fill_in(*byte, note, text);
         }
         self.finish();
+    }
+
+    /// Appends what a byte of a template stands for.
+    #[inline(never)] // or all values are read in front of the loop
+    fn fill_in(&mut self, byte: u8, note: &Note, text: &[u8]) {
+        match byte {
+            b'#' => self.number(note.pid.map_or(0, Pid::raw).unsigned_abs()),
+            b'%' => self.exit(note.exit),
+            b'!' => self.errno(note.errno),
+            b'@' => self.number(note.span),
+            b'$' => self.text(note.signal.name()),
+            b'&' => self.text(note.ending.word().as_bytes()),
+            b'~' => self.outside(text),
+            byte => self.byte(byte),
+        }
     }
 
     /// The line with its newline.
