@@ -68,9 +68,9 @@ impl Farewell {
 
     /// Takes one event; true if it was the server's end.
     #[inline(never)]
-    pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Actions) -> bool {
+    pub fn handle(&mut self, event: &Event, now: Instant, actions: &mut Actions) -> bool {
         use {Event::*, Step::*};
-        match (self.step, event) {
+        match (self.step, *event) {
             (_, Reaped(pid, exit)) if pid == self.server => {
                 actions.log(Note::new(Fact::ServerEnded).pid(pid).exit(exit));
                 self.recall(actions);

@@ -65,8 +65,8 @@ impl Init {
                 self.end(ending, server, now, &mut actions);
             }
             (Phase::Up(_), Event::Requested(Request::Update)) => update::requested(&mut actions),
-            (Phase::Up(server), event) => server.handle(event, now, &mut actions),
-            (Phase::Down(shutdown), event) => shutdown.handle(event, now, &mut actions),
+            (Phase::Up(server), event) => server.handle(&event, now, &mut actions),
+            (Phase::Down(shutdown), event) => shutdown.handle(&event, now, &mut actions),
         }
         if let (Phase::Down(shutdown), Event::Requested(Request::CtrlAltDel)) = (&mut self.phase, event) {
             shutdown.ctrl_alt_del(now, &mut actions);

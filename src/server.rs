@@ -61,10 +61,10 @@ impl Server {
 
     /// Takes one event. A `Timeout` that is early or repeated changes nothing.
     #[inline(never)]
-    pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Actions) {
+    pub fn handle(&mut self, event: &Event, now: Instant, actions: &mut Actions) {
         use {Event::*, State::*};
-        match (&mut self.state, event) {
-            (Restarting(farewell), event) => {
+        match (&mut self.state, *event) {
+            (Restarting(farewell), _) => {
                 if farewell.handle(event, now, actions) {
                     self.start(actions);
                 }

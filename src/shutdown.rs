@@ -87,13 +87,13 @@ impl Shutdown {
 
     /// Takes one event. A `Timeout` that is early or repeated changes nothing.
     #[inline(never)]
-    pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Actions) {
+    pub fn handle(&mut self, event: &Event, now: Instant, actions: &mut Actions) {
         use {Event::*, Stage::*};
-        match (&mut self.stage, event) {
+        match (&mut self.stage, *event) {
             (_, Requested(Request::CtrlAltDel | Request::End(_))) => {
                 actions.log(Note::new(Fact::AlreadyEnding));
             }
-            (Stopping(farewell), event) => {
+            (Stopping(farewell), _) => {
                 let ended = farewell.handle(event, now, actions);
                 self.deadline = Some(farewell.deadline());
                 if ended || farewell.is_killed() {
