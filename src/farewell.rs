@@ -96,7 +96,7 @@ impl Farewell {
     /// Ends a courier that is still under way, because nobody waits for it any more.
     pub fn recall(&self, actions: &mut Actions) {
         if let Step::Asking { courier } = self.step {
-            actions.add(Action::Signal(courier, Signal::KILL));
+            actions.signal(courier, Signal::KILL);
         }
     }
 
@@ -104,7 +104,7 @@ impl Farewell {
     pub fn kill(&mut self, now: Instant, actions: &mut Actions) {
         self.recall(actions);
         actions.log(Note::new(Fact::ServerKilled).pid(self.server));
-        actions.add(Action::Signal(self.server, Signal::KILL));
+        actions.signal(self.server, Signal::KILL);
         self.enter(Step::Killed, now + KILL_AGAIN);
     }
 
@@ -136,9 +136,9 @@ impl Farewell {
     fn signal(&mut self, why: Fact, actions: &mut Actions) {
         let signal = self.method.signal();
         actions.log(Note::new(why).signal(signal).span(courier_timeout(self.patience)));
-        actions.add(Action::Signal(self.server, signal));
+        actions.signal(self.server, signal);
         // A stopped server would not take it before it is continued.
-        actions.add(Action::Signal(self.server, Signal::CONT));
+        actions.signal(self.server, Signal::CONT);
         self.enter(Step::Leaving, self.until);
     }
 

@@ -78,7 +78,7 @@ impl Server {
             }
             (Backoff { until }, Timeout) if *until <= now => self.start(actions),
             (Backoff { .. }, Requested(Request::RestartServer)) => {
-                actions.log(Note::new(Fact::RespawnNow));
+                actions.fact(Fact::RespawnNow);
                 self.start(actions);
             }
             (Up { server, since }, Reaped(pid, exit)) if pid == *server => {

@@ -77,7 +77,7 @@ impl Shutdown {
         }
         match self.stage {
             Stage::Stopping(_) | Stage::Terminating | Stage::Killing => {
-                actions.log(Note::new(Fact::PatienceEnded));
+                actions.fact(Fact::PatienceEnded);
                 self.give_up(now, actions);
             }
             // Nothing that a key can do may cost data.
@@ -91,7 +91,7 @@ impl Shutdown {
         use {Event::*, Stage::*};
         match (&mut self.stage, *event) {
             (_, Requested(Request::CtrlAltDel | Request::End(_))) => {
-                actions.log(Note::new(Fact::AlreadyEnding));
+                actions.fact(Fact::AlreadyEnding);
             }
             (Stopping(farewell), _) => {
                 let ended = farewell.handle(event, now, actions);
@@ -142,18 +142,18 @@ impl Shutdown {
                 self.server_ended(now, actions);
             }
             Stage::Terminating => {
-                actions.log(Note::new(Fact::LeftAfterTerm));
+                actions.fact(Fact::LeftAfterTerm);
                 actions.add(Action::KillAll);
                 self.enter(Stage::Killing, now + KILL_GRACE);
             }
             Stage::Killing => {
-                actions.log(Note::new(Fact::LeftAfterKill));
+                actions.fact(Fact::LeftAfterKill);
                 self.processes_ended(now, actions);
             }
             Stage::Syncing { task } => {
                 actions.log(Note::new(Fact::SyncTimedOut).span(SYNC_TIMEOUT));
                 if let Some(task) = *task {
-                    actions.add(Action::Signal(task, Signal::KILL));
+                    actions.signal(task, Signal::KILL);
                 }
                 self.reboot(self.ending, now, actions);
             }
