@@ -11,8 +11,8 @@ use core::panic::PanicInfo;
 use zinit_pid1::action::Actions;
 use zinit_pid1::config::{Command, Config, KernelWords, asks_for_container, command};
 use zinit_pid1::init::Init;
-use zinit_pid1::log::{Fact, Note};
-use zinit_pid1::process::Place;
+use zinit_pid1::log::Fact;
+use zinit_pid1::process::{Errno, Place};
 
 use sys::start::Start;
 use sys::{Boot, Sys};
@@ -27,7 +27,7 @@ fn pid1(start: Start) -> ! {
     let environment = start.environment().map(|word| -> &CStr { word });
     for word in words.iter().chain(environment) {
         if !config.read(word) {
-            sys.log(Note::new(Fact::SettingUnknown), word.to_bytes());
+            sys.log(Fact::SettingUnknown, Errno::NONE, word.to_bytes());
         }
     }
     config.container |= container;
@@ -69,12 +69,12 @@ fn introduce(sys: &Sys<'_>, start: Start) {
         }
         Place::Machine => {
             if sys.config().container {
-                sys.log(Note::new(Fact::ContainerDenied), &[]);
+                sys.log(Fact::ContainerDenied, Errno::NONE, &[]);
             }
             Fact::BootMachine
         }
     };
-    sys.log(Note::new(fact), env!("CARGO_PKG_VERSION").as_bytes());
+    sys.log(fact, Errno::NONE, env!("CARGO_PKG_VERSION").as_bytes());
 }
 
 /// Does what argv asks of a process that is not PID 1.
@@ -83,7 +83,7 @@ fn obey(command: Command<'_>, sys: &Sys<'_>) {
         Command::Help => sys::print_and_exit(1, HELP, 0),
         Command::Run => {}
         Command::Unknown(word) => {
-            sys.log(Note::new(Fact::WordUnknown), word.to_bytes());
+            sys.log(Fact::WordUnknown, Errno::NONE, word.to_bytes());
             sys::print_and_exit(2, "", 2)
         }
         Command::Version => sys::print_and_exit(1, VERSION, 0),

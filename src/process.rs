@@ -56,6 +56,9 @@ impl Signal {
 pub struct Errno(pub u8);
 
 impl Errno {
+    /// No error.
+    pub const NONE: Self = Self(0);
+
     /// The error's name and what it means here.
     #[must_use]
     pub fn words(self) -> Option<&'static [u8]> {

@@ -6,7 +6,8 @@ use core::ffi::CStr;
 
 use rustix::fd::AsFd;
 use zinit_pid1::limits::REPLY;
-use zinit_pid1::log::{Fact, Note};
+use zinit_pid1::log::Fact;
+use zinit_pid1::process::Errno;
 use zinit_pid1::rpc::{self, Method, Outcome, Reply};
 
 use super::kmsg::Log;
@@ -18,7 +19,7 @@ pub fn run(method: Method, socket: &CStr, log: &Log) -> Outcome {
     let reply = match send(method, socket).and_then(|server| receive(&server, &mut room)) {
         Ok(reply) => reply,
         Err(errno) => {
-            log.line(&Note::new(Fact::Unreachable).errno(raw::errno(errno)), socket.to_bytes());
+            log.fact(Fact::Unreachable, raw::errno(errno), socket.to_bytes());
             return Outcome::Failed;
         }
     };
@@ -31,7 +32,7 @@ pub fn run(method: Method, socket: &CStr, log: &Log) -> Outcome {
         Received::Part(part) => (Fact::ReplyPart, part, Outcome::Closed),
         Received::TooMuch(part) => (Fact::ReplyTooLong, part, Outcome::Failed),
     };
-    log.line(&Note::new(fact), text);
+    log.fact(fact, Errno::NONE, text);
     outcome
 }
 

@@ -6,7 +6,8 @@
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::FileType;
-use zinit_pid1::log::{Level, Line, Note};
+use zinit_pid1::log::{Fact, Level, Line, Note};
+use zinit_pid1::process::Errno;
 
 use super::raw::{self, Fd};
 
@@ -45,6 +46,12 @@ impl Log {
     pub fn stderr(is_given: bool) -> Self {
         let sink = if is_given { stderr() } else { Sink::Nowhere };
         Self { sink, level: Level::Info }
+    }
+
+    /// Writes a fact with an error and with `text` from outside, or drops it.
+    #[inline(never)] // the note is made here and not at every call
+    pub fn fact(&self, fact: Fact, errno: Errno, text: &[u8]) {
+        self.line(&Note::new(fact).errno(errno), text);
     }
 
     /// Writes one line with `text` from outside, or drops it.

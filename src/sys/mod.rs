@@ -22,7 +22,7 @@ use zinit_pid1::action::Action;
 use zinit_pid1::config::{Config, KernelWords};
 use zinit_pid1::event::{Ending, Event};
 use zinit_pid1::limits::REAP_BATCH;
-use zinit_pid1::log::{Fact, Note};
+use zinit_pid1::log::Fact;
 use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
 use zinit_pid1::time::Instant;
 use zinit_pid1::{reaper, signals};
@@ -74,7 +74,7 @@ impl Boot {
         let sys = Sys { standing, log, config, start, server: None, unreaped: true, batch: REAP_BATCH };
         for (mount, failure) in EARLY.iter().zip(failures) {
             if let Some(errno) = failure {
-                sys.log(Note::new(Fact::MountFailed).errno(raw::errno(errno)), mount.target.to_bytes());
+                sys.log(Fact::MountFailed, raw::errno(errno), mount.target.to_bytes());
             }
         }
         sys
@@ -112,15 +112,15 @@ impl<'a> Sys<'a> {
         self.config = config;
     }
 
-    /// Writes a log line with `text` from outside, or drops it if it is not taken at once.
-    pub fn log(&self, note: Note, text: &[u8]) {
-        self.log.line(&note, text);
+    /// Writes a log line with an error and `text` from outside, or drops it if it is not taken at once.
+    pub fn log(&self, fact: Fact, errno: Errno, text: &[u8]) {
+        self.log.fact(fact, errno, text);
     }
 
     /// Makes the orphans below a process that is not PID 1 its children, prctl(2).
     pub fn adopt_orphans(&self) {
         if let Err(error) = rustix::process::set_child_subreaper(Some(KernelPid::INIT)) {
-            self.log(Note::new(Fact::SubreaperFailed).errno(raw::errno(error.raw_os_error())), &[]);
+            self.log(Fact::SubreaperFailed, raw::errno(error.raw_os_error()), &[]);
         }
     }
 
@@ -147,7 +147,7 @@ impl<'a> Sys<'a> {
                 None
             }
             Action::Log(note) => {
-                self.log(note, &[]);
+                self.log.line(&note, &[]);
                 None
             }
             Action::Reboot(ending) => Some(self.reboot(ending)),
@@ -237,7 +237,7 @@ impl<'a> Sys<'a> {
             0
         };
         if let Event::SpawnFailed(errno) = spawn::child(&mut send) {
-            self.log(Note::new(Fact::StageSkipped).errno(errno), &[]);
+            self.log(Fact::StageSkipped, errno, &[]);
             send();
         }
     }

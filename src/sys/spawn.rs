@@ -7,7 +7,7 @@ use rustix::fd::AsFd;
 use rustix::fs::{Access, AtFlags, CWD};
 use zinit_pid1::event::Event;
 use zinit_pid1::config::{Config, level_word};
-use zinit_pid1::log::{Fact, Note};
+use zinit_pid1::log::Fact;
 use zinit_pid1::process::{Errno, Pid};
 
 use super::kmsg::Log;
@@ -66,7 +66,7 @@ impl Server<'_> {
     /// Becomes the server; it returns only what went wrong, after it was logged.
     fn become_server(&self, log: &Log) -> Errno {
         let Some(path) = self.config.server.or_else(|| PLACES.iter().copied().find(|path| exists(path))) else {
-            log.line(&Note::new(Fact::ServerMissing), &[]);
+            log.fact(Fact::ServerMissing, Errno::NONE, &[]);
             return NOT_THERE;
         };
         let config = self.config;
@@ -92,7 +92,7 @@ impl Server<'_> {
         let errno = unsafe { raw::execve(path, argv.as_ptr(), envp) };
         let interpreter = errno == NOT_THERE && exists(path);
         let fact = if interpreter { Fact::ExecNoInterpreter } else { Fact::ExecFailed };
-        log.line(&Note::new(fact).errno(errno), path.to_bytes());
+        log.fact(fact, errno, path.to_bytes());
         errno
     }
 }
