@@ -2,6 +2,8 @@
 
 use core::num::NonZeroI32;
 
+use crate::list;
+
 /// A process other than PID 1.
 ///
 /// # Invariants
@@ -62,7 +64,7 @@ impl Errno {
     /// The error's name and what it means here.
     #[must_use]
     pub fn words(self) -> Option<&'static [u8]> {
-        let mut entries = ERRNO_WORDS.split(|byte| *byte == b'\n');
+        let mut entries = list::entries(ERRNO_WORDS);
         entries.find(|entry| entry.first() == Some(&self.0)).and_then(|entry| entry.get(1..))
     }
 }
