@@ -58,7 +58,7 @@ pub const fn borrow<'a>(number: i32) -> BorrowedFd<'a> {
 pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
     let flags = word(flags | libc::O_CLOEXEC);
     // SAFETY: the path ends in NUL.
-    let answer = unsafe { syscall(libc::SYS_openat, [word(libc::AT_FDCWD), address(path.as_ptr()), flags, 0, 0]) };
+    let answer = unsafe { syscall(libc::SYS_openat, [word(libc::AT_FDCWD), address(path.as_ptr()), flags]) };
     checked(answer).map(Fd)
 }
 
@@ -66,7 +66,7 @@ pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
 pub fn unix_socket() -> Result<Fd> {
     let kind = word(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
     // SAFETY: three numbers.
-    checked(unsafe { syscall(libc::SYS_socket, [word(libc::AF_UNIX), kind, 0, 0, 0]) }).map(Fd)
+    checked(unsafe { syscall(libc::SYS_socket, [word(libc::AF_UNIX), kind, 0]) }).map(Fd)
 }
 
 /// Connects a socket to a path, unix(7): ENAMETOOLONG from 108 bytes on.
@@ -78,7 +78,7 @@ pub fn connect(socket: &Fd, path: &CStr) -> Result<()> {
     for (to, from) in room.iter_mut().zip(path) {
         *to = from.cast_signed();
     }
-    let arguments = [word(socket.0), address(&raw const peer), size_of_val(&peer), 0, 0];
+    let arguments = [word(socket.0), address(&raw const peer), size_of_val(&peer)];
     // SAFETY: the kernel reads one address of the length that is said.
     checked(unsafe { syscall(libc::SYS_connect, arguments) }).map(drop)
 }
@@ -100,7 +100,7 @@ pub fn pipe() -> Result<(Fd, Fd)> {
     let mut ends = [-1_i32; 2];
     let flags = word(libc::O_CLOEXEC | libc::O_NONBLOCK);
     // SAFETY: the kernel writes two numbers where there is room for two.
-    checked(unsafe { syscall(libc::SYS_pipe2, [address(ends.as_mut_ptr()), flags, 0, 0, 0]) })?;
+    checked(unsafe { syscall(libc::SYS_pipe2, [address(ends.as_mut_ptr()), flags]) })?;
     let [reading, writing] = ends;
     Ok((Fd(reading), Fd(writing)))
 }
@@ -108,13 +108,13 @@ pub fn pipe() -> Result<(Fd, Fd)> {
 /// Makes `fd` known under the number `as_number` too, for successors as well, dup(2).
 pub fn duplicate(fd: &Fd, as_number: i32) -> Result<()> {
     // SAFETY: whoever owned `as_number` gave it up by calling this.
-    checked(unsafe { syscall(libc::SYS_dup3, [word(fd.0), word(as_number), 0, 0, 0]) }).map(drop)
+    checked(unsafe { syscall(libc::SYS_dup3, [word(fd.0), word(as_number), 0]) }).map(drop)
 }
 
 /// Closes all descriptors from `first` on, close_range(2).
 pub fn close_from(first: i32) {
     // SAFETY: called before this process has opened any of its own.
-    if unsafe { syscall(libc::SYS_close_range, [word(first), word(i32::MAX), 0, 0, 0]) } >= 0 {
+    if unsafe { syscall(libc::SYS_close_range, [word(first), word(i32::MAX), 0]) } >= 0 {
         return;
     }
     // A kernel before 5.9: the default soft limit is as far as one can go without looking.
@@ -137,7 +137,7 @@ pub fn statx(path: &CStr) -> Result<libc::statx> {
 pub fn now() -> Instant {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel fills one timespec; this clock always exists.
-    unsafe { syscall(libc::SYS_clock_gettime, [word(libc::CLOCK_MONOTONIC), address(&raw mut time), 0, 0, 0]) };
+    unsafe { syscall(libc::SYS_clock_gettime, [word(libc::CLOCK_MONOTONIC), address(&raw mut time)]) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let fraction = u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0);
     Instant(seconds.saturating_mul(1_000).saturating_add(fraction))
@@ -146,7 +146,7 @@ pub fn now() -> Instant {
 /// Forks, clone(2): 0 in the child, negative for an error.
 pub fn fork() -> i32 {
     // SAFETY: no memory is shared and there is one thread, so both sides go on as if alone.
-    unsafe { syscall(libc::SYS_clone, [word(libc::SIGCHLD), 0, 0, 0, 0]) as i32 }
+    unsafe { syscall(libc::SYS_clone, [word(libc::SIGCHLD), 0]) as i32 }
 }
 
 /// Becomes another program, execve(2): it returns only what went wrong.
@@ -155,7 +155,7 @@ pub fn fork() -> i32 {
 /// `argv` and `envp` are arrays of strings, each ended by NULL.
 pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8) -> Errno {
     // SAFETY: as above.
-    let answer = unsafe { syscall(libc::SYS_execve, [address(path.as_ptr()), address(argv), address(envp), 0, 0]) };
+    let answer = unsafe { syscall(libc::SYS_execve, [address(path.as_ptr()), address(argv), address(envp)]) };
     Errno(answer.wrapping_neg() as u8)
 }
 
@@ -163,7 +163,7 @@ pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8
 pub fn exit(status: u8) -> ! {
     loop {
         // SAFETY: it does not return; the loop is for the compiler.
-        unsafe { syscall(libc::SYS_exit_group, [usize::from(status), 0, 0, 0, 0]) };
+        unsafe { syscall(libc::SYS_exit_group, [usize::from(status)]) };
     }
 }
 
