@@ -4,7 +4,6 @@
 
 use core::ffi::CStr;
 
-use rustix::fd::AsFd;
 use zinit_pid1::limits::REPLY;
 use zinit_pid1::log::Fact;
 use zinit_pid1::process::Errno;
@@ -49,7 +48,7 @@ fn send(method: Method, socket: &CStr) -> Result<Fd> {
     let server = raw::unix_socket()?;
     raw::connect(&server, socket)?;
     // A new socket takes a line at once and whole; SIGPIPE is blocked, as all signals are.
-    raw::write(server.as_fd(), method.request())?;
+    raw::write(server.number(), method.request())?;
     Ok(server)
 }
 
@@ -61,7 +60,7 @@ fn receive<'a>(server: &Fd, room: &'a mut [u8; REPLY]) -> Result<Received<'a>> {
             Ok(0) if length == REPLY => break,
             // A server that exits with unread requests resets the connection: that is a close too.
             Ok(0) | Err(libc::ECONNRESET) => return Ok(Received::Part(room.get(..length).unwrap_or(&[]))),
-            answer => answer?,
+            answer => answer? as usize,
         };
         let new = room.iter().enumerate().skip(length).take(taken);
         if let Some((end, _)) = { new }.find(|(_, byte)| **byte == b'\n') {

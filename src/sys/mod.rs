@@ -265,8 +265,8 @@ impl<'a> Sys<'a> {
 /// Prints text for a person and exits: for a process that is not PID 1.
 pub fn print_and_exit(fd: i32, text: &str, status: u8) -> ! {
     let mut rest = text.as_bytes();
-    while let Ok(written @ 1..) = raw::write(raw::borrow(fd), rest) {
-        rest = rest.get(written..).unwrap_or(&[]);
+    while let Ok(written @ 1..) = raw::write(fd, rest) {
+        rest = rest.get(written as usize..).unwrap_or(&[]);
         if rest.is_empty() {
             break;
         }
@@ -284,7 +284,7 @@ fn read_kernel_words(words: &mut KernelWords) {
     let Ok(file) = raw::open(c"/proc/cmdline", libc::O_RDONLY) else { return };
     let mut piece = [0; 256];
     while let Ok(taken @ 1..) = raw::read(&file, &mut piece) {
-        words.feed(piece.get(..taken).unwrap_or(&[]));
+        words.feed(piece.get(..taken as usize).unwrap_or(&[]));
     }
 }
 

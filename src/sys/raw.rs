@@ -29,6 +29,13 @@ impl Fd {
     pub const fn number(&self) -> i32 {
         self.0
     }
+
+    /// Leaves it open for as long as this process lives.
+    pub const fn keep(self) -> i32 {
+        let number = self.0;
+        core::mem::forget(self);
+        number
+    }
 }
 
 impl AsFd for Fd {
@@ -83,16 +90,27 @@ pub fn connect(socket: &Fd, path: &CStr) -> Result<()> {
     checked(unsafe { syscall(libc::SYS_connect, arguments) }).map(drop)
 }
 
-/// Reads what is there, up to a buffer full, read(2).
+/// Reads what is there, up to a buffer full, read(2); the answer is never more than the buffer has room for.
 #[inline(never)]
-pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize> {
-    rustix::io::read(fd, buffer).map_err(rustix::io::Errno::raw_os_error)
+pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
+    // SAFETY: the kernel writes no more bytes than the buffer has.
+    checked(unsafe { syscall(libc::SYS_read, [word(fd.0), address(buffer.as_ptr()), buffer.len()]) })
 }
 
 /// Writes what is taken at once, write(2).
 #[inline(never)]
-pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
-    rustix::io::write(fd, bytes).map_err(rustix::io::Errno::raw_os_error)
+pub fn write(fd: i32, bytes: &[u8]) -> Result<i32> {
+    // SAFETY: the kernel reads no more bytes than there are.
+    checked(unsafe { syscall(libc::SYS_write, [word(fd), address(bytes.as_ptr()), bytes.len()]) })
+}
+
+/// True if a write would not block now, poll(2); false for a negative number.
+pub fn is_writable(fd: i32) -> bool {
+    let mut polled = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel reads a timespec, and reads and fills one pollfd.
+    unsafe { syscall(libc::SYS_ppoll, [address(&raw mut polled), 1, address(&raw const now), 0, 0]) };
+    polled.revents & libc::POLLOUT != 0
 }
 
 /// Makes a pipe that never blocks, pipe(2): the reading and the writing end.
@@ -138,9 +156,9 @@ pub fn now() -> Instant {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel fills one timespec; this clock always exists.
     unsafe { syscall(libc::SYS_clock_gettime, [word(libc::CLOCK_MONOTONIC), address(&raw mut time)]) };
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    let fraction = u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0);
-    Instant(seconds.saturating_mul(1_000).saturating_add(fraction))
+    // It starts at 0 and never goes back, and the fraction is less than a second.
+    let (seconds, fraction) = (time.tv_sec as u64, time.tv_nsec as u32);
+    Instant(seconds.wrapping_mul(1_000).wrapping_add(u64::from(fraction / 1_000_000)))
 }
 
 /// Forks, clone(2): 0 in the child, negative for an error.

@@ -3,7 +3,6 @@
 use core::ffi::CStr;
 use core::ptr;
 
-use rustix::fd::AsFd;
 use rustix::fs::{Access, AtFlags, CWD};
 use zinit_pid1::event::Event;
 use zinit_pid1::config::{Config, level_word};
@@ -55,7 +54,7 @@ impl Server<'_> {
         let event = child(&mut || {
             let errno = self.become_server(log);
             if let Some(report) = &writing {
-                let _sent = raw::write(report.as_fd(), &[errno.0]);
+                let _sent = raw::write(report.number(), &[errno.0]);
             }
             // The shell's statuses for a program that is not there, and for one that does not run.
             if errno == NOT_THERE { 127 } else { 126 }

@@ -51,5 +51,5 @@ pub fn furnish(given: Given, console: bool) {
 /// Leaves a descriptor open for good, for successors too.
 fn keep(fd: Fd) {
     let _inherited = rustix::io::fcntl_setfd(&fd, FdFlags::empty());
-    core::mem::forget(fd);
+    let _number = fd.keep();
 }
