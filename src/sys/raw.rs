@@ -123,6 +123,27 @@ pub fn pipe() -> Result<(Fd, Fd)> {
     Ok((Fd(reading), Fd(writing)))
 }
 
+/// True if there is an open file of this number, fcntl(2).
+pub fn is_open(number: i32) -> bool {
+    control(number, libc::F_GETFD) >= 0
+}
+
+/// Hands a descriptor to successors too.
+pub fn inherit(fd: &Fd) {
+    control(fd.0, libc::F_SETFD);
+}
+
+/// Takes O_NONBLOCK and all other flags from an open file.
+pub fn block(fd: &Fd) {
+    control(fd.0, libc::F_SETFL);
+}
+
+/// A command with 0 as its argument, fcntl(2).
+fn control(number: i32, command: i32) -> isize {
+    // SAFETY: three numbers.
+    unsafe { syscall(libc::SYS_fcntl, [word(number), word(command), 0]) }
+}
+
 /// Makes `fd` known under the number `as_number` too, for successors as well, dup(2).
 pub fn duplicate(fd: &Fd, as_number: i32) -> Result<()> {
     // SAFETY: whoever owned `as_number` gave it up by calling this.
