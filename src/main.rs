@@ -40,11 +40,10 @@ fn pid1(start: Start) -> ! {
 /// From here on nothing fails: it is retried, or it has a deadline.
 fn run(mut sys: Sys<'_>, mut init: Init, mut actions: Actions) -> ! {
     loop {
-        let mut reply = None;
         for action in actions.as_slice() {
-            reply = reply.or(sys.perform(*action));
+            sys.perform(*action);
         }
-        let event = reply.unwrap_or_else(|| sys.wait(init.deadline()));
+        let event = sys.wait(init.deadline());
         actions = init.handle(event, sys.now());
     }
 }

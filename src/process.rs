@@ -33,14 +33,20 @@ impl Pid {
 pub struct Signal(pub u8);
 
 impl Signal {
+    /// Ctrl-Alt-Del, or Ctrl-C on a terminal.
+    pub const INT: Self = Self(2);
     /// Ends a process at once.
     pub const KILL: Self = Self(9);
     /// To zinit-server: exit without stopping services.
     pub const USR1: Self = Self(10);
+    /// To PID 1: replace yourself.
+    pub const USR2: Self = Self(12);
     /// Asks a process to end.
     pub const TERM: Self = Self(15);
     /// Continues a stopped process, which could not die of TERM otherwise.
     pub const CONT: Self = Self(18);
+    /// The power fails.
+    pub const PWR: Self = Self(30);
 
     /// The name of a signal that PID 1 sends.
     #[must_use]

@@ -17,7 +17,7 @@ mod spawn;
 pub mod start;
 mod stdio;
 
-use rustix::process::{Pid as KernelPid, Signal as KernelSignal, WaitOptions};
+use rustix::process::{Pid as KernelPid, Signal as KernelSignal};
 use zinit_pid1::action::Action;
 use zinit_pid1::config::{Config, KernelWords};
 use zinit_pid1::event::{Ending, Event};
@@ -71,7 +71,7 @@ impl Boot {
             Place::Container | Place::Guest => Log::stderr(self.given.stderr()),
         };
         let (start, config) = (self.start, Config::default());
-        let sys = Sys { standing, log, config, start, server: None, unreaped: true, batch: REAP_BATCH };
+        let sys = Sys { standing, log, config, start, answer: None, server: None, unreaped: true, batch: REAP_BATCH };
         for (mount, failure) in EARLY.iter().zip(failures) {
             if let Some(errno) = failure {
                 sys.log(Fact::MountFailed, raw::errno(errno), mount.target.to_bytes());
@@ -87,6 +87,8 @@ pub struct Sys<'a> {
     log: Log,
     config: Config<'a>,
     start: Start,
+    /// What the last action that forked has come to.
+    answer: Option<Event>,
     /// The last server, and what it says if it could not be executed.
     server: Option<(Pid, Option<Report>)>,
     /// Children may have ended that were not reaped yet.
@@ -129,48 +131,41 @@ impl<'a> Sys<'a> {
         raw::now()
     }
 
-    /// Does one thing; an action that forks for the machine answers at once.
+    /// Does one thing; an action that forks for the machine has its answer as the next event.
     #[inline(never)]
-    pub fn perform(&mut self, action: Action) -> Option<Event> {
+    pub fn perform(&mut self, action: Action) {
         match action {
             Action::Ask(method) => {
-                Some(spawn::child(&mut || courier::run(method, self.config.socket, &self.log).status()))
+                let answer = spawn::child(&mut || courier::run(method, self.config.socket, &self.log).status());
+                self.answer = Some(answer);
             }
             Action::Exit => {
                 if self.standing.machine().is_none() {
                     raw::exit(0);
                 }
-                None
             }
-            Action::KillAll => {
-                self.signal_all(&[KernelSignal::KILL]);
-                None
-            }
-            Action::Log(note) => {
-                self.log.line(&note, &[]);
-                None
-            }
-            Action::Reboot(ending) => Some(self.reboot(ending)),
+            Action::KillAll => self.signal_all(&[KernelSignal::KILL]),
+            Action::Log(note) => self.log.line(&note, &[]),
+            Action::Reboot(ending) => self.answer = Some(self.reboot(ending)),
             Action::Signal(pid, signal) => {
                 // It can be gone already; policy learns that from `wait`.
                 if let (Some(pid), Some(signal)) = (kernel_pid(pid), kernel_signal(signal)) {
                     let _gone = rustix::process::kill_process(pid, signal);
                 }
-                None
             }
-            Action::SpawnServer => Some(self.spawn_server()),
-            Action::Sync => Some(self.sync()),
-            Action::TerminateAll => {
-                // A stopped process does not die of TERM before it is continued.
-                self.signal_all(&[KernelSignal::TERM, KernelSignal::CONT]);
-                None
-            }
+            Action::SpawnServer => self.answer = Some(self.spawn_server()),
+            Action::Sync => self.answer = Some(self.sync()),
+            // A stopped process does not die of TERM before it is continued.
+            Action::TerminateAll => self.signal_all(&[KernelSignal::TERM, KernelSignal::CONT]),
         }
     }
 
     /// Waits for the next event: the only place where PID 1 blocks.
     #[inline(never)]
     pub fn wait(&mut self, deadline: Option<Instant>) -> Event {
+        if let Some(answer) = self.answer.take() {
+            return answer;
+        }
         loop {
             if self.unreaped && self.batch > 0 {
                 self.batch -= 1;
@@ -196,19 +191,19 @@ impl<'a> Sys<'a> {
 
     /// Reaps one child, wait(2); `None` if there was nothing to learn from it.
     fn reap(&mut self) -> Option<Event> {
-        match rustix::process::wait(WaitOptions::NOHANG) {
-            Ok(Some((pid, status))) => {
-                let pid = Pid::new(pid.as_raw_pid())?;
-                let exit = reaper::exit(status.as_raw().cast_unsigned())?;
+        match raw::wait() {
+            Ok((0, _)) => {
+                self.unreaped = false;
+                None
+            }
+            Ok((pid, status)) => {
+                let pid = Pid::new(pid)?;
+                let exit = reaper::exit(status)?;
                 let report = self.server.as_ref().filter(|(server, _)| *server == pid);
                 let failure = report.and_then(|(_, report)| report.as_ref()?.read());
                 Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)))
             }
-            Ok(None) => {
-                self.unreaped = false;
-                None
-            }
-            Err(rustix::io::Errno::CHILD) => {
+            Err(libc::ECHILD) => {
                 self.unreaped = false;
                 Some(Event::NoChildren)
             }

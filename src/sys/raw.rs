@@ -188,6 +188,15 @@ pub fn fork() -> i32 {
     unsafe { syscall(libc::SYS_clone, [word(libc::SIGCHLD), 0]) as i32 }
 }
 
+/// Reaps a child that has ended, wait4(2): its pid, or 0 if none has, and its status.
+pub fn wait() -> Result<(i32, u32)> {
+    let mut status = 0_u32;
+    let arguments = [word(-1), address(&raw mut status), word(libc::WNOHANG), 0];
+    // SAFETY: the kernel writes one number.
+    let pid = checked(unsafe { syscall(libc::SYS_wait4, arguments) })?;
+    Ok((pid, status))
+}
+
 /// Becomes another program, execve(2): it returns only what went wrong.
 ///
 /// # Safety
