@@ -90,7 +90,7 @@ pub struct Sys<'a> {
     /// What the last action that forked has come to.
     answer: Option<Event>,
     /// The last server, and what it says if it could not be executed.
-    server: Option<(Pid, Option<Report>)>,
+    server: Option<(Pid, Report)>,
     /// Children may have ended that were not reaped yet.
     unreaped: bool,
     /// How many may be reaped before the next look at the clock and the signals.
@@ -200,7 +200,7 @@ impl<'a> Sys<'a> {
                 let pid = Pid::new(pid)?;
                 let exit = reaper::exit(status)?;
                 let report = self.server.as_ref().filter(|(server, _)| *server == pid);
-                let failure = report.and_then(|(_, report)| report.as_ref()?.read());
+                let failure = report.and_then(|(_, report)| report.read());
                 Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)))
             }
             Err(libc::ECHILD) => {
