@@ -5,7 +5,6 @@
 
 mod sys;
 
-use core::ffi::CStr;
 use core::panic::PanicInfo;
 
 use zinit_pid1::action::Actions;
@@ -19,21 +18,24 @@ use sys::{Boot, Sys};
 
 /// The life of PID 1.
 fn pid1(start: Start) -> ! {
-    let container = container_hint(start);
-    let mut words = KernelWords::default();
-    let mut sys = Boot::begin(start).settle(container, &mut words);
     let mut config = Config::default();
-    // The environment is nearer than the kernel command line, so it has the last word.
-    let environment = start.environment().map(|word| -> &CStr { word });
-    for word in words.iter().chain(environment) {
-        if !config.read(word) {
-            sys.log(Fact::SettingUnknown, Errno::NONE, word.to_bytes());
-        }
+    for word in start.environment() {
+        let _reported_below = config.read(word);
     }
-    config.container |= container;
-    sys.configure(config);
+    config.container |= start.words().any(asks_for_container);
+    let container = config.container;
+    let mut words = KernelWords::default();
+    let mut sys = Boot::begin(start).settle(config, &mut words);
+    for word in words.iter() {
+        sys.set(word);
+    }
+    // The environment is nearer than the kernel command line, so it has the last word.
+    for word in start.environment() {
+        sys.set(word);
+    }
+    sys.configure(container);
     introduce(&sys, start);
-    let (init, actions) = Init::boot(sys.place(), config.stop_timeout());
+    let (init, actions) = Init::boot(sys.place(), sys.config().stop_timeout());
     run(sys, init, actions)
 }
 
@@ -46,15 +48,6 @@ fn run(mut sys: Sys<'_>, mut init: Init, mut actions: Actions) -> ! {
         let event = sys.wait(init.deadline());
         actions = init.handle(event, sys.now());
     }
-}
-
-/// True if argv or the environment says that this is a container.
-fn container_hint(start: Start) -> bool {
-    let mut config = Config::default();
-    for word in start.environment() {
-        let _reported_later = config.read(word);
-    }
-    config.container || start.words().any(asks_for_container)
 }
 
 /// Says what this process is.

@@ -17,6 +17,8 @@ mod spawn;
 pub mod start;
 mod stdio;
 
+use core::ffi::CStr;
+
 use rustix::process::{Pid as KernelPid, Signal as KernelSignal};
 use zinit_pid1::action::Action;
 use zinit_pid1::config::{Config, KernelWords};
@@ -51,12 +53,13 @@ impl Boot {
         Self { start, given }
     }
 
-    /// Asks the kernel what this process is, and makes it at home there; `hint` says "a container".
+    /// Asks the kernel what this process is, and makes it at home there.
     ///
+    /// `config` is what argv and environment say; that this is a container is only a hint.
     /// On a machine `words` gets the kernel command line. In a container that is the host's.
     #[inline(never)]
-    pub fn settle<'a>(self, hint: bool, words: &mut KernelWords) -> Sys<'a> {
-        let standing = Standing::claim(hint);
+    pub fn settle<'a>(self, config: Config<'a>, words: &mut KernelWords) -> Sys<'a> {
+        let standing = Standing::claim(config.container);
         // The log needs what is mounted here, so failures wait for it.
         let mut failures = [None; 4];
         if let Some(machine) = standing.machine() {
@@ -70,7 +73,7 @@ impl Boot {
             Place::Machine => Log::kernel(self.given.stderr()),
             Place::Container | Place::Guest => Log::stderr(self.given.stderr()),
         };
-        let (start, config) = (self.start, Config::default());
+        let start = self.start;
         let sys = Sys { standing, log, config, start, answer: None, server: None, unreaped: true, batch: REAP_BATCH };
         for (mount, failure) in EARLY.iter().zip(failures) {
             if let Some(errno) = failure {
@@ -108,10 +111,18 @@ impl<'a> Sys<'a> {
         &self.config
     }
 
-    /// Puts settings in force.
-    pub fn configure(&mut self, config: Config<'a>) {
-        self.log.level = config.level();
-        self.config = config;
+    /// Takes one setting, and logs what is not understood.
+    #[inline(never)]
+    pub fn set(&mut self, word: &'a CStr) {
+        if !self.config.read(word) {
+            self.log(Fact::SettingUnknown, Errno::NONE, word.to_bytes());
+        }
+    }
+
+    /// Puts the settings in force, with the hint from argv.
+    pub fn configure(&mut self, container: bool) {
+        self.config.container |= container;
+        self.log.level = self.config.level();
     }
 
     /// Writes a log line with an error and `text` from outside, or drops it if it is not taken at once.
