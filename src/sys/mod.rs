@@ -61,10 +61,10 @@ impl Boot {
     pub fn settle<'a>(self, config: Config<'a>, words: &mut KernelWords) -> Sys<'a> {
         let standing = Standing::claim(config.container);
         // The log needs what is mounted here, so failures wait for it.
-        let mut failures = [None; 4];
+        let mut failures = [Errno::NONE; EARLY.len()];
         if let Some(machine) = standing.machine() {
             for (failure, mount) in failures.iter_mut().zip(&EARLY) {
-                *failure = machine.mount(mount).err();
+                *failure = machine.mount(mount);
             }
             read_kernel_words(words);
         }
@@ -76,8 +76,8 @@ impl Boot {
         let start = self.start;
         let sys = Sys { standing, log, config, start, answer: None, server: None, unreaped: true, batch: REAP_BATCH };
         for (mount, failure) in EARLY.iter().zip(failures) {
-            if let Some(errno) = failure {
-                sys.log(Fact::MountFailed, raw::errno(errno), mount.target.to_bytes());
+            if failure != Errno::NONE {
+                sys.log(Fact::MountFailed, failure, mount.target().to_bytes());
             }
         }
         sys

@@ -5,7 +5,6 @@
 //! what the kernel clobbers and nothing else.
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 
 use rustix::fd::{AsFd, BorrowedFd};
 use zinit_pid1::process::Errno;
@@ -164,14 +163,11 @@ pub fn close_from(first: i32) {
     }
 }
 
-/// Asks about a file, statx(2); rustix keeps a writable global for kernels that lack this call.
-pub fn statx(path: &CStr) -> Result<libc::statx> {
-    let mut answer = MaybeUninit::<libc::statx>::zeroed();
-    let (folder, path) = (word(libc::AT_FDCWD), address(path.as_ptr()));
-    // SAFETY: the path ends in NUL, and the kernel fills one structure.
-    checked(unsafe { syscall(libc::SYS_statx, [folder, path, 0, 0, address(answer.as_mut_ptr())]) })?;
-    // SAFETY: it consists of numbers only, for which zero is as good as what the kernel wrote.
-    Ok(unsafe { answer.assume_init() })
+/// Reads where a link leads, readlink(2): how many bytes of it there are.
+pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
+    let arguments = [word(libc::AT_FDCWD), address(path.as_ptr()), address(target.as_ptr()), target.len()];
+    // SAFETY: the path ends in NUL, and the kernel writes no more bytes than there is room for.
+    checked(unsafe { syscall(libc::SYS_readlinkat, arguments) })
 }
 
 /// The monotonic clock, clock_gettime(2).
