@@ -221,9 +221,11 @@ impl KernelWords {
 
     /// The words before `--`, but for one that was cut off by the end.
     pub fn iter(&self) -> impl Iterator<Item = &CStr> {
-        self.words
-            .split_inclusive(|byte| *byte == 0)
-            .filter_map(c_string)
-            .take_while(|word| *word != c"--")
+        let mut rest = self.words.as_slice();
+        core::iter::from_fn(move || {
+            let word = c_string(rest)?;
+            rest = rest.get(word.to_bytes_with_nul().len()..).unwrap_or(&[]);
+            (word != c"--").then_some(word)
+        })
     }
 }

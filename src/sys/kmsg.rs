@@ -20,23 +20,21 @@ pub struct Log {
 }
 
 impl Log {
-    /// The kernel's log where it can be opened, kmsg in the kernel's ABI documents.
-    pub fn kernel(stderr_is_given: bool) -> Self {
-        // About ten lines in a burst would be all that the kernel takes, and it would drop the rest.
-        if let Ok(limit) = raw::open(c"/proc/sys/kernel/printk_devkmsg", libc::O_WRONLY) {
-            let _locked = raw::write(limit.number(), b"on\n");
+    /// The kernel's log on a machine where it can be opened, else standard error if this process was
+    /// given one; kmsg in the kernel's ABI documents.
+    pub fn open(machine: bool, stderr_is_given: bool) -> Self {
+        let level = Level::Info;
+        if machine {
+            // About ten lines in a burst would be all that the kernel takes, and it would drop the rest.
+            if let Ok(limit) = raw::open(c"/proc/sys/kernel/printk_devkmsg", libc::O_WRONLY) {
+                let _locked = raw::write(limit.number(), b"on\n");
+            }
+            if let Ok(fd) = raw::open(c"/dev/kmsg", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY) {
+                return Self { fd: fd.keep(), kernel: true, level };
+            }
         }
-        match raw::open(c"/dev/kmsg", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY) {
-            Ok(fd) => Self { fd: fd.keep(), kernel: true, level: Level::Info },
-            Err(_) => Self::stderr(stderr_is_given),
-        }
-    }
-
-    /// Standard error, if this process was given one.
-    #[inline(never)]
-    pub fn stderr(is_given: bool) -> Self {
-        let fd = if is_given { stderr() } else { NOWHERE };
-        Self { fd, kernel: false, level: Level::Info }
+        let fd = if stderr_is_given { stderr() } else { NOWHERE };
+        Self { fd, kernel: false, level }
     }
 
     /// Writes a fact with an error and with `text` from outside, or drops it.

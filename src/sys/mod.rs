@@ -69,15 +69,12 @@ impl Boot {
             read_kernel_words(words);
         }
         stdio::furnish(self.given, standing.machine().is_some());
-        let log = match standing.place() {
-            Place::Machine => Log::kernel(self.given.stderr()),
-            Place::Container | Place::Guest => Log::stderr(self.given.stderr()),
-        };
+        let log = Log::open(standing.machine().is_some(), self.given.stderr());
         let start = self.start;
         let sys = Sys { standing, log, config, start, answer: None, server: None, unreaped: true, batch: REAP_BATCH };
-        for (mount, failure) in EARLY.iter().zip(failures) {
-            if failure != Errno::NONE {
-                sys.log(Fact::MountFailed, failure, mount.target().to_bytes());
+        for (mount, failure) in EARLY.iter().zip(&failures) {
+            if *failure != Errno::NONE {
+                sys.log(Fact::MountFailed, *failure, mount.target().to_bytes());
             }
         }
         sys
