@@ -40,6 +40,7 @@ fn pid1(start: Start) -> ! {
 }
 
 /// From here on nothing fails: it is retried, or it has a deadline.
+#[inline(always)] // its state is made on the stack of its only caller
 fn run(mut sys: Sys<'_>, mut init: Init, mut actions: Actions) -> ! {
     loop {
         for action in actions.as_slice() {
