@@ -3,6 +3,7 @@
 //! JSON-RPC 2.0, one object per line. A reply is untrusted: it comes from whoever owns the socket.
 
 use crate::limits::REPLY_DEPTH;
+use crate::list;
 use crate::process::{Exit, Signal};
 
 /// A request that PID 1 knows.
@@ -93,17 +94,17 @@ pub enum Reply {
 pub fn decode(method: Method, line: &[u8]) -> Reply {
     let (mut version, mut id, mut result, mut error, mut promised) = (false, false, false, false, false);
     let whole = members(line, &mut |key, value| {
-        if key == b"\"jsonrpc\"" {
-            version = value == b"\"2.0\"";
-        } else if key == b"\"id\"" {
-            id = value == b"1";
-        } else if key == b"\"error\"" {
-            error = true;
-        } else if key == b"\"result\"" {
-            result = true;
-            let _no_object = members(value, &mut |key, value| {
-                promised |= key == method.promise() && value == b"true";
-            });
+        match list::place(KEYS, key) {
+            Some(0) => version = value == b"\"2.0\"",
+            Some(1) => id = value == b"1",
+            Some(2) => error = true,
+            Some(_) => {
+                result = true;
+                let _no_object = members(value, &mut |key, value| {
+                    promised |= key == method.promise() && value == b"true";
+                });
+            }
+            None => {}
         }
     });
     match (whole.is_some() && version && id, result, error) {
@@ -112,6 +113,9 @@ pub fn decode(method: Method, line: &[u8]) -> Reply {
         (true, true, true) | (true, false, false) | (false, _, _) => Reply::Garbage,
     }
 }
+
+/// The keys that matter, each with its quotes: the version, the request's number, and the two outcomes.
+const KEYS: &[u8] = b"\"jsonrpc\"\n\"id\"\n\"error\"\n\"result\"";
 
 /// Shows each member of a JSON object, RFC 8259: the key with its quotes, and the value; `None` if `text`
 /// is not one object and nothing else.
