@@ -123,13 +123,13 @@ const KEYS: &[u8] = b"\"jsonrpc\"\n\"id\"\n\"error\"\n\"result\"";
 /// It sees strings, brackets, commas and colons and takes the rest as it is: what is of interest is
 /// compared to the byte. Brackets may nest [`REPLY_DEPTH`] deep.
 fn members(text: &[u8], show: &mut dyn FnMut(&[u8], &[u8])) -> Option<()> {
-    let text = text.trim_ascii();
-    let inside = text.strip_prefix(b"{")?.strip_suffix(b"}")?;
+    let [b'{', inside @ .., b'}'] = text.trim_ascii() else { return None };
     let (mut open, mut depth) = ([0; REPLY_DEPTH], 0_usize);
     let (mut string, mut escaped) = (false, false);
     let (mut key, mut start) = (None, 0);
     // The comma that is put behind the last member makes it like the others.
-    for (at, byte) in inside.iter().chain(b",").enumerate() {
+    for at in 0..=inside.len() {
+        let byte = inside.get(at).unwrap_or(&b',');
         match byte {
             0..=0x1f if string => return None,
             _ if escaped => escaped = false,
@@ -154,7 +154,7 @@ fn members(text: &[u8], show: &mut dyn FnMut(&[u8], &[u8])) -> Option<()> {
                 match key.take() {
                     Some(key) if !value.is_empty() => show(key, value),
                     // Only an object without members may lack a key.
-                    None if inside.trim_ascii().is_empty() => {}
+                    None if value.is_empty() && start == 0 && at == inside.len() => {}
                     Some(_) | None => return None,
                 }
                 start = at.saturating_add(1);
