@@ -3,6 +3,7 @@
 //! It may block wherever it likes: PID 1 kills it at its deadline.
 
 use core::ffi::CStr;
+use core::mem::ManuallyDrop;
 
 use zinit_pid1::limits::REPLY;
 use zinit_pid1::log::Fact;
@@ -44,8 +45,9 @@ enum Received<'a> {
     TooMuch(&'a [u8]),
 }
 
-fn send(method: Method, socket: &CStr) -> Result<Fd> {
-    let server = raw::unix_socket()?;
+fn send(method: Method, socket: &CStr) -> Result<ManuallyDrop<Fd>> {
+    // The exit of this process closes it.
+    let server = ManuallyDrop::new(raw::unix_socket()?);
     raw::connect(&server, socket)?;
     // A new socket takes a line at once and whole; SIGPIPE is blocked, as all signals are.
     raw::write(server.number(), method.request())?;
@@ -62,11 +64,12 @@ fn receive<'a>(server: &Fd, room: &'a mut [u8; REPLY]) -> Result<Received<'a>> {
             Ok(0) | Err(libc::ECONNRESET) => return Ok(Received::Part(room.get(..length).unwrap_or(&[]))),
             answer => answer? as usize,
         };
-        let new = room.iter().enumerate().skip(length).take(taken);
-        if let Some((end, _)) = { new }.find(|(_, byte)| **byte == b'\n') {
-            return Ok(Received::Line(room.get(..end).unwrap_or(&[])));
+        for _ in 0..taken {
+            if room.get(length) == Some(&b'\n') {
+                return Ok(Received::Line(room.get(..length).unwrap_or(&[])));
+            }
+            length += 1;
         }
-        length += taken;
     }
     Ok(Received::TooMuch(room))
 }
