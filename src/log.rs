@@ -222,7 +222,8 @@ impl Line {
         line
     }
 
-    fn compose(&mut self, note: &Note, text: &[u8], kernel: bool) {
+    /// Composes it in place, since half a kilobyte is much to move; the line has to be empty.
+    pub fn compose(&mut self, note: &Note, text: &[u8], kernel: bool) {
         if kernel {
             self.byte(b'<');
             self.byte(note.level().digit());

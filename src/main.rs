@@ -36,12 +36,12 @@ fn pid1(start: Start) -> ! {
     sys.configure(container);
     introduce(&sys, start);
     let (init, actions) = Init::boot(sys.place(), sys.config().stop_timeout());
-    run(sys, init, actions)
+    run(&mut sys, init, actions)
 }
 
 /// From here on nothing fails: it is retried, or it has a deadline.
 #[inline(always)] // its state is made on the stack of its only caller
-fn run(mut sys: Sys<'_>, mut init: Init, mut actions: Actions) -> ! {
+fn run(sys: &mut Sys<'_>, mut init: Init, mut actions: Actions) -> ! {
     loop {
         for action in actions.as_slice() {
             sys.perform(*action);

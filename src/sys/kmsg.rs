@@ -49,7 +49,8 @@ impl Log {
         if note.level() > self.level {
             return;
         }
-        let line = Line::new(note, text, self.kernel);
+        let mut line = Line::default();
+        line.compose(note, text, self.kernel);
         if self.kernel || raw::is_writable(self.fd) {
             // A closed reader answers EPIPE; its SIGPIPE is blocked, and ignored when it is taken.
             let _dropped = raw::write(self.fd, line.as_bytes());

@@ -127,10 +127,10 @@ impl<'a> Sys<'a> {
         self.log.fact(fact, errno, text);
     }
 
-    /// Makes the orphans below a process that is not PID 1 its children, prctl(2).
+    /// Makes the orphans below a process that is not PID 1 its children.
     pub fn adopt_orphans(&self) {
-        if let Err(error) = rustix::process::set_child_subreaper(Some(KernelPid::INIT)) {
-            self.log(Fact::SubreaperFailed, raw::errno(error.raw_os_error()), &[]);
+        if let Err(number) = raw::adopt_orphans() {
+            self.log(Fact::SubreaperFailed, raw::errno(number), &[]);
         }
     }
 

@@ -186,6 +186,13 @@ pub fn fork() -> i32 {
     unsafe { syscall(libc::SYS_clone, [word(libc::SIGCHLD), 0]) as i32 }
 }
 
+/// Makes the orphans below this process its children, prctl(2).
+pub fn adopt_orphans() -> Result<i32> {
+    let set = word(libc::PR_SET_CHILD_SUBREAPER);
+    // SAFETY: numbers.
+    checked(unsafe { syscall(libc::SYS_prctl, [set, 1, 0, 0, 0]) })
+}
+
 /// Reaps a child that has ended, wait4(2): its pid, or 0 if none has, and its status.
 pub fn wait() -> Result<(i32, u32)> {
     let mut status = 0_u32;
