@@ -71,7 +71,7 @@ impl Boot {
         stdio::furnish(self.given, standing.machine().is_some());
         let log = Log::open(standing.machine().is_some(), self.given.stderr());
         let start = self.start;
-        let sys = Sys { standing, log, config, start, answer: None, server: None, unreaped: true, batch: REAP_BATCH };
+        let sys = Sys { standing, log, config, start, event: None, server: None, unreaped: true, batch: REAP_BATCH };
         for (mount, failure) in EARLY.iter().zip(&failures) {
             if *failure != Errno::NONE {
                 sys.log(Fact::MountFailed, *failure, mount.target().to_bytes());
@@ -87,8 +87,8 @@ pub struct Sys<'a> {
     log: Log,
     config: Config<'a>,
     start: Start,
-    /// What the last action that forked has come to.
-    answer: Option<Event>,
+    /// What has happened and was not told yet.
+    event: Option<Event>,
     /// The last server, and what it says if it could not be executed.
     server: Option<(Pid, Report)>,
     /// Children may have ended that were not reaped yet.
@@ -144,8 +144,8 @@ impl<'a> Sys<'a> {
     pub fn perform(&mut self, action: Action) {
         match action {
             Action::Ask(method) => {
-                let answer = spawn::child(&mut || courier::run(method, self.config.socket, &self.log).status());
-                self.answer = Some(answer);
+                let event = spawn::child(&mut || courier::run(method, self.config.socket, &self.log).status());
+                self.event = Some(event);
             }
             Action::Exit => {
                 if self.standing.machine().is_none() {
@@ -154,69 +154,70 @@ impl<'a> Sys<'a> {
             }
             Action::KillAll => self.signal_all(&[KernelSignal::KILL]),
             Action::Log(note) => self.log.line(&note, &[]),
-            Action::Reboot(ending) => self.answer = Some(self.reboot(ending)),
+            Action::Reboot(ending) => self.event = Some(self.reboot(ending)),
             Action::Signal(pid, signal) => {
                 // It can be gone already; policy learns that from `wait`.
                 if let (Some(pid), Some(signal)) = (kernel_pid(pid), kernel_signal(signal)) {
                     let _gone = rustix::process::kill_process(pid, signal);
                 }
             }
-            Action::SpawnServer => self.answer = Some(self.spawn_server()),
-            Action::Sync => self.answer = Some(self.sync()),
+            Action::SpawnServer => self.event = Some(self.spawn_server()),
+            Action::Sync => self.event = Some(self.sync()),
             // A stopped process does not die of TERM before it is continued.
             Action::TerminateAll => self.signal_all(&[KernelSignal::TERM, KernelSignal::CONT]),
         }
     }
 
     /// Waits for the next event: the only place where PID 1 blocks.
-    #[inline(never)]
     pub fn wait(&mut self, deadline: Option<Instant>) -> Event {
-        if let Some(answer) = self.answer.take() {
-            return answer;
-        }
         loop {
+            if let Some(event) = self.event.take() {
+                return event;
+            }
             if self.unreaped && self.batch > 0 {
                 self.batch -= 1;
-                if let Some(event) = self.reap() {
-                    return event;
-                }
-                continue;
-            }
-            let patience = match deadline.map(|deadline| raw::now().until(deadline)) {
-                // Before the signals, so that no flood of them holds up a shutdown.
-                Some(0) => return Event::Timeout,
-                left if !self.unreaped => left,
-                Some(_) | None => Some(0),
-            };
-            let signal = signal::wait(patience);
-            // Signals coalesce and can be missed: every wake-up is a reason to look for children.
-            (self.unreaped, self.batch) = (true, REAP_BATCH);
-            if let Some(request) = signal.ok().and_then(signals::request) {
-                return Event::Requested(request);
+                self.reap();
+            } else {
+                self.listen(deadline);
             }
         }
     }
 
-    /// Reaps one child, wait(2); `None` if there was nothing to learn from it.
-    fn reap(&mut self) -> Option<Event> {
-        match raw::wait() {
-            Ok((0, _)) => {
-                self.unreaped = false;
-                None
+    /// Waits for a signal until the deadline, or only looks for one if there may be children to reap.
+    #[inline(never)]
+    fn listen(&mut self, deadline: Option<Instant>) {
+        let patience = match deadline.map(|deadline| raw::now().until(deadline)) {
+            // Before the signals, so that no flood of them holds up a shutdown.
+            Some(0) => {
+                self.event = Some(Event::Timeout);
+                return;
             }
+            left if !self.unreaped => left,
+            Some(_) | None => Some(0),
+        };
+        let signal = signal::wait(patience);
+        // Signals coalesce and can be missed: every wake-up is a reason to look for children.
+        (self.unreaped, self.batch) = (true, REAP_BATCH);
+        self.event = signal.ok().and_then(signals::request).map(Event::Requested);
+    }
+
+    /// Reaps one child, wait(2); there may be nothing to learn from it.
+    #[inline(never)]
+    fn reap(&mut self) {
+        match raw::wait() {
+            Ok((0, _)) => self.unreaped = false,
             Ok((pid, status)) => {
-                let pid = Pid::new(pid)?;
-                let exit = reaper::exit(status)?;
+                let (Some(pid), Some(exit)) = (Pid::new(pid), reaper::exit(status)) else { return };
                 let report = self.server.as_ref().filter(|(server, _)| *server == pid);
                 let failure = report.and_then(|(_, report)| report.read());
-                Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)))
+                self.event = Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)));
             }
             Err(libc::ECHILD) => {
                 self.unreaped = false;
-                Some(Event::NoChildren)
+                self.event = Some(Event::NoChildren);
             }
             // EINTR, and nothing else that wait(2) knows.
-            Err(_) => None,
+            Err(_) => {}
         }
     }
 
