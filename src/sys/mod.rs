@@ -259,10 +259,8 @@ impl<'a> Sys<'a> {
     fn reboot(&self, ending: Ending) -> Event {
         let Some(machine) = self.standing.machine() else { return Event::SpawnFailed(NOT_PERMITTED) };
         let mut reboot = || machine.reboot(ending).0;
-        match spawn::child(&mut reboot) {
-            Event::SpawnFailed(_) => Event::SpawnFailed(Errno(reboot())),
-            event => event,
-        }
+        let event = spawn::child(&mut reboot);
+        if matches!(event, Event::SpawnFailed(_)) { Event::SpawnFailed(Errno(reboot())) } else { event }
     }
 }
 
