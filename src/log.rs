@@ -147,14 +147,15 @@ impl Fact {
 
 /// A fact with its values; what its words do not name stays as it is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C)] // the small values lie together, so that most notes take two or three stores
 pub struct Note {
-    fact: Fact,
-    ending: Ending,
-    errno: Errno,
-    exit: Exit,
-    signal: Signal,
     pid: Option<Pid>,
     span: Millis,
+    ending: Ending,
+    errno: Errno,
+    signal: Signal,
+    exit: Exit,
+    fact: Fact,
 }
 
 impl Note {
@@ -162,8 +163,15 @@ impl Note {
     #[must_use]
     pub const fn new(fact: Fact) -> Self {
         // All zero, so that a note is made by two stores and not by one for each value.
-        let (ending, errno, exit, signal) = (Ending::Halt, Errno(0), Exit::Exited(0), Signal(0));
-        Self { fact, ending, errno, exit, signal, pid: None, span: 0 }
+        Self {
+            pid: None,
+            span: 0,
+            fact,
+            ending: Ending::Halt,
+            errno: Errno::NONE,
+            signal: Signal(0),
+            exit: Exit::Exited(0),
+        }
     }
 
     /// With an ending.

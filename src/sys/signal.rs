@@ -16,7 +16,7 @@ pub fn block_all() {
     set_mask(u64::MAX);
     /// The kernel's structure: handler, flags, restorer, mask; all zero is the default disposition.
     const DEFAULT: [u64; 4] = [0; 4];
-    for signal in 1..=64 {
+    for signal in 1..65 {
         // SAFETY: the kernel reads one structure; KILL and STOP answer EINVAL.
         unsafe { syscall(libc::SYS_rt_sigaction, [signal, address(DEFAULT.as_ptr()), 0, SET]) };
     }
