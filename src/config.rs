@@ -128,21 +128,26 @@ ZINIT_STOP_TIMEOUT";
 
 /// A log level by its word.
 fn level(word: &CStr) -> Option<Level> {
-    list::place(LEVEL_WORDS, word.to_bytes_with_nul()).and_then(|place| LEVELS.get(place).copied())
+    match list::place(b"error\nwarn\ninfo\ndebug\ntrace", word.to_bytes())? {
+        0 => Some(Level::Error),
+        1 => Some(Level::Warn),
+        2 => Some(Level::Info),
+        3 => Some(Level::Debug),
+        _ => Some(Level::Trace),
+    }
 }
 
 /// The word for a log level, as zinit-server takes it.
 #[must_use]
-pub fn level_word(level: Level) -> &'static CStr {
-    let place = LEVELS.iter().position(|known| *known == level);
-    place.and_then(|place| c_string(list::at(LEVEL_WORDS, place))).unwrap_or(c"info")
+pub const fn level_word(level: Level) -> &'static CStr {
+    match level {
+        Level::Error => c"error",
+        Level::Warn => c"warn",
+        Level::Info => c"info",
+        Level::Debug => c"debug",
+        Level::Trace => c"trace",
+    }
 }
-
-/// The levels in the order of [`LEVEL_WORDS`].
-static LEVELS: [Level; 5] = [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace];
-
-/// Each with its NUL, since the server gets them as arguments.
-const LEVEL_WORDS: &[u8] = b"error\0\nwarn\0\ninfo\0\ndebug\0\ntrace\0";
 
 fn seconds(digits: &[u8]) -> Option<u32> {
     let seconds = digits.iter().try_fold(0_u32, |seconds, digit| {
