@@ -75,7 +75,9 @@ impl Init {
     }
 
     fn end(&mut self, ending: Ending, server: Option<Pid>, now: Instant, actions: &mut Actions) {
-        let shutdown = Shutdown::begin(self.place, ending, server, self.stop_timeout, now, actions);
-        self.phase = Phase::Down(shutdown);
+        self.phase = Phase::Down(Shutdown::new(self.place, ending));
+        if let Phase::Down(shutdown) = &mut self.phase {
+            shutdown.begin(server, self.stop_timeout, now, actions);
+        }
     }
 }

@@ -41,27 +41,23 @@ enum Stage {
 }
 
 impl Shutdown {
+    /// A shutdown that has not begun.
+    #[must_use]
+    pub fn new(place: Place, ending: Ending) -> Self {
+        Self { place, ending, stage: Stage::Final, deadline: None, burst: Burst::default() }
+    }
+
     /// Begins the end; `patience` is the server's time to stop its services.
-    pub fn begin(
-        place: Place,
-        ending: Ending,
-        server: Option<Pid>,
-        patience: Millis,
-        now: Instant,
-        actions: &mut Actions,
-    ) -> Self {
-        let begun = if place == Place::Machine { Fact::EndBegun } else { Fact::StopBegun };
-        actions.log(Note::new(begun).ending(ending));
-        let burst = Burst::default();
-        let mut shutdown = Self { place, ending, stage: Stage::Final, deadline: None, burst };
+    pub fn begin(&mut self, server: Option<Pid>, patience: Millis, now: Instant, actions: &mut Actions) {
+        let begun = if self.place == Place::Machine { Fact::EndBegun } else { Fact::StopBegun };
+        actions.log(Note::new(begun).ending(self.ending));
         match server {
             Some(server) => {
                 let farewell = Farewell::begin(server, Method::Shutdown, patience, now, actions);
-                shutdown.enter(Stage::Stopping(farewell), farewell.deadline());
+                self.enter(Stage::Stopping(farewell), farewell.deadline());
             }
-            None => shutdown.server_ended(now, actions),
+            None => self.server_ended(now, actions),
         }
-        shutdown
     }
 
     /// When to deliver `Timeout`, if nothing else happens first.
