@@ -36,6 +36,7 @@ pub mod init;
 pub mod limits;
 pub mod list;
 pub mod log;
+pub mod phrase;
 pub mod process;
 pub mod reaper;
 pub mod rpc;

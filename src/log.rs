@@ -6,6 +6,7 @@
 use crate::event::Ending;
 use crate::limits::LOG_LINE;
 use crate::list;
+use crate::phrase;
 use crate::process::{Errno, Exit, Pid, Signal};
 use crate::time::Millis;
 
@@ -51,7 +52,8 @@ macro_rules! facts {
         }
 
         /// A line of words for each fact, in order: a table of strings would take as much room again.
-        const WORDS: &[u8] = concat!($($words, "\n",)*).as_bytes();
+        const WORDS: &[u8] = &phrase::packed::<{ phrase::packed_len(SPELT.as_bytes()) }>(SPELT.as_bytes());
+        const SPELT: &str = concat!($($words, "\n",)*);
     };
 }
 
@@ -274,10 +276,15 @@ impl Line {
         self.byte(b'\n');
     }
 
-    /// Appends a byte, or drops it if the line is full.
+    /// Appends a byte or the phrase for which it stands, or drops it if the line is full.
     #[inline(never)]
     fn byte(&mut self, byte: u8) {
-        let _cut = self.0.push(byte);
+        match phrase::of(byte) {
+            Some(phrase) => self.text(phrase),
+            None => {
+                let _cut = self.0.push(byte);
+            }
+        }
     }
 
     /// Appends bytes from outside so that they can neither break the line nor drive a terminal.

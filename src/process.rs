@@ -3,6 +3,7 @@
 use core::num::NonZeroI32;
 
 use crate::list;
+use crate::phrase;
 
 /// A process other than PID 1.
 ///
@@ -67,10 +68,10 @@ impl Errno {
     /// No error.
     pub const NONE: Self = Self(0);
 
-    /// The error's name and what it means here.
+    /// The error's name and what it means here, packed by [`phrase`].
     #[must_use]
     pub fn words(self) -> Option<&'static [u8]> {
-        let mut entries = list::entries(ERRNO_WORDS);
+        let mut entries = list::entries(&ERRNO_WORDS);
         entries.find(|entry| entry.first() == Some(&self.0)).and_then(|entry| entry.get(1..))
     }
 }
@@ -99,7 +100,9 @@ pub enum Place {
 
 /// The errors that starting a server, asking it, mounting and ending a machine can meet: the number as a
 /// byte, then the words. None of the numbers is 10, which ends an entry.
-const ERRNO_WORDS: &[u8] = b"\
+static ERRNO_WORDS: [u8; phrase::packed_len(SPELT)] = phrase::packed(SPELT);
+
+const SPELT: &[u8] = b"\
 \x01EPERM (not permitted)\n\
 \x02ENOENT (no such file or directory)\n\
 \x05EIO (input/output error)\n\
