@@ -42,6 +42,7 @@ enum Step {
 
 impl Farewell {
     /// Asks `server` by `method`; `patience` is the time until KILL, all steps together.
+    #[inline(always)]
     pub fn begin(server: Pid, method: Method, patience: Millis, now: Instant, actions: &mut Actions) -> Self {
         actions.add(Action::Ask(method));
         let deadline = now + courier_timeout(patience);

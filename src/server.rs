@@ -101,11 +101,13 @@ impl Server {
         }
     }
 
+    #[inline(always)]
     fn start(&mut self, actions: &mut Actions) {
         actions.add(Action::SpawnServer);
         self.state = State::Starting;
     }
 
+    #[inline(always)]
     fn back_off(&mut self, why: Note, now: Instant, actions: &mut Actions) {
         let delay = self.delay;
         self.delay = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);

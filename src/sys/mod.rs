@@ -45,7 +45,6 @@ pub struct Boot {
 impl Boot {
     /// Blocks all signals, closes what others left open, and leaves the folder it was started in, which
     /// would pin a mount.
-    #[inline(never)]
     pub fn begin(start: Start) -> Self {
         signal::block_all();
         let given = stdio::claim();
@@ -233,7 +232,7 @@ impl<'a> Sys<'a> {
 
     /// In a child, because a KILL to all was seen to hang on a process in uninterruptible sleep; where no
     /// child can be forked it is the fork bomb that must go, and only the call itself is left.
-    #[inline(never)]
+    #[inline(always)]
     fn signal_all(&self, signals: &[KernelSignal]) {
         let Some(pid1) = self.standing.pid1() else { return };
         let mut send = || {
