@@ -14,6 +14,7 @@ use super::kmsg::Log;
 use super::raw::{self, Fd, Result};
 
 /// Takes `method` to the server; what went wrong is logged.
+#[inline(always)]
 pub fn run(method: Method, socket: &CStr, log: &Log) -> Outcome {
     let mut room = [0; REPLY];
     let reply = match send(method, socket).and_then(|server| receive(&server, &mut room)) {
