@@ -55,6 +55,12 @@ impl Actions {
         self.log(Note::new(fact));
     }
 
+    /// Appends a line about a process for the log.
+    #[inline(never)]
+    pub fn about(&mut self, fact: Fact, pid: Pid) {
+        self.log(Note::new(fact).pid(pid));
+    }
+
     /// Appends a signal to one child.
     #[inline(never)]
     pub fn signal(&mut self, pid: Pid, signal: Signal) {

@@ -104,7 +104,7 @@ impl Farewell {
     /// Ends the patience with the server, and does so again as long as it hangs in the kernel.
     pub fn kill(&mut self, now: Instant, actions: &mut Actions) {
         self.recall(actions);
-        actions.log(Note::new(Fact::ServerKilled).pid(self.server));
+        actions.about(Fact::ServerKilled, self.server);
         actions.signal(self.server, Signal::KILL);
         self.enter(Step::Killed, now + KILL_AGAIN);
     }

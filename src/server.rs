@@ -70,7 +70,7 @@ impl Server {
                 }
             }
             (Starting, Spawned(server)) => {
-                actions.log(Note::new(Fact::ServerStarted).pid(server));
+                actions.about(Fact::ServerStarted, server);
                 self.state = Up { server, since: now };
             }
             (Starting, SpawnFailed(errno)) => {
@@ -88,7 +88,7 @@ impl Server {
                 self.back_off(Note::new(Fact::ServerRespawn).pid(pid).exit(exit), now, actions);
             }
             (Up { server, .. }, Requested(Request::RestartServer)) => {
-                actions.log(Note::new(Fact::RestartBegun).pid(*server));
+                actions.about(Fact::RestartBegun, *server);
                 let farewell = Farewell::begin(*server, Method::PrepareRestart, RESTART_TIMEOUT, now, actions);
                 self.state = Restarting(farewell);
             }
