@@ -52,6 +52,7 @@ fn run(sys: &mut Sys<'_>, mut init: Init, mut actions: Actions) -> ! {
 }
 
 /// Says what this process is.
+#[inline(never)]
 fn introduce(sys: &Sys<'_>, start: Start) {
     let fact = match sys.place() {
         Place::Container => Fact::BootContainer,

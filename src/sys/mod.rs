@@ -56,7 +56,7 @@ impl Boot {
     ///
     /// `config` is what argv and environment say; that this is a container is only a hint.
     /// On a machine `words` gets the kernel command line. In a container that is the host's.
-    #[inline(never)]
+    #[inline(always)] // the result is made where it stays
     pub fn settle<'a>(self, config: Config<'a>, words: &mut KernelWords) -> Sys<'a> {
         let standing = Standing::claim(config.container);
         // The log needs what is mounted here, so failures wait for it.
