@@ -93,7 +93,7 @@ pub fn connect(socket: &Fd, path: &CStr) -> Result<()> {
 #[inline(never)]
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
     // SAFETY: the kernel writes no more bytes than the buffer has.
-    checked(unsafe { syscall(libc::SYS_read, [word(fd.0), address(buffer.as_ptr()), buffer.len()]) })
+    checked(unsafe { syscall(libc::SYS_read, [word(fd.0), address(buffer.as_mut_ptr()), buffer.len()]) })
 }
 
 /// Writes what is taken at once, write(2).
@@ -165,7 +165,7 @@ pub fn close_from(first: i32) {
 
 /// Reads where a link leads, readlink(2): how many bytes of it there are.
 pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
-    let arguments = [word(libc::AT_FDCWD), address(path.as_ptr()), address(target.as_ptr()), target.len()];
+    let arguments = [word(libc::AT_FDCWD), address(path.as_ptr()), address(target.as_mut_ptr()), target.len()];
     // SAFETY: the path ends in NUL, and the kernel writes no more bytes than there is room for.
     checked(unsafe { syscall(libc::SYS_readlinkat, arguments) })
 }
