@@ -1,4 +1,6 @@
-//! The system calls that rustix does not offer, or offers only with a reachable panic.
+//! The system calls that rustix does not offer, or only with a reachable panic, or in more room.
+//!
+//! Its errors have 16 bits and its counts 64, so that most answers would travel through memory.
 //!
 //! # Safety
 //! Each function passes what the kernel's signature asks for, syscalls(2). The `asm!` blocks clobber
@@ -6,7 +8,7 @@
 
 use core::ffi::CStr;
 
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::BorrowedFd;
 use zinit_pid1::process::Errno;
 use zinit_pid1::time::Instant;
 
@@ -34,12 +36,6 @@ impl Fd {
         let number = self.0;
         core::mem::forget(self);
         number
-    }
-}
-
-impl AsFd for Fd {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        borrow(self.0)
     }
 }
 
