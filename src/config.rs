@@ -2,8 +2,8 @@
 
 use core::ffi::CStr;
 
-use crate::list;
 use crate::limits::{KERNEL_COMMAND_LINE, STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
+use crate::list;
 use crate::log::Level;
 use crate::time::Millis;
 

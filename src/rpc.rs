@@ -20,9 +20,7 @@ impl Method {
     #[must_use]
     pub const fn request(self) -> &'static [u8] {
         match self {
-            Self::PrepareRestart => {
-                b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system.prepare_restart\"}\n"
-            }
+            Self::PrepareRestart => b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system.prepare_restart\"}\n",
             Self::Shutdown => b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system.shutdown\"}\n",
         }
     }
@@ -93,19 +91,17 @@ pub enum Reply {
 #[must_use]
 pub fn decode(method: Method, line: &[u8]) -> Reply {
     let (mut version, mut id, mut result, mut error, mut promised) = (false, false, false, false, false);
-    let whole = members(line, &mut |key, value| {
-        match list::place(KEYS, key) {
-            Some(0) => version = value == b"\"2.0\"",
-            Some(1) => id = value == b"1",
-            Some(2) => error = true,
-            Some(_) => {
-                result = true;
-                let _no_object = members(value, &mut |key, value| {
-                    promised |= key == method.promise() && value == b"true";
-                });
-            }
-            None => {}
+    let whole = members(line, &mut |key, value| match list::place(KEYS, key) {
+        Some(0) => version = value == b"\"2.0\"",
+        Some(1) => id = value == b"1",
+        Some(2) => error = true,
+        Some(_) => {
+            result = true;
+            let _no_object = members(value, &mut |key, value| {
+                promised |= key == method.promise() && value == b"true";
+            });
         }
+        None => {}
     });
     match (whole.is_some() && version && id, result, error) {
         (true, true, false) if promised => Reply::Agreed,

@@ -89,7 +89,8 @@ impl Server {
             }
             (Up { server, .. }, Requested(Request::RestartServer)) => {
                 actions.about(Fact::RestartBegun, *server);
-                let farewell = Farewell::begin(*server, Method::PrepareRestart, RESTART_TIMEOUT, now, actions);
+                let farewell =
+                    Farewell::begin(*server, Method::PrepareRestart, RESTART_TIMEOUT, now, actions);
                 self.state = Restarting(farewell);
             }
             (Backoff { .. } | Starting | Up { .. }, Reaped(pid, exit)) => reaper::orphan(pid, exit, actions),

@@ -97,7 +97,9 @@ impl Shutdown {
                 }
             }
             (Terminating | Killing, NoChildren) => self.processes_ended(now, actions),
-            (Syncing { task: task @ None } | Ending { task: task @ None, .. }, Spawned(pid)) => *task = Some(pid),
+            (Syncing { task: task @ None } | Ending { task: task @ None, .. }, Spawned(pid)) => {
+                *task = Some(pid)
+            }
             (Syncing { task: None }, SpawnFailed(errno)) => {
                 actions.log(Note::new(Fact::StageSkipped).errno(errno));
                 self.reboot(self.ending, now, actions);

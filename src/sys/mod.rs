@@ -70,7 +70,16 @@ impl Boot {
         stdio::furnish(self.given, standing.machine().is_some());
         let log = Log::open(standing.machine().is_some(), self.given.stderr());
         let start = self.start;
-        let sys = Sys { standing, log, config, start, event: None, server: None, unreaped: true, batch: REAP_BATCH };
+        let sys = Sys {
+            standing,
+            log,
+            config,
+            start,
+            event: None,
+            server: None,
+            unreaped: true,
+            batch: REAP_BATCH,
+        };
         for (mount, failure) in EARLY.iter().zip(&failures) {
             if *failure != Errno::NONE {
                 sys.log(Fact::MountFailed, *failure, mount.target().to_bytes());
@@ -143,7 +152,8 @@ impl<'a> Sys<'a> {
     pub fn perform(&mut self, action: Action) {
         match action {
             Action::Ask(method) => {
-                let event = spawn::child(&mut || courier::run(method, self.config.socket, &self.log).status());
+                let event =
+                    spawn::child(&mut || courier::run(method, self.config.socket, &self.log).status());
                 self.event = Some(event);
             }
             Action::Exit => {

@@ -161,7 +161,8 @@ pub fn close_from(first: i32) {
 
 /// Reads where a link leads, readlink(2): how many bytes of it there are.
 pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
-    let arguments = [word(libc::AT_FDCWD), address(path.as_ptr()), address(target.as_mut_ptr()), target.len()];
+    let arguments =
+        [word(libc::AT_FDCWD), address(path.as_ptr()), address(target.as_mut_ptr()), target.len()];
     // SAFETY: the path ends in NUL, and the kernel writes no more bytes than there is room for.
     checked(unsafe { syscall(libc::SYS_readlinkat, arguments) })
 }

@@ -4,8 +4,8 @@ use core::ffi::CStr;
 use core::ptr;
 
 use rustix::fs::{Access, AtFlags, CWD};
-use zinit_pid1::event::Event;
 use zinit_pid1::config::{Config, level_word};
+use zinit_pid1::event::Event;
 use zinit_pid1::log::Fact;
 use zinit_pid1::process::{Errno, Pid};
 
@@ -62,7 +62,8 @@ impl Server<'_> {
 
     /// Becomes the server; it returns only what went wrong, after it was logged.
     fn become_server(&self, log: &Log) -> Errno {
-        let Some(path) = self.config.server.or_else(|| PLACES.iter().copied().find(|path| exists(path))) else {
+        let Some(path) = self.config.server.or_else(|| PLACES.iter().copied().find(|path| exists(path)))
+        else {
             log.fact(Fact::ServerMissing, Errno::NONE, &[]);
             return NOT_THERE;
         };
@@ -106,8 +107,12 @@ fn exists(path: &CStr) -> bool {
 }
 
 /// Where the server is looked for.
-static PLACES: [&CStr; 4] =
-    [c"/sbin/zinit-server", c"/usr/sbin/zinit-server", c"/usr/bin/zinit-server", c"/usr/local/bin/zinit-server"];
+static PLACES: [&CStr; 4] = [
+    c"/sbin/zinit-server",
+    c"/usr/sbin/zinit-server",
+    c"/usr/bin/zinit-server",
+    c"/usr/local/bin/zinit-server",
+];
 
 /// For a server that got no PATH from the kernel, which gives none.
 const DEFAULT_PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
