@@ -2,7 +2,7 @@
 
 use crate::event::Ending;
 use crate::limits::MAX_ACTIONS;
-use crate::log::Note;
+use crate::log::{Fact, Note};
 use crate::process::{Pid, Signal};
 use crate::rpc::Method;
 
@@ -47,6 +47,24 @@ impl Actions {
     #[inline(never)]
     pub fn log(&mut self, note: Note) {
         self.add(Action::Log(note));
+    }
+
+    /// Appends a line without values for the log.
+    #[inline(never)] // the note is made here and not at every call
+    pub fn fact(&mut self, fact: Fact) {
+        self.log(Note::new(fact));
+    }
+
+    /// Appends a line about a process for the log.
+    #[inline(never)]
+    pub fn about(&mut self, fact: Fact, pid: Pid) {
+        self.log(Note::new(fact).pid(pid));
+    }
+
+    /// Appends a signal to one child.
+    #[inline(never)]
+    pub fn signal(&mut self, pid: Pid, signal: Signal) {
+        self.add(Action::Signal(pid, signal));
     }
 
     /// The actions in order.

@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 
 use crate::limits::{KERNEL_COMMAND_LINE, STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
+use crate::list;
 use crate::log::Level;
 use crate::time::Millis;
 
@@ -43,29 +44,34 @@ impl<'a> Config<'a> {
     /// The last one of a name wins, an empty value means the default, and other words are none of our
     /// business.
     pub fn read(&mut self, word: &'a CStr) -> bool {
-        for (setting, name) in &SETTINGS {
-            let Some(value) = word.to_bytes_with_nul().strip_prefix(name.as_bytes()) else { continue };
-            let Some(value) = c_string(value) else { continue };
-            let set = (!value.is_empty()).then_some(value);
-            match setting {
-                Setting::ConfigDir => self.config_dir = set.unwrap_or(CONFIG_DIR),
-                Setting::Container => self.container = set.is_some_and(|value| value != c"0"),
-                Setting::ContainerHint => self.container |= set.is_some(),
-                Setting::Debug => self.debug = value == c"1",
-                Setting::LogLevel => {
-                    let level = level(value);
-                    self.log_level = level.unwrap_or(Level::Info);
-                    return level.is_some() || set.is_none();
-                }
-                Setting::Server => self.server = set,
-                Setting::Socket => self.socket = set.unwrap_or(SOCKET),
-                Setting::StopTimeout => {
-                    let seconds = seconds(value.to_bytes());
-                    self.stop_timeout_s = seconds.unwrap_or(STOP_TIMEOUT_S);
-                    return seconds.is_some() || set.is_none();
-                }
-            }
+        let bytes = word.to_bytes_with_nul();
+        let name = bytes.split(|byte| *byte == b'=').next().unwrap_or(bytes);
+        let Some(setting) = list::place(SETTING_NAMES, name).and_then(|place| SETTINGS.get(place)) else {
             return true;
+        };
+        let start = name.len().saturating_add(1);
+        if start >= bytes.len() {
+            return true;
+        }
+        let value = &word[start..];
+        let set = (!value.is_empty()).then_some(value);
+        match setting {
+            Setting::ConfigDir => self.config_dir = set.unwrap_or(CONFIG_DIR),
+            Setting::Container => self.container = set.is_some_and(|value| value != c"0"),
+            Setting::ContainerHint => self.container |= set.is_some(),
+            Setting::Debug => self.debug = value == c"1",
+            Setting::LogLevel => {
+                let level = level(value);
+                self.log_level = level.unwrap_or(Level::Info);
+                return level.is_some() || set.is_none();
+            }
+            Setting::Server => self.server = set,
+            Setting::Socket => self.socket = set.unwrap_or(SOCKET),
+            Setting::StopTimeout => {
+                let seconds = seconds(value.to_bytes());
+                self.stop_timeout_s = seconds.unwrap_or(STOP_TIMEOUT_S);
+                return seconds.is_some() || set.is_none();
+            }
         }
         true
     }
@@ -98,35 +104,50 @@ enum Setting {
     StopTimeout,
 }
 
-static SETTINGS: [(Setting, &str); 8] = [
-    (Setting::ConfigDir, "ZINIT_CONFIG_DIR="),
-    (Setting::Container, "ZINIT_CONTAINER="),
-    (Setting::ContainerHint, "container="),
-    (Setting::Debug, "zinitdebug="),
-    (Setting::LogLevel, "ZINIT_LOG_LEVEL="),
-    (Setting::Server, "ZINIT_SERVER="),
-    (Setting::Socket, "ZINIT_SOCKET="),
-    (Setting::StopTimeout, "ZINIT_STOP_TIMEOUT="),
+/// The settings in the order of [`SETTING_NAMES`].
+static SETTINGS: [Setting; 8] = [
+    Setting::ConfigDir,
+    Setting::Container,
+    Setting::ContainerHint,
+    Setting::Debug,
+    Setting::LogLevel,
+    Setting::Server,
+    Setting::Socket,
+    Setting::StopTimeout,
 ];
+
+const SETTING_NAMES: &[u8] = b"\
+ZINIT_CONFIG_DIR
+ZINIT_CONTAINER
+container
+zinitdebug
+ZINIT_LOG_LEVEL
+ZINIT_SERVER
+ZINIT_SOCKET
+ZINIT_STOP_TIMEOUT";
 
 /// A log level by its word.
 fn level(word: &CStr) -> Option<Level> {
-    LEVELS.iter().find(|(_, name)| *name == word).map(|(level, _)| *level)
+    match list::place(b"error\nwarn\ninfo\ndebug\ntrace", word.to_bytes())? {
+        0 => Some(Level::Error),
+        1 => Some(Level::Warn),
+        2 => Some(Level::Info),
+        3 => Some(Level::Debug),
+        _ => Some(Level::Trace),
+    }
 }
 
 /// The word for a log level, as zinit-server takes it.
 #[must_use]
-pub fn level_word(level: Level) -> &'static CStr {
-    LEVELS.iter().find(|(known, _)| *known == level).map_or(c"info", |(_, name)| name)
+pub const fn level_word(level: Level) -> &'static CStr {
+    match level {
+        Level::Error => c"error",
+        Level::Warn => c"warn",
+        Level::Info => c"info",
+        Level::Debug => c"debug",
+        Level::Trace => c"trace",
+    }
 }
-
-static LEVELS: [(Level, &CStr); 5] = [
-    (Level::Error, c"error"),
-    (Level::Warn, c"warn"),
-    (Level::Info, c"info"),
-    (Level::Debug, c"debug"),
-    (Level::Trace, c"trace"),
-];
 
 fn seconds(digits: &[u8]) -> Option<u32> {
     let seconds = digits.iter().try_fold(0_u32, |seconds, digit| {
@@ -155,22 +176,13 @@ pub enum Command<'a> {
     Version,
 }
 
-/// The hints come first.
-static OPTIONS: [(Command<'_>, &CStr); 6] = [
-    (Command::Run, c"-c"),
-    (Command::Run, c"--container"),
-    (Command::Help, c"-h"),
-    (Command::Help, c"--help"),
-    (Command::Version, c"-V"),
-    (Command::Version, c"--version"),
-];
-
 /// Reads the words of argv behind the program's name.
 pub fn command<'a>(words: impl Iterator<Item = &'a CStr>) -> Command<'a> {
     for word in words {
-        match OPTIONS.iter().find(|(_, name)| *name == word) {
-            Some((Command::Run, _)) => {}
-            Some((command, _)) => return *command,
+        match list::place(OPTIONS, word.to_bytes()) {
+            Some(0 | 1) => {}
+            Some(2 | 3) => return Command::Help,
+            Some(_) => return Command::Version,
             None => return Command::Unknown(word),
         }
     }
@@ -181,8 +193,11 @@ pub fn command<'a>(words: impl Iterator<Item = &'a CStr>) -> Command<'a> {
 /// puts every word there that it does not know itself.
 #[must_use]
 pub fn asks_for_container(word: &CStr) -> bool {
-    OPTIONS.iter().take(2).any(|(_, name)| *name == word)
+    list::place(OPTIONS, word.to_bytes()).is_some_and(|place| place < 2)
 }
+
+/// The hints, the words for help, and those for the version.
+const OPTIONS: &[u8] = b"-c\n--container\n-h\n--help\n-V\n--version";
 
 /// The kernel command line, read piece by piece and split into words as the kernel does it.
 ///
@@ -211,9 +226,11 @@ impl KernelWords {
 
     /// The words before `--`, but for one that was cut off by the end.
     pub fn iter(&self) -> impl Iterator<Item = &CStr> {
-        self.words
-            .split_inclusive(|byte| *byte == 0)
-            .filter_map(c_string)
-            .take_while(|word| *word != c"--")
+        let mut rest = self.words.as_slice();
+        core::iter::from_fn(move || {
+            let word = c_string(rest)?;
+            rest = rest.get(word.to_bytes_with_nul().len()..).unwrap_or(&[]);
+            (word != c"--").then_some(word)
+        })
     }
 }

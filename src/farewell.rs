@@ -42,6 +42,7 @@ enum Step {
 
 impl Farewell {
     /// Asks `server` by `method`; `patience` is the time until KILL, all steps together.
+    #[inline(always)]
     pub fn begin(server: Pid, method: Method, patience: Millis, now: Instant, actions: &mut Actions) -> Self {
         actions.add(Action::Ask(method));
         let deadline = now + courier_timeout(patience);
@@ -68,9 +69,9 @@ impl Farewell {
 
     /// Takes one event; true if it was the server's end.
     #[inline(never)]
-    pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Actions) -> bool {
+    pub fn handle(&mut self, event: &Event, now: Instant, actions: &mut Actions) -> bool {
         use {Event::*, Step::*};
-        match (self.step, event) {
+        match (self.step, *event) {
             (_, Reaped(pid, exit)) if pid == self.server => {
                 actions.log(Note::new(Fact::ServerEnded).pid(pid).exit(exit));
                 self.recall(actions);
@@ -96,15 +97,15 @@ impl Farewell {
     /// Ends a courier that is still under way, because nobody waits for it any more.
     pub fn recall(&self, actions: &mut Actions) {
         if let Step::Asking { courier } = self.step {
-            actions.add(Action::Signal(courier, Signal::KILL));
+            actions.signal(courier, Signal::KILL);
         }
     }
 
     /// Ends the patience with the server, and does so again as long as it hangs in the kernel.
     pub fn kill(&mut self, now: Instant, actions: &mut Actions) {
         self.recall(actions);
-        actions.log(Note::new(Fact::ServerKilled).pid(self.server));
-        actions.add(Action::Signal(self.server, Signal::KILL));
+        actions.about(Fact::ServerKilled, self.server);
+        actions.signal(self.server, Signal::KILL);
         self.enter(Step::Killed, now + KILL_AGAIN);
     }
 
@@ -136,9 +137,9 @@ impl Farewell {
     fn signal(&mut self, why: Fact, actions: &mut Actions) {
         let signal = self.method.signal();
         actions.log(Note::new(why).signal(signal).span(courier_timeout(self.patience)));
-        actions.add(Action::Signal(self.server, signal));
+        actions.signal(self.server, signal);
         // A stopped server would not take it before it is continued.
-        actions.add(Action::Signal(self.server, Signal::CONT));
+        actions.signal(self.server, Signal::CONT);
         self.enter(Step::Leaving, self.until);
     }
 

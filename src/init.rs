@@ -11,7 +11,7 @@
 
 use crate::action::Actions;
 use crate::event::{Ending, Event, Request};
-use crate::process::Place;
+use crate::process::{Pid, Place};
 use crate::server::Server;
 use crate::shutdown::Shutdown;
 use crate::time::{Instant, Millis};
@@ -57,16 +57,16 @@ impl Init {
         let mut actions = Actions::default();
         match (&mut self.phase, event) {
             (Phase::Up(server), Event::Requested(Request::CtrlAltDel)) => {
-                let server = *server;
+                let server = server.abandon(&mut actions);
                 self.end(Ending::Reboot, server, now, &mut actions);
             }
             (Phase::Up(server), Event::Requested(Request::End(ending))) => {
-                let server = *server;
+                let server = server.abandon(&mut actions);
                 self.end(ending, server, now, &mut actions);
             }
             (Phase::Up(_), Event::Requested(Request::Update)) => update::requested(&mut actions),
-            (Phase::Up(server), event) => server.handle(event, now, &mut actions),
-            (Phase::Down(shutdown), event) => shutdown.handle(event, now, &mut actions),
+            (Phase::Up(server), event) => server.handle(&event, now, &mut actions),
+            (Phase::Down(shutdown), event) => shutdown.handle(&event, now, &mut actions),
         }
         if let (Phase::Down(shutdown), Event::Requested(Request::CtrlAltDel)) = (&mut self.phase, event) {
             shutdown.ctrl_alt_del(now, &mut actions);
@@ -74,9 +74,10 @@ impl Init {
         actions
     }
 
-    fn end(&mut self, ending: Ending, server: Server, now: Instant, actions: &mut Actions) {
-        let server = server.abandon(actions);
-        let shutdown = Shutdown::begin(self.place, ending, server, self.stop_timeout, now, actions);
-        self.phase = Phase::Down(shutdown);
+    fn end(&mut self, ending: Ending, server: Option<Pid>, now: Instant, actions: &mut Actions) {
+        self.phase = Phase::Down(Shutdown::new(self.place, ending));
+        if let Phase::Down(shutdown) = &mut self.phase {
+            shutdown.begin(server, self.stop_timeout, now, actions);
+        }
     }
 }

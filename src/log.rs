@@ -5,6 +5,8 @@
 
 use crate::event::Ending;
 use crate::limits::LOG_LINE;
+use crate::list;
+use crate::phrase;
 use crate::process::{Errno, Exit, Pid, Signal};
 use crate::time::Millis;
 
@@ -50,7 +52,8 @@ macro_rules! facts {
         }
 
         /// A line of words for each fact, in order: a table of strings would take as much room again.
-        const WORDS: &[u8] = concat!($($words, "\n",)*).as_bytes();
+        const WORDS: &[u8] = &phrase::packed::<{ phrase::packed_len(SPELT.as_bytes()) }>(SPELT.as_bytes());
+        const SPELT: &str = concat!($($words, "\n",)*);
     };
 }
 
@@ -140,28 +143,37 @@ facts! {
 impl Fact {
     fn words(self) -> &'static [u8] {
         #[allow(clippy::as_conversions)] // the number of the variant, which is the number of the line
-        WORDS.split(|byte| *byte == b'\n').nth(self as usize).unwrap_or(&[])
+        list::at(WORDS, self as usize)
     }
 }
 
 /// A fact with its values; what its words do not name stays as it is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C)] // the small values lie together, so that most notes take two or three stores
 pub struct Note {
-    fact: Fact,
-    ending: Ending,
-    errno: Errno,
-    exit: Exit,
-    signal: Signal,
     pid: Option<Pid>,
     span: Millis,
+    ending: Ending,
+    errno: Errno,
+    signal: Signal,
+    exit: Exit,
+    fact: Fact,
 }
 
 impl Note {
     /// A fact without values.
     #[must_use]
     pub const fn new(fact: Fact) -> Self {
-        let (ending, errno, exit, signal) = (Ending::Poweroff, Errno(0), Exit::Exited(0), Signal::KILL);
-        Self { fact, ending, errno, exit, signal, pid: None, span: 0 }
+        // All zero, so that a note is made by two stores and not by one for each value.
+        Self {
+            pid: None,
+            span: 0,
+            fact,
+            ending: Ending::Halt,
+            errno: Errno::NONE,
+            signal: Signal(0),
+            exit: Exit::Exited(0),
+        }
     }
 
     /// With an ending.
@@ -220,7 +232,8 @@ impl Line {
         line
     }
 
-    fn compose(&mut self, note: &Note, text: &[u8], kernel: bool) {
+    /// Composes it in place, since half a kilobyte is much to move; the line has to be empty.
+    pub fn compose(&mut self, note: &Note, text: &[u8], kernel: bool) {
         if kernel {
             self.byte(b'<');
             self.byte(note.level().digit());
@@ -228,18 +241,24 @@ impl Line {
         }
         self.text(b"zinit-pid1: ");
         for byte in note.fact.words() {
-            match byte {
-                b'#' => self.number(note.pid.map_or(0, Pid::raw).unsigned_abs()),
-                b'%' => self.exit(note.exit),
-                b'!' => self.errno(note.errno),
-                b'@' => self.number(note.span),
-                b'$' => self.text(note.signal.name()),
-                b'&' => self.text(note.ending.word().as_bytes()),
-                b'~' => self.outside(text),
-                byte => self.byte(*byte),
-            }
+            self.fill_in(*byte, note, text);
         }
         self.finish();
+    }
+
+    /// Appends what a byte of a template stands for.
+    #[inline(never)] // or all values are read in front of the loop
+    fn fill_in(&mut self, byte: u8, note: &Note, text: &[u8]) {
+        match byte {
+            b'#' => self.number(note.pid.map_or(0, Pid::raw).unsigned_abs()),
+            b'%' => self.exit(note.exit),
+            b'!' => self.errno(note.errno),
+            b'@' => self.number(note.span),
+            b'$' => self.text(note.signal.name()),
+            b'&' => self.text(note.ending.word().as_bytes()),
+            b'~' => self.outside(text),
+            byte => self.byte(byte),
+        }
     }
 
     /// The line with its newline.
@@ -257,10 +276,15 @@ impl Line {
         self.byte(b'\n');
     }
 
-    /// Appends a byte, or drops it if the line is full.
+    /// Appends a byte or the phrase for which it stands, or drops it if the line is full.
     #[inline(never)]
     fn byte(&mut self, byte: u8) {
-        let _cut = self.0.push(byte);
+        match phrase::of(byte) {
+            Some(phrase) => self.text(phrase),
+            None => {
+                let _cut = self.0.push(byte);
+            }
+        }
     }
 
     /// Appends bytes from outside so that they can neither break the line nor drive a terminal.

@@ -5,60 +5,54 @@
 
 mod sys;
 
-use core::ffi::CStr;
 use core::panic::PanicInfo;
 
 use zinit_pid1::action::Actions;
 use zinit_pid1::config::{Command, Config, KernelWords, asks_for_container, command};
 use zinit_pid1::init::Init;
-use zinit_pid1::log::{Fact, Note};
-use zinit_pid1::process::Place;
+use zinit_pid1::log::Fact;
+use zinit_pid1::process::{Errno, Place};
 
 use sys::start::Start;
 use sys::{Boot, Sys};
 
 /// The life of PID 1.
 fn pid1(start: Start) -> ! {
-    let container = container_hint(start);
-    let mut words = KernelWords::default();
-    let mut sys = Boot::begin(start).settle(container, &mut words);
     let mut config = Config::default();
-    // The environment is nearer than the kernel command line, so it has the last word.
-    let environment = start.environment().map(|word| -> &CStr { word });
-    for word in words.iter().chain(environment) {
-        if !config.read(word) {
-            sys.log(Note::new(Fact::SettingUnknown), word.to_bytes());
-        }
+    for word in start.environment() {
+        let _reported_below = config.read(word);
     }
-    config.container |= container;
-    sys.configure(config);
+    config.container |= start.words().any(asks_for_container);
+    let container = config.container;
+    let mut words = KernelWords::default();
+    let mut sys = Boot::begin(start).settle(config, &mut words);
+    for word in words.iter() {
+        sys.set(word);
+    }
+    // The environment is nearer than the kernel command line, so it has the last word.
+    for word in start.environment() {
+        sys.set(word);
+    }
+    sys.configure(container);
     introduce(&sys, start);
-    let (init, actions) = Init::boot(sys.place(), config.stop_timeout());
-    run(sys, init, actions)
+    let (init, actions) = Init::boot(sys.place(), sys.config().stop_timeout());
+    run(&mut sys, init, actions)
 }
 
 /// From here on nothing fails: it is retried, or it has a deadline.
-fn run(mut sys: Sys<'_>, mut init: Init, mut actions: Actions) -> ! {
+#[inline(always)] // its state is made on the stack of its only caller
+fn run(sys: &mut Sys<'_>, mut init: Init, mut actions: Actions) -> ! {
     loop {
-        let mut reply = None;
         for action in actions.as_slice() {
-            reply = reply.or(sys.perform(*action));
+            sys.perform(*action);
         }
-        let event = reply.unwrap_or_else(|| sys.wait(init.deadline()));
+        let event = sys.wait(init.deadline());
         actions = init.handle(event, sys.now());
     }
 }
 
-/// True if argv or the environment says that this is a container.
-fn container_hint(start: Start) -> bool {
-    let mut config = Config::default();
-    for word in start.environment() {
-        let _reported_later = config.read(word);
-    }
-    config.container || start.words().any(asks_for_container)
-}
-
 /// Says what this process is.
+#[inline(never)]
 fn introduce(sys: &Sys<'_>, start: Start) {
     let fact = match sys.place() {
         Place::Container => Fact::BootContainer,
@@ -69,12 +63,12 @@ fn introduce(sys: &Sys<'_>, start: Start) {
         }
         Place::Machine => {
             if sys.config().container {
-                sys.log(Note::new(Fact::ContainerDenied), &[]);
+                sys.log(Fact::ContainerDenied, Errno::NONE, &[]);
             }
             Fact::BootMachine
         }
     };
-    sys.log(Note::new(fact), env!("CARGO_PKG_VERSION").as_bytes());
+    sys.log(fact, Errno::NONE, env!("CARGO_PKG_VERSION").as_bytes());
 }
 
 /// Does what argv asks of a process that is not PID 1.
@@ -83,7 +77,7 @@ fn obey(command: Command<'_>, sys: &Sys<'_>) {
         Command::Help => sys::print_and_exit(1, HELP, 0),
         Command::Run => {}
         Command::Unknown(word) => {
-            sys.log(Note::new(Fact::WordUnknown), word.to_bytes());
+            sys.log(Fact::WordUnknown, Errno::NONE, word.to_bytes());
             sys::print_and_exit(2, "", 2)
         }
         Command::Version => sys::print_and_exit(1, VERSION, 0),

@@ -2,6 +2,9 @@
 
 use core::num::NonZeroI32;
 
+use crate::list;
+use crate::phrase;
+
 /// A process other than PID 1.
 ///
 /// # Invariants
@@ -31,14 +34,20 @@ impl Pid {
 pub struct Signal(pub u8);
 
 impl Signal {
+    /// Ctrl-Alt-Del, or Ctrl-C on a terminal.
+    pub const INT: Self = Self(2);
     /// Ends a process at once.
     pub const KILL: Self = Self(9);
     /// To zinit-server: exit without stopping services.
     pub const USR1: Self = Self(10);
+    /// To PID 1: replace yourself.
+    pub const USR2: Self = Self(12);
     /// Asks a process to end.
     pub const TERM: Self = Self(15);
     /// Continues a stopped process, which could not die of TERM otherwise.
     pub const CONT: Self = Self(18);
+    /// The power fails.
+    pub const PWR: Self = Self(30);
 
     /// The name of a signal that PID 1 sends.
     #[must_use]
@@ -56,11 +65,14 @@ impl Signal {
 pub struct Errno(pub u8);
 
 impl Errno {
-    /// The error's name and what it means here.
+    /// No error.
+    pub const NONE: Self = Self(0);
+
+    /// The error's name and what it means here, packed by [`phrase`].
     #[must_use]
     pub fn words(self) -> Option<&'static [u8]> {
-        let mut entries = ERRNO_WORDS.split(|byte| *byte == b'\n');
-        entries.find_map(|entry| entry.strip_prefix(&[self.0]))
+        let mut entries = list::entries(&ERRNO_WORDS);
+        entries.find(|entry| entry.first() == Some(&self.0)).and_then(|entry| entry.get(1..))
     }
 }
 
@@ -88,7 +100,9 @@ pub enum Place {
 
 /// The errors that starting a server, asking it, mounting and ending a machine can meet: the number as a
 /// byte, then the words. None of the numbers is 10, which ends an entry.
-const ERRNO_WORDS: &[u8] = b"\
+static ERRNO_WORDS: [u8; phrase::packed_len(SPELT)] = phrase::packed(SPELT);
+
+const SPELT: &[u8] = b"\
 \x01EPERM (not permitted)\n\
 \x02ENOENT (no such file or directory)\n\
 \x05EIO (input/output error)\n\

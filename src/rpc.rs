@@ -3,6 +3,7 @@
 //! JSON-RPC 2.0, one object per line. A reply is untrusted: it comes from whoever owns the socket.
 
 use crate::limits::REPLY_DEPTH;
+use crate::list;
 use crate::process::{Exit, Signal};
 
 /// A request that PID 1 knows.
@@ -19,9 +20,7 @@ impl Method {
     #[must_use]
     pub const fn request(self) -> &'static [u8] {
         match self {
-            Self::PrepareRestart => {
-                b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system.prepare_restart\"}\n"
-            }
+            Self::PrepareRestart => b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system.prepare_restart\"}\n",
             Self::Shutdown => b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system.shutdown\"}\n",
         }
     }
@@ -92,19 +91,17 @@ pub enum Reply {
 #[must_use]
 pub fn decode(method: Method, line: &[u8]) -> Reply {
     let (mut version, mut id, mut result, mut error, mut promised) = (false, false, false, false, false);
-    let whole = members(line, &mut |key, value| {
-        if key == b"\"jsonrpc\"" {
-            version = value == b"\"2.0\"";
-        } else if key == b"\"id\"" {
-            id = value == b"1";
-        } else if key == b"\"error\"" {
-            error = true;
-        } else if key == b"\"result\"" {
+    let whole = members(line, &mut |key, value| match list::place(KEYS, key) {
+        Some(0) => version = value == b"\"2.0\"",
+        Some(1) => id = value == b"1",
+        Some(2) => error = true,
+        Some(_) => {
             result = true;
             let _no_object = members(value, &mut |key, value| {
                 promised |= key == method.promise() && value == b"true";
             });
         }
+        None => {}
     });
     match (whole.is_some() && version && id, result, error) {
         (true, true, false) if promised => Reply::Agreed,
@@ -113,19 +110,22 @@ pub fn decode(method: Method, line: &[u8]) -> Reply {
     }
 }
 
+/// The keys that matter, each with its quotes: the version, the request's number, and the two outcomes.
+const KEYS: &[u8] = b"\"jsonrpc\"\n\"id\"\n\"error\"\n\"result\"";
+
 /// Shows each member of a JSON object, RFC 8259: the key with its quotes, and the value; `None` if `text`
 /// is not one object and nothing else.
 ///
 /// It sees strings, brackets, commas and colons and takes the rest as it is: what is of interest is
 /// compared to the byte. Brackets may nest [`REPLY_DEPTH`] deep.
 fn members(text: &[u8], show: &mut dyn FnMut(&[u8], &[u8])) -> Option<()> {
-    let text = text.trim_ascii();
-    let inside = text.strip_prefix(b"{")?.strip_suffix(b"}")?;
+    let [b'{', inside @ .., b'}'] = text.trim_ascii() else { return None };
     let (mut open, mut depth) = ([0; REPLY_DEPTH], 0_usize);
     let (mut string, mut escaped) = (false, false);
     let (mut key, mut start) = (None, 0);
     // The comma that is put behind the last member makes it like the others.
-    for (at, byte) in inside.iter().chain(b",").enumerate() {
+    for at in 0..=inside.len() {
+        let byte = inside.get(at).unwrap_or(&b',');
         match byte {
             0..=0x1f if string => return None,
             _ if escaped => escaped = false,
@@ -150,7 +150,7 @@ fn members(text: &[u8], show: &mut dyn FnMut(&[u8], &[u8])) -> Option<()> {
                 match key.take() {
                     Some(key) if !value.is_empty() => show(key, value),
                     // Only an object without members may lack a key.
-                    None if inside.trim_ascii().is_empty() => {}
+                    None if value.is_empty() && start == 0 && at == inside.len() => {}
                     Some(_) | None => return None,
                 }
                 start = at.saturating_add(1);

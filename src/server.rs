@@ -61,16 +61,16 @@ impl Server {
 
     /// Takes one event. A `Timeout` that is early or repeated changes nothing.
     #[inline(never)]
-    pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Actions) {
+    pub fn handle(&mut self, event: &Event, now: Instant, actions: &mut Actions) {
         use {Event::*, State::*};
-        match (&mut self.state, event) {
-            (Restarting(farewell), event) => {
+        match (&mut self.state, *event) {
+            (Restarting(farewell), _) => {
                 if farewell.handle(event, now, actions) {
                     self.start(actions);
                 }
             }
             (Starting, Spawned(server)) => {
-                actions.log(Note::new(Fact::ServerStarted).pid(server));
+                actions.about(Fact::ServerStarted, server);
                 self.state = Up { server, since: now };
             }
             (Starting, SpawnFailed(errno)) => {
@@ -78,7 +78,7 @@ impl Server {
             }
             (Backoff { until }, Timeout) if *until <= now => self.start(actions),
             (Backoff { .. }, Requested(Request::RestartServer)) => {
-                actions.log(Note::new(Fact::RespawnNow));
+                actions.fact(Fact::RespawnNow);
                 self.start(actions);
             }
             (Up { server, since }, Reaped(pid, exit)) if pid == *server => {
@@ -88,8 +88,9 @@ impl Server {
                 self.back_off(Note::new(Fact::ServerRespawn).pid(pid).exit(exit), now, actions);
             }
             (Up { server, .. }, Requested(Request::RestartServer)) => {
-                actions.log(Note::new(Fact::RestartBegun).pid(*server));
-                let farewell = Farewell::begin(*server, Method::PrepareRestart, RESTART_TIMEOUT, now, actions);
+                actions.about(Fact::RestartBegun, *server);
+                let farewell =
+                    Farewell::begin(*server, Method::PrepareRestart, RESTART_TIMEOUT, now, actions);
                 self.state = Restarting(farewell);
             }
             (Backoff { .. } | Starting | Up { .. }, Reaped(pid, exit)) => reaper::orphan(pid, exit, actions),
@@ -101,11 +102,13 @@ impl Server {
         }
     }
 
+    #[inline(always)]
     fn start(&mut self, actions: &mut Actions) {
         actions.add(Action::SpawnServer);
         self.state = State::Starting;
     }
 
+    #[inline(always)]
     fn back_off(&mut self, why: Note, now: Instant, actions: &mut Actions) {
         let delay = self.delay;
         self.delay = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);

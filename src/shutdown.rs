@@ -41,27 +41,23 @@ enum Stage {
 }
 
 impl Shutdown {
+    /// A shutdown that has not begun.
+    #[must_use]
+    pub fn new(place: Place, ending: Ending) -> Self {
+        Self { place, ending, stage: Stage::Final, deadline: None, burst: Burst::default() }
+    }
+
     /// Begins the end; `patience` is the server's time to stop its services.
-    pub fn begin(
-        place: Place,
-        ending: Ending,
-        server: Option<Pid>,
-        patience: Millis,
-        now: Instant,
-        actions: &mut Actions,
-    ) -> Self {
-        let begun = if place == Place::Machine { Fact::EndBegun } else { Fact::StopBegun };
-        actions.log(Note::new(begun).ending(ending));
-        let burst = Burst::default();
-        let mut shutdown = Self { place, ending, stage: Stage::Final, deadline: None, burst };
+    pub fn begin(&mut self, server: Option<Pid>, patience: Millis, now: Instant, actions: &mut Actions) {
+        let begun = if self.place == Place::Machine { Fact::EndBegun } else { Fact::StopBegun };
+        actions.log(Note::new(begun).ending(self.ending));
         match server {
             Some(server) => {
                 let farewell = Farewell::begin(server, Method::Shutdown, patience, now, actions);
-                shutdown.enter(Stage::Stopping(farewell), farewell.deadline());
+                self.enter(Stage::Stopping(farewell), farewell.deadline());
             }
-            None => shutdown.server_ended(now, actions),
+            None => self.server_ended(now, actions),
         }
-        shutdown
     }
 
     /// When to deliver `Timeout`, if nothing else happens first.
@@ -77,7 +73,7 @@ impl Shutdown {
         }
         match self.stage {
             Stage::Stopping(_) | Stage::Terminating | Stage::Killing => {
-                actions.log(Note::new(Fact::PatienceEnded));
+                actions.fact(Fact::PatienceEnded);
                 self.give_up(now, actions);
             }
             // Nothing that a key can do may cost data.
@@ -87,13 +83,13 @@ impl Shutdown {
 
     /// Takes one event. A `Timeout` that is early or repeated changes nothing.
     #[inline(never)]
-    pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Actions) {
+    pub fn handle(&mut self, event: &Event, now: Instant, actions: &mut Actions) {
         use {Event::*, Stage::*};
-        match (&mut self.stage, event) {
+        match (&mut self.stage, *event) {
             (_, Requested(Request::CtrlAltDel | Request::End(_))) => {
-                actions.log(Note::new(Fact::AlreadyEnding));
+                actions.fact(Fact::AlreadyEnding);
             }
-            (Stopping(farewell), event) => {
+            (Stopping(farewell), _) => {
                 let ended = farewell.handle(event, now, actions);
                 self.deadline = Some(farewell.deadline());
                 if ended || farewell.is_killed() {
@@ -101,7 +97,9 @@ impl Shutdown {
                 }
             }
             (Terminating | Killing, NoChildren) => self.processes_ended(now, actions),
-            (Syncing { task: task @ None } | Ending { task: task @ None, .. }, Spawned(pid)) => *task = Some(pid),
+            (Syncing { task: task @ None } | Ending { task: task @ None, .. }, Spawned(pid)) => {
+                *task = Some(pid)
+            }
             (Syncing { task: None }, SpawnFailed(errno)) => {
                 actions.log(Note::new(Fact::StageSkipped).errno(errno));
                 self.reboot(self.ending, now, actions);
@@ -142,18 +140,18 @@ impl Shutdown {
                 self.server_ended(now, actions);
             }
             Stage::Terminating => {
-                actions.log(Note::new(Fact::LeftAfterTerm));
+                actions.fact(Fact::LeftAfterTerm);
                 actions.add(Action::KillAll);
                 self.enter(Stage::Killing, now + KILL_GRACE);
             }
             Stage::Killing => {
-                actions.log(Note::new(Fact::LeftAfterKill));
+                actions.fact(Fact::LeftAfterKill);
                 self.processes_ended(now, actions);
             }
             Stage::Syncing { task } => {
                 actions.log(Note::new(Fact::SyncTimedOut).span(SYNC_TIMEOUT));
                 if let Some(task) = *task {
-                    actions.add(Action::Signal(task, Signal::KILL));
+                    actions.signal(task, Signal::KILL);
                 }
                 self.reboot(self.ending, now, actions);
             }

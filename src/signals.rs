@@ -1,21 +1,25 @@
 //! The signal protocol: one row for each signal that means something.
 
 use crate::event::{Ending, Request};
+use crate::process::Signal;
 
 /// What a signal asks for; `None` for all that PID 1 ignores.
-///
-/// The real-time signals are glibc's SIGRTMIN+3 to +6: LXC and podman send 37 to any init that blocks
-/// it, and all four are systemd's, without the +10 of its immediate forms.
 #[must_use]
 pub fn request(signal: i32) -> Option<Request> {
-    match signal {
-        libc::SIGINT => Some(Request::CtrlAltDel),
-        libc::SIGUSR1 => Some(Request::RestartServer),
-        libc::SIGUSR2 => Some(Request::Update),
-        libc::SIGTERM | libc::SIGPWR | 38 => Some(Request::End(Ending::Poweroff)),
-        37 => Some(Request::End(Ending::Halt)),
-        39 => Some(Request::End(Ending::Reboot)),
-        40 => Some(Request::End(Ending::Kexec)),
-        _ => None,
-    }
+    let row = PROTOCOL.iter().find(|(known, _)| i32::from(known.0) == signal);
+    row.map(|(_, request)| *request)
 }
+
+/// The real-time signals are glibc's SIGRTMIN+3 to +6: LXC and podman send 37 to any init that blocks
+/// it, and all four are systemd's, without the +10 of its immediate forms.
+static PROTOCOL: [(Signal, Request); 9] = [
+    (Signal::INT, Request::CtrlAltDel),
+    (Signal::USR1, Request::RestartServer),
+    (Signal::USR2, Request::Update),
+    (Signal::TERM, Request::End(Ending::Poweroff)),
+    (Signal::PWR, Request::End(Ending::Poweroff)),
+    (Signal(37), Request::End(Ending::Halt)),
+    (Signal(38), Request::End(Ending::Poweroff)),
+    (Signal(39), Request::End(Ending::Reboot)),
+    (Signal(40), Request::End(Ending::Kexec)),
+];

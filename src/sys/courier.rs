@@ -3,22 +3,24 @@
 //! It may block wherever it likes: PID 1 kills it at its deadline.
 
 use core::ffi::CStr;
+use core::mem::ManuallyDrop;
 
-use rustix::fd::AsFd;
 use zinit_pid1::limits::REPLY;
-use zinit_pid1::log::{Fact, Note};
+use zinit_pid1::log::Fact;
+use zinit_pid1::process::Errno;
 use zinit_pid1::rpc::{self, Method, Outcome, Reply};
 
 use super::kmsg::Log;
 use super::raw::{self, Fd, Result};
 
 /// Takes `method` to the server; what went wrong is logged.
+#[inline(always)]
 pub fn run(method: Method, socket: &CStr, log: &Log) -> Outcome {
     let mut room = [0; REPLY];
     let reply = match send(method, socket).and_then(|server| receive(&server, &mut room)) {
         Ok(reply) => reply,
         Err(errno) => {
-            log.line(&Note::new(Fact::Unreachable).errno(raw::errno(errno)), socket.to_bytes());
+            log.fact(Fact::Unreachable, raw::errno(errno), socket.to_bytes());
             return Outcome::Failed;
         }
     };
@@ -31,7 +33,7 @@ pub fn run(method: Method, socket: &CStr, log: &Log) -> Outcome {
         Received::Part(part) => (Fact::ReplyPart, part, Outcome::Closed),
         Received::TooMuch(part) => (Fact::ReplyTooLong, part, Outcome::Failed),
     };
-    log.line(&Note::new(fact), text);
+    log.fact(fact, Errno::NONE, text);
     outcome
 }
 
@@ -44,11 +46,12 @@ enum Received<'a> {
     TooMuch(&'a [u8]),
 }
 
-fn send(method: Method, socket: &CStr) -> Result<Fd> {
-    let server = raw::unix_socket()?;
+fn send(method: Method, socket: &CStr) -> Result<ManuallyDrop<Fd>> {
+    // The exit of this process closes it.
+    let server = ManuallyDrop::new(raw::unix_socket()?);
     raw::connect(&server, socket)?;
     // A new socket takes a line at once and whole; SIGPIPE is blocked, as all signals are.
-    raw::write(server.as_fd(), method.request())?;
+    raw::write(server.number(), method.request())?;
     Ok(server)
 }
 
@@ -60,13 +63,14 @@ fn receive<'a>(server: &Fd, room: &'a mut [u8; REPLY]) -> Result<Received<'a>> {
             Ok(0) if length == REPLY => break,
             // A server that exits with unread requests resets the connection: that is a close too.
             Ok(0) | Err(libc::ECONNRESET) => return Ok(Received::Part(room.get(..length).unwrap_or(&[]))),
-            answer => answer?,
+            answer => answer? as usize,
         };
-        let new = room.iter().enumerate().skip(length).take(taken);
-        if let Some((end, _)) = { new }.find(|(_, byte)| **byte == b'\n') {
-            return Ok(Received::Line(room.get(..end).unwrap_or(&[])));
+        for _ in 0..taken {
+            if room.get(length) == Some(&b'\n') {
+                return Ok(Received::Line(room.get(..length).unwrap_or(&[])));
+            }
+            length += 1;
         }
-        length += taken;
     }
     Ok(Received::TooMuch(room))
 }

@@ -17,12 +17,14 @@ mod spawn;
 pub mod start;
 mod stdio;
 
-use rustix::process::{Pid as KernelPid, Signal as KernelSignal, WaitOptions};
+use core::ffi::CStr;
+
+use rustix::process::{Pid as KernelPid, Signal as KernelSignal};
 use zinit_pid1::action::Action;
 use zinit_pid1::config::{Config, KernelWords};
 use zinit_pid1::event::{Ending, Event};
 use zinit_pid1::limits::REAP_BATCH;
-use zinit_pid1::log::{Fact, Note};
+use zinit_pid1::log::Fact;
 use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
 use zinit_pid1::time::Instant;
 use zinit_pid1::{reaper, signals};
@@ -43,7 +45,6 @@ pub struct Boot {
 impl Boot {
     /// Blocks all signals, closes what others left open, and leaves the folder it was started in, which
     /// would pin a mount.
-    #[inline(never)]
     pub fn begin(start: Start) -> Self {
         signal::block_all();
         let given = stdio::claim();
@@ -51,30 +52,37 @@ impl Boot {
         Self { start, given }
     }
 
-    /// Asks the kernel what this process is, and makes it at home there; `hint` says "a container".
+    /// Asks the kernel what this process is, and makes it at home there.
     ///
+    /// `config` is what argv and environment say; that this is a container is only a hint.
     /// On a machine `words` gets the kernel command line. In a container that is the host's.
-    #[inline(never)]
-    pub fn settle<'a>(self, hint: bool, words: &mut KernelWords) -> Sys<'a> {
-        let standing = Standing::claim(hint);
+    #[inline(always)] // the result is made where it stays
+    pub fn settle<'a>(self, config: Config<'a>, words: &mut KernelWords) -> Sys<'a> {
+        let standing = Standing::claim(config.container);
         // The log needs what is mounted here, so failures wait for it.
-        let mut failures = [None; 4];
+        let mut failures = [Errno::NONE; EARLY.len()];
         if let Some(machine) = standing.machine() {
             for (failure, mount) in failures.iter_mut().zip(&EARLY) {
-                *failure = machine.mount(mount).err();
+                *failure = machine.mount(mount);
             }
             read_kernel_words(words);
         }
         stdio::furnish(self.given, standing.machine().is_some());
-        let log = match standing.place() {
-            Place::Machine => Log::kernel(self.given.stderr()),
-            Place::Container | Place::Guest => Log::stderr(self.given.stderr()),
+        let log = Log::open(standing.machine().is_some(), self.given.stderr());
+        let start = self.start;
+        let sys = Sys {
+            standing,
+            log,
+            config,
+            start,
+            event: None,
+            server: None,
+            unreaped: true,
+            batch: REAP_BATCH,
         };
-        let (start, config) = (self.start, Config::default());
-        let sys = Sys { standing, log, config, start, server: None, unreaped: true, batch: REAP_BATCH };
-        for (mount, failure) in EARLY.iter().zip(failures) {
-            if let Some(errno) = failure {
-                sys.log(Note::new(Fact::MountFailed).errno(raw::errno(errno)), mount.target.to_bytes());
+        for (mount, failure) in EARLY.iter().zip(&failures) {
+            if *failure != Errno::NONE {
+                sys.log(Fact::MountFailed, *failure, mount.target().to_bytes());
             }
         }
         sys
@@ -87,8 +95,10 @@ pub struct Sys<'a> {
     log: Log,
     config: Config<'a>,
     start: Start,
+    /// What has happened and was not told yet.
+    event: Option<Event>,
     /// The last server, and what it says if it could not be executed.
-    server: Option<(Pid, Option<Report>)>,
+    server: Option<(Pid, Report)>,
     /// Children may have ended that were not reaped yet.
     unreaped: bool,
     /// How many may be reaped before the next look at the clock and the signals.
@@ -106,21 +116,29 @@ impl<'a> Sys<'a> {
         &self.config
     }
 
-    /// Puts settings in force.
-    pub fn configure(&mut self, config: Config<'a>) {
-        self.log.level = config.level();
-        self.config = config;
+    /// Takes one setting, and logs what is not understood.
+    #[inline(never)]
+    pub fn set(&mut self, word: &'a CStr) {
+        if !self.config.read(word) {
+            self.log(Fact::SettingUnknown, Errno::NONE, word.to_bytes());
+        }
     }
 
-    /// Writes a log line with `text` from outside, or drops it if it is not taken at once.
-    pub fn log(&self, note: Note, text: &[u8]) {
-        self.log.line(&note, text);
+    /// Puts the settings in force, with the hint from argv.
+    pub fn configure(&mut self, container: bool) {
+        self.config.container |= container;
+        self.log.level = self.config.level();
     }
 
-    /// Makes the orphans below a process that is not PID 1 its children, prctl(2).
+    /// Writes a log line with an error and `text` from outside, or drops it if it is not taken at once.
+    pub fn log(&self, fact: Fact, errno: Errno, text: &[u8]) {
+        self.log.fact(fact, errno, text);
+    }
+
+    /// Makes the orphans below a process that is not PID 1 its children.
     pub fn adopt_orphans(&self) {
-        if let Err(error) = rustix::process::set_child_subreaper(Some(KernelPid::INIT)) {
-            self.log(Note::new(Fact::SubreaperFailed).errno(raw::errno(error.raw_os_error())), &[]);
+        if let Err(number) = raw::adopt_orphans() {
+            self.log(Fact::SubreaperFailed, raw::errno(number), &[]);
         }
     }
 
@@ -129,91 +147,86 @@ impl<'a> Sys<'a> {
         raw::now()
     }
 
-    /// Does one thing; an action that forks for the machine answers at once.
+    /// Does one thing; an action that forks for the machine has its answer as the next event.
     #[inline(never)]
-    pub fn perform(&mut self, action: Action) -> Option<Event> {
+    pub fn perform(&mut self, action: Action) {
         match action {
             Action::Ask(method) => {
-                Some(spawn::child(&mut || courier::run(method, self.config.socket, &self.log).status()))
+                let event =
+                    spawn::child(&mut || courier::run(method, self.config.socket, &self.log).status());
+                self.event = Some(event);
             }
             Action::Exit => {
                 if self.standing.machine().is_none() {
                     raw::exit(0);
                 }
-                None
             }
-            Action::KillAll => {
-                self.signal_all(&[KernelSignal::KILL]);
-                None
-            }
-            Action::Log(note) => {
-                self.log(note, &[]);
-                None
-            }
-            Action::Reboot(ending) => Some(self.reboot(ending)),
+            Action::KillAll => self.signal_all(&[KernelSignal::KILL]),
+            Action::Log(note) => self.log.line(&note, &[]),
+            Action::Reboot(ending) => self.event = Some(self.reboot(ending)),
             Action::Signal(pid, signal) => {
                 // It can be gone already; policy learns that from `wait`.
                 if let (Some(pid), Some(signal)) = (kernel_pid(pid), kernel_signal(signal)) {
                     let _gone = rustix::process::kill_process(pid, signal);
                 }
-                None
             }
-            Action::SpawnServer => Some(self.spawn_server()),
-            Action::Sync => Some(self.sync()),
-            Action::TerminateAll => {
-                // A stopped process does not die of TERM before it is continued.
-                self.signal_all(&[KernelSignal::TERM, KernelSignal::CONT]);
-                None
-            }
+            Action::SpawnServer => self.event = Some(self.spawn_server()),
+            Action::Sync => self.event = Some(self.sync()),
+            // A stopped process does not die of TERM before it is continued.
+            Action::TerminateAll => self.signal_all(&[KernelSignal::TERM, KernelSignal::CONT]),
         }
     }
 
     /// Waits for the next event: the only place where PID 1 blocks.
-    #[inline(never)]
     pub fn wait(&mut self, deadline: Option<Instant>) -> Event {
         loop {
+            if let Some(event) = self.event.take() {
+                return event;
+            }
             if self.unreaped && self.batch > 0 {
                 self.batch -= 1;
-                if let Some(event) = self.reap() {
-                    return event;
-                }
-                continue;
-            }
-            let patience = match deadline.map(|deadline| raw::now().until(deadline)) {
-                // Before the signals, so that no flood of them holds up a shutdown.
-                Some(0) => return Event::Timeout,
-                left if !self.unreaped => left,
-                Some(_) | None => Some(0),
-            };
-            let signal = signal::wait(patience);
-            // Signals coalesce and can be missed: every wake-up is a reason to look for children.
-            (self.unreaped, self.batch) = (true, REAP_BATCH);
-            if let Some(request) = signal.ok().and_then(signals::request) {
-                return Event::Requested(request);
+                self.reap();
+            } else {
+                self.listen(deadline);
             }
         }
     }
 
-    /// Reaps one child, wait(2); `None` if there was nothing to learn from it.
-    fn reap(&mut self) -> Option<Event> {
-        match rustix::process::wait(WaitOptions::NOHANG) {
-            Ok(Some((pid, status))) => {
-                let pid = Pid::new(pid.as_raw_pid())?;
-                let exit = reaper::exit(status.as_raw().cast_unsigned())?;
+    /// Waits for a signal until the deadline, or only looks for one if there may be children to reap.
+    #[inline(never)]
+    fn listen(&mut self, deadline: Option<Instant>) {
+        let patience = match deadline.map(|deadline| raw::now().until(deadline)) {
+            // Before the signals, so that no flood of them holds up a shutdown.
+            Some(0) => {
+                self.event = Some(Event::Timeout);
+                return;
+            }
+            left if !self.unreaped => left,
+            Some(_) | None => Some(0),
+        };
+        let signal = signal::wait(patience);
+        // Signals coalesce and can be missed: every wake-up is a reason to look for children.
+        (self.unreaped, self.batch) = (true, REAP_BATCH);
+        self.event = signal.ok().and_then(signals::request).map(Event::Requested);
+    }
+
+    /// Reaps one child, wait(2); there may be nothing to learn from it.
+    #[inline(never)]
+    fn reap(&mut self) {
+        match raw::wait() {
+            Ok((0, _)) => self.unreaped = false,
+            Ok((pid, status)) => {
+                let (Some(pid), Some(exit)) = (Pid::new(pid), reaper::exit(status)) else { return };
                 let report = self.server.as_ref().filter(|(server, _)| *server == pid);
-                let failure = report.and_then(|(_, report)| report.as_ref()?.read());
-                Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)))
+                let failure = report.and_then(|(_, report)| report.read());
+                self.event = Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)));
             }
-            Ok(None) => {
+            Err(libc::ECHILD) => {
                 self.unreaped = false;
-                None
-            }
-            Err(rustix::io::Errno::CHILD) => {
-                self.unreaped = false;
-                Some(Event::NoChildren)
+                self.event = Some(Event::NoChildren);
             }
             // EINTR, and nothing else that wait(2) knows.
-            Err(_) => None,
+            Err(_) => {}
         }
     }
 
@@ -229,7 +242,7 @@ impl<'a> Sys<'a> {
 
     /// In a child, because a KILL to all was seen to hang on a process in uninterruptible sleep; where no
     /// child can be forked it is the fork bomb that must go, and only the call itself is left.
-    #[inline(never)]
+    #[inline(always)]
     fn signal_all(&self, signals: &[KernelSignal]) {
         let Some(pid1) = self.standing.pid1() else { return };
         let mut send = || {
@@ -237,7 +250,7 @@ impl<'a> Sys<'a> {
             0
         };
         if let Event::SpawnFailed(errno) = spawn::child(&mut send) {
-            self.log(Note::new(Fact::StageSkipped).errno(errno), &[]);
+            self.log(Fact::StageSkipped, errno, &[]);
             send();
         }
     }
@@ -255,18 +268,16 @@ impl<'a> Sys<'a> {
     fn reboot(&self, ending: Ending) -> Event {
         let Some(machine) = self.standing.machine() else { return Event::SpawnFailed(NOT_PERMITTED) };
         let mut reboot = || machine.reboot(ending).0;
-        match spawn::child(&mut reboot) {
-            Event::SpawnFailed(_) => Event::SpawnFailed(Errno(reboot())),
-            event => event,
-        }
+        let event = spawn::child(&mut reboot);
+        if matches!(event, Event::SpawnFailed(_)) { Event::SpawnFailed(Errno(reboot())) } else { event }
     }
 }
 
 /// Prints text for a person and exits: for a process that is not PID 1.
 pub fn print_and_exit(fd: i32, text: &str, status: u8) -> ! {
     let mut rest = text.as_bytes();
-    while let Ok(written @ 1..) = raw::write(raw::borrow(fd), rest) {
-        rest = rest.get(written..).unwrap_or(&[]);
+    while let Ok(written @ 1..) = raw::write(fd, rest) {
+        rest = rest.get(written as usize..).unwrap_or(&[]);
         if rest.is_empty() {
             break;
         }
@@ -284,7 +295,7 @@ fn read_kernel_words(words: &mut KernelWords) {
     let Ok(file) = raw::open(c"/proc/cmdline", libc::O_RDONLY) else { return };
     let mut piece = [0; 256];
     while let Ok(taken @ 1..) = raw::read(&file, &mut piece) {
-        words.feed(piece.get(..taken).unwrap_or(&[]));
+        words.feed(piece.get(..taken as usize).unwrap_or(&[]));
     }
 }
 

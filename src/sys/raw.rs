@@ -1,13 +1,14 @@
-//! The system calls that rustix does not offer, or offers only with a reachable panic.
+//! The system calls that rustix does not offer, or only with a reachable panic, or in more room.
+//!
+//! Its errors have 16 bits and its counts 64, so that most answers would travel through memory.
 //!
 //! # Safety
 //! Each function passes what the kernel's signature asks for, syscalls(2). The `asm!` blocks clobber
 //! what the kernel clobbers and nothing else.
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::BorrowedFd;
 use zinit_pid1::process::Errno;
 use zinit_pid1::time::Instant;
 
@@ -29,11 +30,12 @@ impl Fd {
     pub const fn number(&self) -> i32 {
         self.0
     }
-}
 
-impl AsFd for Fd {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        borrow(self.0)
+    /// Leaves it open for as long as this process lives.
+    pub const fn keep(self) -> i32 {
+        let number = self.0;
+        core::mem::forget(self);
+        number
     }
 }
 
@@ -58,7 +60,7 @@ pub const fn borrow<'a>(number: i32) -> BorrowedFd<'a> {
 pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
     let flags = word(flags | libc::O_CLOEXEC);
     // SAFETY: the path ends in NUL.
-    let answer = unsafe { syscall(libc::SYS_openat, [word(libc::AT_FDCWD), address(path.as_ptr()), flags, 0, 0]) };
+    let answer = unsafe { syscall(libc::SYS_openat, [word(libc::AT_FDCWD), address(path.as_ptr()), flags]) };
     checked(answer).map(Fd)
 }
 
@@ -66,7 +68,7 @@ pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
 pub fn unix_socket() -> Result<Fd> {
     let kind = word(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
     // SAFETY: three numbers.
-    checked(unsafe { syscall(libc::SYS_socket, [word(libc::AF_UNIX), kind, 0, 0, 0]) }).map(Fd)
+    checked(unsafe { syscall(libc::SYS_socket, [word(libc::AF_UNIX), kind, 0]) }).map(Fd)
 }
 
 /// Connects a socket to a path, unix(7): ENAMETOOLONG from 108 bytes on.
@@ -78,43 +80,77 @@ pub fn connect(socket: &Fd, path: &CStr) -> Result<()> {
     for (to, from) in room.iter_mut().zip(path) {
         *to = from.cast_signed();
     }
-    let arguments = [word(socket.0), address(&raw const peer), size_of_val(&peer), 0, 0];
+    let arguments = [word(socket.0), address(&raw const peer), size_of_val(&peer)];
     // SAFETY: the kernel reads one address of the length that is said.
     checked(unsafe { syscall(libc::SYS_connect, arguments) }).map(drop)
 }
 
-/// Reads what is there, up to a buffer full, read(2).
+/// Reads what is there, up to a buffer full, read(2); the answer is never more than the buffer has room for.
 #[inline(never)]
-pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize> {
-    rustix::io::read(fd, buffer).map_err(rustix::io::Errno::raw_os_error)
+pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
+    // SAFETY: the kernel writes no more bytes than the buffer has.
+    checked(unsafe { syscall(libc::SYS_read, [word(fd.0), address(buffer.as_mut_ptr()), buffer.len()]) })
 }
 
 /// Writes what is taken at once, write(2).
 #[inline(never)]
-pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
-    rustix::io::write(fd, bytes).map_err(rustix::io::Errno::raw_os_error)
+pub fn write(fd: i32, bytes: &[u8]) -> Result<i32> {
+    // SAFETY: the kernel reads no more bytes than there are.
+    checked(unsafe { syscall(libc::SYS_write, [word(fd), address(bytes.as_ptr()), bytes.len()]) })
+}
+
+/// True if a write would not block now, poll(2); false for a negative number.
+pub fn is_writable(fd: i32) -> bool {
+    let mut polled = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel reads a timespec, and reads and fills one pollfd.
+    unsafe { syscall(libc::SYS_ppoll, [address(&raw mut polled), 1, address(&raw const now), 0, 0]) };
+    polled.revents & libc::POLLOUT != 0
 }
 
 /// Makes a pipe that never blocks, pipe(2): the reading and the writing end.
-pub fn pipe() -> Result<(Fd, Fd)> {
+///
+/// Where there can be none, because all descriptors are in use, both are -1, and nothing goes through.
+pub fn pipe() -> (Fd, Fd) {
     let mut ends = [-1_i32; 2];
     let flags = word(libc::O_CLOEXEC | libc::O_NONBLOCK);
     // SAFETY: the kernel writes two numbers where there is room for two.
-    checked(unsafe { syscall(libc::SYS_pipe2, [address(ends.as_mut_ptr()), flags, 0, 0, 0]) })?;
+    unsafe { syscall(libc::SYS_pipe2, [address(ends.as_mut_ptr()), flags]) };
     let [reading, writing] = ends;
-    Ok((Fd(reading), Fd(writing)))
+    (Fd(reading), Fd(writing))
+}
+
+/// True if there is an open file of this number, fcntl(2).
+pub fn is_open(number: i32) -> bool {
+    control(number, libc::F_GETFD) >= 0
+}
+
+/// Hands a descriptor to successors too.
+pub fn inherit(fd: &Fd) {
+    control(fd.0, libc::F_SETFD);
+}
+
+/// Takes O_NONBLOCK and all other flags from an open file.
+pub fn block(fd: &Fd) {
+    control(fd.0, libc::F_SETFL);
+}
+
+/// A command with 0 as its argument, fcntl(2).
+fn control(number: i32, command: i32) -> isize {
+    // SAFETY: three numbers.
+    unsafe { syscall(libc::SYS_fcntl, [word(number), word(command), 0]) }
 }
 
 /// Makes `fd` known under the number `as_number` too, for successors as well, dup(2).
 pub fn duplicate(fd: &Fd, as_number: i32) -> Result<()> {
     // SAFETY: whoever owned `as_number` gave it up by calling this.
-    checked(unsafe { syscall(libc::SYS_dup3, [word(fd.0), word(as_number), 0, 0, 0]) }).map(drop)
+    checked(unsafe { syscall(libc::SYS_dup3, [word(fd.0), word(as_number), 0]) }).map(drop)
 }
 
 /// Closes all descriptors from `first` on, close_range(2).
 pub fn close_from(first: i32) {
     // SAFETY: called before this process has opened any of its own.
-    if unsafe { syscall(libc::SYS_close_range, [word(first), word(i32::MAX), 0, 0, 0]) } >= 0 {
+    if unsafe { syscall(libc::SYS_close_range, [word(first), word(i32::MAX), 0]) } >= 0 {
         return;
     }
     // A kernel before 5.9: the default soft limit is as far as one can go without looking.
@@ -123,30 +159,44 @@ pub fn close_from(first: i32) {
     }
 }
 
-/// Asks about a file, statx(2); rustix keeps a writable global for kernels that lack this call.
-pub fn statx(path: &CStr) -> Result<libc::statx> {
-    let mut answer = MaybeUninit::<libc::statx>::zeroed();
-    let (folder, path) = (word(libc::AT_FDCWD), address(path.as_ptr()));
-    // SAFETY: the path ends in NUL, and the kernel fills one structure.
-    checked(unsafe { syscall(libc::SYS_statx, [folder, path, 0, 0, address(answer.as_mut_ptr())]) })?;
-    // SAFETY: it consists of numbers only, for which zero is as good as what the kernel wrote.
-    Ok(unsafe { answer.assume_init() })
+/// Reads where a link leads, readlink(2): how many bytes of it there are.
+pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
+    let arguments =
+        [word(libc::AT_FDCWD), address(path.as_ptr()), address(target.as_mut_ptr()), target.len()];
+    // SAFETY: the path ends in NUL, and the kernel writes no more bytes than there is room for.
+    checked(unsafe { syscall(libc::SYS_readlinkat, arguments) })
 }
 
 /// The monotonic clock, clock_gettime(2).
 pub fn now() -> Instant {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel fills one timespec; this clock always exists.
-    unsafe { syscall(libc::SYS_clock_gettime, [word(libc::CLOCK_MONOTONIC), address(&raw mut time), 0, 0, 0]) };
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    let fraction = u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0);
-    Instant(seconds.saturating_mul(1_000).saturating_add(fraction))
+    unsafe { syscall(libc::SYS_clock_gettime, [word(libc::CLOCK_MONOTONIC), address(&raw mut time)]) };
+    // It starts at 0 and never goes back, and the fraction is less than a second.
+    let (seconds, fraction) = (time.tv_sec as u64, time.tv_nsec as u32);
+    Instant(seconds.wrapping_mul(1_000).wrapping_add(u64::from(fraction / 1_000_000)))
 }
 
 /// Forks, clone(2): 0 in the child, negative for an error.
 pub fn fork() -> i32 {
     // SAFETY: no memory is shared and there is one thread, so both sides go on as if alone.
-    unsafe { syscall(libc::SYS_clone, [word(libc::SIGCHLD), 0, 0, 0, 0]) as i32 }
+    unsafe { syscall(libc::SYS_clone, [word(libc::SIGCHLD), 0]) as i32 }
+}
+
+/// Makes the orphans below this process its children, prctl(2).
+pub fn adopt_orphans() -> Result<i32> {
+    let set = word(libc::PR_SET_CHILD_SUBREAPER);
+    // SAFETY: numbers.
+    checked(unsafe { syscall(libc::SYS_prctl, [set, 1, 0, 0, 0]) })
+}
+
+/// Reaps a child that has ended, wait4(2): its pid, or 0 if none has, and its status.
+pub fn wait() -> Result<(i32, u32)> {
+    let mut status = 0_u32;
+    let arguments = [word(-1), address(&raw mut status), word(libc::WNOHANG), 0];
+    // SAFETY: the kernel writes one number.
+    let pid = checked(unsafe { syscall(libc::SYS_wait4, arguments) })?;
+    Ok((pid, status))
 }
 
 /// Becomes another program, execve(2): it returns only what went wrong.
@@ -155,7 +205,7 @@ pub fn fork() -> i32 {
 /// `argv` and `envp` are arrays of strings, each ended by NULL.
 pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8) -> Errno {
     // SAFETY: as above.
-    let answer = unsafe { syscall(libc::SYS_execve, [address(path.as_ptr()), address(argv), address(envp), 0, 0]) };
+    let answer = unsafe { syscall(libc::SYS_execve, [address(path.as_ptr()), address(argv), address(envp)]) };
     Errno(answer.wrapping_neg() as u8)
 }
 
@@ -163,7 +213,7 @@ pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8
 pub fn exit(status: u8) -> ! {
     loop {
         // SAFETY: it does not return; the loop is for the compiler.
-        unsafe { syscall(libc::SYS_exit_group, [usize::from(status), 0, 0, 0, 0]) };
+        unsafe { syscall(libc::SYS_exit_group, [usize::from(status)]) };
     }
 }
 

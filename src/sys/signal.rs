@@ -16,9 +16,9 @@ pub fn block_all() {
     set_mask(u64::MAX);
     /// The kernel's structure: handler, flags, restorer, mask; all zero is the default disposition.
     const DEFAULT: [u64; 4] = [0; 4];
-    for signal in 1..=64 {
+    for signal in 1..65 {
         // SAFETY: the kernel reads one structure; KILL and STOP answer EINVAL.
-        unsafe { syscall(libc::SYS_rt_sigaction, [signal, address(DEFAULT.as_ptr()), 0, SET, 0]) };
+        unsafe { syscall(libc::SYS_rt_sigaction, [signal, address(DEFAULT.as_ptr()), 0, SET]) };
     }
 }
 
@@ -36,13 +36,13 @@ pub fn wait(patience: Option<Millis>) -> Result<i32> {
     });
     let time = time.as_ref().map_or(0, |time| address(time));
     // SAFETY: the kernel reads a set and, if there is one, a timespec.
-    checked(unsafe { syscall(libc::SYS_rt_sigtimedwait, [address(&raw const all), 0, time, SET, 0]) })
+    checked(unsafe { syscall(libc::SYS_rt_sigtimedwait, [address(&raw const all), 0, time, SET]) })
 }
 
 fn set_mask(mask: u64) {
     let how = word(libc::SIG_SETMASK);
     // SAFETY: the kernel reads a set.
-    unsafe { syscall(libc::SYS_rt_sigprocmask, [how, address(&raw const mask), 0, SET, 0]) };
+    unsafe { syscall(libc::SYS_rt_sigprocmask, [how, address(&raw const mask), 0, SET]) };
 }
 
 /// Bytes of the kernel's sigset.

@@ -3,11 +3,10 @@
 use core::ffi::CStr;
 use core::ptr;
 
-use rustix::fd::AsFd;
 use rustix::fs::{Access, AtFlags, CWD};
-use zinit_pid1::event::Event;
 use zinit_pid1::config::{Config, level_word};
-use zinit_pid1::log::{Fact, Note};
+use zinit_pid1::event::Event;
+use zinit_pid1::log::Fact;
 use zinit_pid1::process::{Errno, Pid};
 
 use super::kmsg::Log;
@@ -50,32 +49,38 @@ impl Server<'_> {
     ///
     /// Without a pipe, because all descriptors are in use, only the exit status is left to tell of a
     /// failure.
-    pub fn spawn(&self, log: &Log) -> (Event, Option<Report>) {
-        let (reading, writing) = raw::pipe().ok().unzip();
+    pub fn spawn(&self, log: &Log) -> (Event, Report) {
+        let (reading, writing) = raw::pipe();
         let event = child(&mut || {
             let errno = self.become_server(log);
-            if let Some(report) = &writing {
-                let _sent = raw::write(report.as_fd(), &[errno.0]);
-            }
+            let _sent = raw::write(writing.number(), &[errno.0]);
             // The shell's statuses for a program that is not there, and for one that does not run.
             if errno == NOT_THERE { 127 } else { 126 }
         });
-        (event, reading.map(Report))
+        (event, Report(reading))
     }
 
     /// Becomes the server; it returns only what went wrong, after it was logged.
     fn become_server(&self, log: &Log) -> Errno {
-        let Some(path) = self.config.server.or_else(|| PLACES.iter().copied().find(|path| exists(path))) else {
-            log.line(&Note::new(Fact::ServerMissing), &[]);
+        let Some(path) = self.config.server.or_else(|| PLACES.iter().copied().find(|path| exists(path)))
+        else {
+            log.fact(Fact::ServerMissing, Errno::NONE, &[]);
             return NOT_THERE;
         };
         let config = self.config;
         let level = level_word(config.level());
         let mode = if self.machine { c"--pid1-mode".as_ptr() } else { ptr::null() };
-        let argv = [path, c"-c", config.config_dir, c"-s", config.socket, c"--log-level", level]
-            .map(|word| word.as_ptr().cast::<u8>());
-        let [a, b, c, d, e, f, g] = argv;
-        let argv = [a, b, c, d, e, f, g, mode.cast(), ptr::null()];
+        let argv = [
+            path.as_ptr(),
+            c"-c".as_ptr(),
+            config.config_dir.as_ptr(),
+            c"-s".as_ptr(),
+            config.socket.as_ptr(),
+            c"--log-level".as_ptr(),
+            level.as_ptr(),
+            mode,
+            ptr::null(),
+        ];
 
         // A session of its own: Ctrl-C on a terminal is for PID 1, which then tells the server.
         let _leader = rustix::process::setsid();
@@ -89,10 +94,10 @@ impl Server<'_> {
         // Last, so that a signal finds either a blocked child or the server.
         signal::unblock_all();
         // SAFETY: both arrays end in NULL, their strings in NUL.
-        let errno = unsafe { raw::execve(path, argv.as_ptr(), envp) };
+        let errno = unsafe { raw::execve(path, argv.as_ptr().cast(), envp) };
         let interpreter = errno == NOT_THERE && exists(path);
         let fact = if interpreter { Fact::ExecNoInterpreter } else { Fact::ExecFailed };
-        log.line(&Note::new(fact).errno(errno), path.to_bytes());
+        log.fact(fact, errno, path.to_bytes());
         errno
     }
 }
@@ -102,8 +107,12 @@ fn exists(path: &CStr) -> bool {
 }
 
 /// Where the server is looked for.
-static PLACES: [&CStr; 4] =
-    [c"/sbin/zinit-server", c"/usr/sbin/zinit-server", c"/usr/bin/zinit-server", c"/usr/local/bin/zinit-server"];
+static PLACES: [&CStr; 4] = [
+    c"/sbin/zinit-server",
+    c"/usr/sbin/zinit-server",
+    c"/usr/bin/zinit-server",
+    c"/usr/local/bin/zinit-server",
+];
 
 /// For a server that got no PATH from the kernel, which gives none.
 const DEFAULT_PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -9,14 +9,15 @@ use core::ffi::CStr;
 /// The program's arguments and environment.
 #[derive(Clone, Copy)]
 pub struct Start {
-    argv: *const *const u8,
+    /// argv without the program's name.
+    words: *const *const u8,
     envp: *mut *const u8,
 }
 
 impl Start {
     /// The words behind the program's name.
     pub fn words(self) -> impl Iterator<Item = &'static CStr> + Clone {
-        strings(self.argv).skip(1)
+        strings(self.words)
     }
 
     /// The environment, `NAME=VALUE` mostly.
@@ -68,7 +69,9 @@ pub unsafe extern "C" fn start(stack: *const usize) -> ! {
     let start = unsafe {
         let argc = *stack;
         let argv = stack.add(1);
-        Start { argv: argv.cast(), envp: argv.add(argc).add(1).cast_mut().cast() }
+        // Without a name there are no words either.
+        let words = argv.add(argc.min(1));
+        Start { words: words.cast(), envp: argv.add(argc).add(1).cast_mut().cast() }
     };
     crate::pid1(start)
 }

@@ -1,17 +1,19 @@
 //! Descriptors 0-2.
 
-use rustix::io::FdFlags;
+use super::raw;
 
-use super::raw::{self, Fd, borrow};
-
-/// Which of the descriptors 0-2 this process was given.
+/// Which of the descriptors 0-2 this process was given, a bit for each.
 #[derive(Clone, Copy)]
-pub struct Given([bool; 3]);
+pub struct Given(u8);
 
 impl Given {
     /// True if there is somebody to read what goes to standard error.
     pub const fn stderr(self) -> bool {
-        self.0[2]
+        self.has(libc::STDERR_FILENO)
+    }
+
+    const fn has(self, number: i32) -> bool {
+        self.0 >> number & 1 != 0
     }
 }
 
@@ -22,35 +24,33 @@ impl Given {
 /// and a server with Rust's std aborts where it cannot replace a closed one by `/dev/null`.
 pub fn claim() -> Given {
     raw::close_from(3);
-    let given = Given([0, 1, 2].map(|number| rustix::io::fcntl_getfd(borrow(number)).is_ok()));
+    let mut given = 0;
+    for number in 0..3 {
+        given |= u8::from(raw::is_open(number)) << number;
+    }
     // The kernel gives the lowest free number, so this fills the holes in order.
     while let Ok(fd) = raw::open(c"/", libc::O_RDONLY) {
         if fd.number() > 2 {
             break;
         }
-        keep(fd);
+        raw::inherit(&fd);
+        let _number = fd.keep();
     }
-    given
+    Given(given)
 }
 
 /// Puts the console, or else `/dev/null`, where this process was given nothing.
 pub fn furnish(given: Given, console: bool) {
-    for (number, is_given) in (0..).zip(given.0) {
-        if is_given {
+    for number in 0..3 {
+        if given.has(number) {
             continue;
         }
         // Without O_NONBLOCK the open itself could wait for a carrier; our successors do not want it.
         let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK;
         let tty = console.then(|| raw::open(c"/dev/console", flags).ok()).flatten();
         if let Some(fd) = tty.or_else(|| raw::open(c"/dev/null", flags).ok()) {
-            let _blocking = rustix::fs::fcntl_setfl(&fd, rustix::fs::OFlags::empty());
+            raw::block(&fd);
             let _placed = raw::duplicate(&fd, number);
         }
     }
-}
-
-/// Leaves a descriptor open for good, for successors too.
-fn keep(fd: Fd) {
-    let _inherited = rustix::io::fcntl_setfd(&fd, FdFlags::empty());
-    core::mem::forget(fd);
 }

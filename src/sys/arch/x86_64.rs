@@ -1,6 +1,7 @@
 //! x86_64, System V ABI.
 
 use core::arch::{asm, naked_asm};
+use core::mem::MaybeUninit;
 
 /// The first instruction: hands the kernel's stack, which holds argc, argv and envp, to `start`.
 #[unsafe(naked)]
@@ -16,12 +17,18 @@ extern "C" fn _start() -> ! {
     )
 }
 
-/// A system call with up to five arguments; negative answers are errors.
+/// A system call with at most five arguments; negative answers are errors.
 ///
 /// # Safety
 /// The arguments are what this call takes, syscalls(2).
 #[inline]
-pub unsafe fn syscall(number: libc::c_long, [a, b, c, d, e]: [usize; 5]) -> isize {
+pub unsafe fn syscall<const N: usize>(number: libc::c_long, arguments: [usize; N]) -> isize {
+    // What a call does not take needs no instruction to set it.
+    let argument = |index: usize| match arguments.get(index) {
+        Some(argument) => MaybeUninit::new(*argument),
+        None => MaybeUninit::uninit(),
+    };
+    let [a, b, c, d, e] = [argument(0), argument(1), argument(2), argument(3), argument(4)];
     let answer;
     // SAFETY: the kernel clobbers rcx and r11 only; memory is clobbered by default.
     unsafe {
