@@ -34,6 +34,7 @@ pub mod event;
 pub mod farewell;
 pub mod init;
 pub mod limits;
+pub mod line;
 pub mod list;
 pub mod log;
 pub mod phrase;

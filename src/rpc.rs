@@ -90,73 +90,156 @@ pub enum Reply {
 /// Reads one line, without its newline.
 #[must_use]
 pub fn decode(method: Method, line: &[u8]) -> Reply {
-    let (mut version, mut id, mut result, mut error, mut promised) = (false, false, false, false, false);
+    let mut seen = Seen::default();
+    let mut promised = Seen::default();
     let whole = members(line, &mut |key, value| match list::place(KEYS, key) {
-        Some(0) => version = value == b"\"2.0\"",
-        Some(1) => id = value == b"1",
-        Some(2) => error = true,
-        Some(_) => {
-            result = true;
+        Some(VERSION) => seen.note(VERSION, value == b"\"2.0\""),
+        Some(ID) => seen.note(ID, value == b"1"),
+        Some(RESULT) => {
+            seen.note(RESULT, true);
+            // Whatever else a result may be, it promises nothing.
             let _no_object = members(value, &mut |key, value| {
-                promised |= key == method.promise() && value == b"true";
+                if key == method.promise() {
+                    promised.note(RESULT, value == b"true");
+                }
             });
         }
+        Some(place) => seen.note(place, true),
         None => {}
     });
-    match (whole.is_some() && version && id, result, error) {
-        (true, true, false) if promised => Reply::Agreed,
-        (true, true, false) | (true, false, true) => Reply::Refused,
-        (true, true, true) | (true, false, false) | (false, _, _) => Reply::Garbage,
+    match (whole, seen) {
+        (Some(()), Seen { places: RESPONSE, wrong: false }) if promised == PROMISED => Reply::Agreed,
+        (Some(()), Seen { places: RESPONSE | REFUSAL, wrong: false }) => Reply::Refused,
+        (Some(()) | None, Seen { .. }) => Reply::Garbage,
     }
 }
 
-/// The keys that matter, each with its quotes: the version, the request's number, and the two outcomes.
-const KEYS: &[u8] = b"\"jsonrpc\"\n\"id\"\n\"error\"\n\"result\"";
+/// The keys that matter, each with its quotes.
+const KEYS: &[u8] = b"\"jsonrpc\"\n\"id\"\n\"result\"\n\"error\"";
+const VERSION: usize = 0;
+const ID: usize = 1;
+const RESULT: usize = 2;
 
-/// Shows each member of a JSON object, RFC 8259: the key with its quotes, and the value; `None` if `text`
-/// is not one object and nothing else.
+/// The places of version, number and result, of version, number and error, and of a promise.
+const RESPONSE: u8 = 0b0111;
+const REFUSAL: u8 = 0b1011;
+const PROMISED: Seen = Seen { places: 1 << RESULT, wrong: false };
+
+/// Which keys were seen, and whether one came twice or with a value that it must not have.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Seen {
+    places: u8,
+    wrong: bool,
+}
+
+impl Seen {
+    fn note(&mut self, place: usize, right: bool) {
+        let bit = 1 << (place & 7);
+        self.wrong |= !right || self.places & bit != 0;
+        self.places |= bit;
+    }
+}
+
+/// Gets each key with its quotes, or nothing in an array, and its value.
+type Show<'s> = dyn FnMut(&[u8], &[u8]) + 's;
+
+/// Shows each member of a JSON object, RFC 8259; `None` if `text` is anything else.
+fn members(text: &[u8], show: &mut Show<'_>) -> Option<()> {
+    let mut scan = Scan { rest: text };
+    (scan.peek()? == b'{').then_some(())?;
+    scan.value(REPLY_DEPTH, show)?;
+    scan.peek().is_none().then_some(())
+}
+
+/// A place in a JSON text. Each method takes what it names, or answers `None`; the caller gives up then.
 ///
-/// It sees strings, brackets, commas and colons and takes the rest as it is: what is of interest is
-/// compared to the byte. Brackets may nest [`REPLY_DEPTH`] deep.
-fn members(text: &[u8], show: &mut dyn FnMut(&[u8], &[u8])) -> Option<()> {
-    let [b'{', inside @ .., b'}'] = text.trim_ascii() else { return None };
-    let (mut open, mut depth) = ([0; REPLY_DEPTH], 0_usize);
-    let (mut string, mut escaped) = (false, false);
-    let (mut key, mut start) = (None, 0);
-    // The comma that is put behind the last member makes it like the others.
-    for at in 0..=inside.len() {
-        let byte = inside.get(at).unwrap_or(&b',');
-        match byte {
-            0..=0x1f if string => return None,
-            _ if escaped => escaped = false,
-            b'\\' if string => escaped = true,
-            b'"' => string = !string,
-            _ if string => {}
-            b'{' | b'[' => {
+/// Looser than the RFC within a number and behind a backslash, where nothing is of interest.
+struct Scan<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Scan<'a> {
+    /// Any value; if it is an object or an array, its members are shown, but not theirs.
+    fn value(&mut self, depth: usize, show: &mut Show<'_>) -> Option<()> {
+        match self.peek()? {
+            b'"' => self.string(),
+            open @ (b'[' | b'{') => {
+                let depth = depth.checked_sub(1)?;
+                self.byte()?;
                 // In ASCII the closing bracket is two behind the opening one.
-                *open.get_mut(depth)? = byte.wrapping_add(2);
-                depth = depth.saturating_add(1);
-            }
-            b'}' | b']' => {
-                depth = depth.checked_sub(1)?;
-                (open.get(depth) == Some(byte)).then_some(())?;
-            }
-            b':' if depth == 0 && key.is_none() => {
-                key = Some(inside.get(start..at)?.trim_ascii());
-                start = at.saturating_add(1);
-            }
-            b',' if depth == 0 => {
-                let value = inside.get(start..at)?.trim_ascii();
-                match key.take() {
-                    Some(key) if !value.is_empty() => show(key, value),
-                    // Only an object without members may lack a key.
-                    None if value.is_empty() && start == 0 && at == inside.len() => {}
-                    Some(_) | None => return None,
+                let close = open.wrapping_add(2);
+                if self.peek()? == close {
+                    return self.byte().map(drop);
                 }
-                start = at.saturating_add(1);
+                loop {
+                    let mut key: &[u8] = &[];
+                    if open == b'{' {
+                        key = self.taken(&mut Self::string)?;
+                        (self.byte()? == b':').then_some(())?;
+                    }
+                    let value = self.taken(&mut |scan| scan.value(depth, &mut |_, _| {}))?;
+                    show(key, value);
+                    match self.byte()? {
+                        b',' => {}
+                        byte => return (byte == close).then_some(()),
+                    }
+                }
             }
-            _ => {}
+            _ => self.word(),
         }
     }
-    (depth == 0 && !string).then_some(())
+
+    /// What `part` takes.
+    fn taken(&mut self, part: &mut dyn FnMut(&mut Self) -> Option<()>) -> Option<&'a [u8]> {
+        self.peek()?;
+        let before = self.rest;
+        part(self)?;
+        before.get(..before.len().checked_sub(self.rest.len())?)
+    }
+
+    fn string(&mut self) -> Option<()> {
+        (self.byte()? == b'"').then_some(())?;
+        loop {
+            let (byte, rest) = self.rest.split_first()?;
+            self.rest = rest;
+            match byte {
+                b'"' => return Some(()),
+                b'\\' => self.rest = rest.get(1..)?,
+                b' '.. => {}
+                _ => return None,
+            }
+        }
+    }
+
+    /// A number, or one of the three names.
+    fn word(&mut self) -> Option<()> {
+        let before = self.rest;
+        while let Some((b'a'..=b'z' | b'0'..=b'9' | b'-' | b'+' | b'.' | b'E', rest)) =
+            self.rest.split_first()
+        {
+            self.rest = rest;
+        }
+        let word = before.get(..before.len().checked_sub(self.rest.len())?)?;
+        let number = matches!(word.first()?, b'-' | b'0'..=b'9');
+        (number || list::place(b"true\nfalse\nnull", word).is_some()).then_some(())
+    }
+
+    /// The next byte that is no space.
+    #[inline(never)]
+    fn byte(&mut self) -> Option<u8> {
+        let byte = self.peek();
+        self.rest = self.rest.get(1..)?;
+        byte
+    }
+
+    /// The same, without taking it.
+    #[inline(never)]
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.rest.split_first()? {
+                (b' ' | b'\t' | b'\n' | b'\r', rest) => self.rest = rest,
+                (byte, _) => return Some(*byte),
+            }
+        }
+    }
 }

@@ -82,12 +82,11 @@ impl Server {
                 self.start(actions);
             }
             (Up { server, since }, Reaped(pid, exit)) if pid == *server => {
-                if since.until(now) >= MIN_RUN_TIME {
-                    self.delay = RESPAWN_DELAY;
-                }
+                forget_crashes(&mut self.delay, *since, now);
                 self.back_off(Note::new(Fact::ServerRespawn).pid(pid).exit(exit), now, actions);
             }
-            (Up { server, .. }, Requested(Request::RestartServer)) => {
+            (Up { server, since }, Requested(Request::RestartServer)) => {
+                forget_crashes(&mut self.delay, *since, now);
                 actions.about(Fact::RestartBegun, *server);
                 let farewell =
                     Farewell::begin(*server, Method::PrepareRestart, RESTART_TIMEOUT, now, actions);
@@ -114,5 +113,12 @@ impl Server {
         self.delay = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);
         actions.log(why.span(delay));
         self.state = State::Backoff { until: now + delay };
+    }
+}
+
+/// Makes the delay the first one again, if the server has run for long enough.
+fn forget_crashes(delay: &mut Millis, since: Instant, now: Instant) {
+    if since.until(now) >= MIN_RUN_TIME {
+        *delay = RESPAWN_DELAY;
     }
 }

@@ -221,9 +221,9 @@ impl Burst {
     fn complete(&mut self, now: Instant) -> bool {
         self.0.copy_within(1.., 0);
         if let Some(last) = self.0.last_mut() {
-            *last = (now + BURST_WINDOW).0;
+            *last = (now + BURST_WINDOW + 1).0;
         }
-        let complete = self.0.first().is_some_and(|first| *first >= now.0);
+        let complete = self.0.first().is_some_and(|first| *first > now.0);
         if complete {
             *self = Self::default();
         }

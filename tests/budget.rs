@@ -61,9 +61,8 @@ fn at_idle_it_is_one_small_process_that_nothing_wakes() {
     assert_eq!(status(pid, "Threads").as_deref(), Some("1"));
     assert!(!heap());
 
-    let switches = || {
-        (status(pid, "voluntary_ctxt_switches"), status(pid, "nonvoluntary_ctxt_switches"), maps.clone())
-    };
+    let switches =
+        || (status(pid, "voluntary_ctxt_switches"), status(pid, "nonvoluntary_ctxt_switches"), maps.clone());
     let before = switches();
     std::thread::sleep(Duration::from_secs(10));
     assert_eq!(switches(), before, "ten idle seconds");
@@ -88,7 +87,19 @@ fn a_life_has_one_blocking_call_and_no_heap() {
     let mut names: Vec<&str> = calls.iter().filter_map(|line| line.split('(').next()).collect();
     names.sort_unstable();
     names.dedup();
-    let known = ["clock_gettime", "clone", "close", "exit_group", "kill", "pipe2", "ppoll", "read", "rt_sigtimedwait", "wait4", "write"];
+    let known = [
+        "clock_gettime",
+        "clone",
+        "close",
+        "exit_group",
+        "kill",
+        "pipe2",
+        "ppoll",
+        "read",
+        "rt_sigtimedwait",
+        "wait4",
+        "write",
+    ];
     let unknown: Vec<_> = names.iter().filter(|name| !known.contains(name)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
     assert!(!names.is_empty() && names.contains(&"rt_sigtimedwait"), "{calls:?}");

@@ -2,7 +2,8 @@
 
 use zinit_pid1::event::Ending;
 use zinit_pid1::limits::LOG_LINE;
-use zinit_pid1::log::{Fact, Level, Line, Note};
+use zinit_pid1::line::Line;
+use zinit_pid1::log::{Fact, Level, Note};
 use zinit_pid1::process::{Errno, Exit, Pid, Signal};
 
 fn line(note: Note, text: &[u8]) -> String {

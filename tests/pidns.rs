@@ -104,7 +104,10 @@ fn a_server_that_does_not_answer_gets_term_after_half_of_its_time() {
         pid1.line("killed by signal 15");
         pid1.ends_well();
         let time = begin.elapsed();
-        assert!(time + TICK >= Duration::from_millis(500) && time < Duration::from_millis(900), "{mode}: {time:?}");
+        assert!(
+            time + TICK >= Duration::from_millis(500) && time < Duration::from_millis(900),
+            "{mode}: {time:?}"
+        );
     }
 }
 
@@ -118,7 +121,10 @@ fn a_server_that_does_not_end_is_killed_at_the_stop_timeout() {
         pid1.line("does not end, sending KILL");
         pid1.ends_well();
         let time = begin.elapsed();
-        assert!(time + TICK >= Duration::from_secs(1) && time < Duration::from_millis(1500), "{mode}: {time:?}");
+        assert!(
+            time + TICK >= Duration::from_secs(1) && time < Duration::from_millis(1500),
+            "{mode}: {time:?}"
+        );
     }
 }
 

@@ -280,7 +280,7 @@ impl World {
                 assert_eq!(actions.last(), Some(&Action::SpawnServer), "the next one starts at once");
                 // Whether its run counts is for the documents to say; see the delay of the next one.
                 if since.until(asked) >= 60_000 {
-                    self.delays.push(1_000);
+                    self.delays = vec![1_000];
                 }
                 self.model = Model::Starting;
             }

@@ -1,7 +1,6 @@
 //! The requests to the byte, and replies of every kind: only a whole, clean "yes" is one.
 
 use proptest::prelude::*;
-use zinit_pid1::limits::REPLY_DEPTH;
 use zinit_pid1::process::{Errno, Exit, Signal};
 use zinit_pid1::rpc::Method::{PrepareRestart, Shutdown};
 use zinit_pid1::rpc::Reply::{Agreed, Garbage, Refused};
@@ -46,7 +45,7 @@ fn replies_are_read_as_json_and_json_rpc_say() {
         (r#"{"jsonrpc":"2.0","id":1,"result":[{"ok":true}]}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":"true"}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":1}}"#, Refused),
-        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":True}}"#, Refused),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":True}}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"OK":true}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"x":{"ok":true}}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"x":"\"ok\":true"}}"#, Refused),
@@ -73,6 +72,22 @@ fn replies_are_read_as_json_and_json_rpc_say() {
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"x":"}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":1,"result":}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":1,"result"}"#, Garbage),
+        // What is wrong anywhere makes all of it worthless.
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,x}}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,}}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,}{}}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}{}}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}x}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,"a":[1 2]}}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,"a":{"b"}}}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,"a":yes}}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},x:y z,:1}"#, Garbage),
+        // The same member twice may be read in two ways.
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,"ok":false}}"#, Refused),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":false,"ok":true}}"#, Refused),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"result":{"ok":true}}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","id":2,"id":1,"result":{"ok":true}}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","jsonrpc":"2.0","id":1,"result":{"ok":true}}"#, Garbage),
         (r#"{"jsonrpc":"2.0" "id":1,"result":{"ok":true}}"#, Garbage),
         ("{\"jsonrpc\":\"2.0\",\"id\":1,\"x\":\"\n\",\"result\":{\"ok\":true}}", Garbage),
         ("\u{feff}{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"ok\":true}}", Garbage),
@@ -126,8 +141,8 @@ fn no_byte_of_a_reply_can_be_another_one() {
 
 /// True if a reply agrees that was changed where it matters; the name and the text of a path do not.
 fn agrees(method: Method, line: impl AsRef<[u8]>, at: usize) -> bool {
-    let path = READY.find("state_path").map(|start| start..READY.len() - "\"}}".len());
-    let matters = method == Shutdown || path.is_none_or(|path| !path.contains(&at));
+    let inside = |text: &str| READY.find(text).is_some_and(|start| (start..start + text.len()).contains(&at));
+    let matters = method == Shutdown || !(inside("state_path") || inside("/run/zinit/state.json"));
     matters && decode(method, line.as_ref()) == Agreed
 }
 
@@ -135,17 +150,19 @@ fn agrees(method: Method, line: impl AsRef<[u8]>, at: usize) -> bool {
 fn nesting_is_followed_to_the_limit_and_no_deeper() {
     let reply = |open: &str, close: &str, depth| {
         let (open, close) = (open.repeat(depth), close.repeat(depth));
-        let line = format!(r#"{{"jsonrpc":"2.0","id":1,"x":{open}{close},"result":{{"ok":true}}}}"#);
+        let line = format!(r#"{{"jsonrpc":"2.0","id":1,"x":{open}1{close},"result":{{"ok":true}}}}"#);
         decode(Shutdown, line.as_bytes())
     };
-    for (open, close) in [("[", "]"), ("{", "}")] {
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         assert_eq!(reply(open, close, 1), Agreed);
-        assert_eq!(reply(open, close, REPLY_DEPTH), Agreed);
-        assert_eq!(reply(open, close, REPLY_DEPTH + 1), Garbage);
+        // The object around it counts too.
+        assert_eq!(reply(open, close, 15), Agreed);
+        assert_eq!(reply(open, close, 16), Garbage);
         assert_eq!(reply(open, close, 2_000), Garbage);
     }
     assert_eq!(reply("[", "}", 1), Garbage);
     assert_eq!(reply("[{", "]}", 1), Garbage);
+    assert_eq!(reply("{", "}", 1), Garbage);
 }
 
 #[test]

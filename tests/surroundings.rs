@@ -23,7 +23,8 @@ fn the_server_gets_a_clean_start() {
     assert_eq!(value("SigBlk").split_whitespace().nth(1), Some("0000000000000000"), "{diary}");
     // Rust's runtime in the stand-in ignores SIGPIPE, bit 12, by itself.
     assert_eq!(value("SigIgn").split_whitespace().nth(1), Some("0000000000001000"), "{diary}");
-    let session: Vec<&str> = diary.lines().find(|line| line.starts_with("session")).expect("a session").split(' ').collect();
+    let session: Vec<&str> =
+        diary.lines().find(|line| line.starts_with("session")).expect("a session").split(' ').collect();
     assert_eq!(session[1], session[3], "leader of its own session");
     let descriptors = value("descriptors");
     let numbers: Vec<_> = descriptors.split(' ').skip(1).map(|entry| entry.split('=').next()).collect();
@@ -96,8 +97,10 @@ fn no_word_of_argv_and_no_byte_of_the_environment_ends_pid_1() {
         Setup::stand_in("obey").with("LONG", &long).with("ZINIT_LOG_LEVEL", &long[16..]),
         Setup::stand_in("obey").run(&launch),
         Setup::stand_in("obey").run(not_utf8),
-        Setup::stand_in("obey").run("exec env -i \"$(env | grep ^ZINIT_SERVER)\" \"$(env | grep ^ZINIT_SOCKET)\" \
-            \"$(env | grep ^STAND_IN_DIARY)\" STAND_IN=obey \"$0\""),
+        Setup::stand_in("obey").run(
+            "exec env -i \"$(env | grep ^ZINIT_SERVER)\" \"$(env | grep ^ZINIT_SOCKET)\" \
+            \"$(env | grep ^STAND_IN_DIARY)\" STAND_IN=obey \"$0\"",
+        ),
     ] {
         let mut pid1 = setup.start();
         pid1.line("PID 1 of a container");
@@ -248,7 +251,8 @@ fn without_the_right_to_reboot_proc_or_a_hint_says_container() {
 }
 
 /// The program as a child of a shell that is PID 1.
-const GUEST: &str = "\"$0\" \"$@\" & child=$!; echo child $child; wait $child; echo ended $?; exec sleep 1000";
+const GUEST: &str =
+    "\"$0\" \"$@\" & child=$!; echo child $child; wait $child; echo ended $?; exec sleep 1000";
 
 /// The pid, outside of the namespaces, of the program that `GUEST` started.
 fn guest(pid1: &mut common::namespace::Namespace) -> i32 {

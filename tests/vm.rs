@@ -76,7 +76,8 @@ fn ctrl_alt_del_is_a_request_and_not_the_end() {
 #[test]
 fn an_image_that_holds_no_folder_for_mounts_boots() {
     // The tree has none of /dev /proc /sys /run: they are made, as an initramfs can be written.
-    let machine = Image::new().driver("ls -d /dev/null /proc/1 /sys/kernel /run/driver; zinit poweroff").boot();
+    let machine =
+        Image::new().driver("ls -d /dev/null /proc/1 /sys/kernel /run/driver; zinit poweroff").boot();
     for path in ["/dev/null", "/proc/1", "/sys/kernel", "/run/driver"] {
         machine.line(path);
     }
@@ -135,7 +136,8 @@ fn no_word_of_the_kernel_command_line_ends_or_fools_it() {
     machine.line("ZINIT_STOP_TIMEOUT=soon: not understood, the default is in force");
     machine.line("PID 1 of this machine");
     let server = machine.line("driver: server");
-    let expected = "/sbin/zinit-server -c /etc/zinit/services -s /run/zinit.sock --log-level debug --pid1-mode";
+    let expected =
+        "/sbin/zinit-server -c /etc/zinit/services -s /run/zinit.sock --log-level debug --pid1-mode";
     assert!(server.contains(expected), "{server}");
     machine.ends("reboot: Power down");
 }

@@ -4,7 +4,8 @@
 //! complete, and PID 1 is such a process.
 
 use rustix::fs::FileType;
-use zinit_pid1::log::{Fact, Level, Line, Note};
+use zinit_pid1::line::Line;
+use zinit_pid1::log::{Fact, Level, Note};
 use zinit_pid1::process::Errno;
 
 use super::raw;

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 mod arch;
+pub mod boot;
 mod courier;
 mod kmsg;
 mod mem;
@@ -21,7 +22,7 @@ use core::ffi::CStr;
 
 use rustix::process::{Pid as KernelPid, Signal as KernelSignal};
 use zinit_pid1::action::Action;
-use zinit_pid1::config::{Config, KernelWords};
+use zinit_pid1::config::Config;
 use zinit_pid1::event::{Ending, Event};
 use zinit_pid1::limits::REAP_BATCH;
 use zinit_pid1::log::Fact;
@@ -30,64 +31,9 @@ use zinit_pid1::time::Instant;
 use zinit_pid1::{reaper, signals};
 
 use kmsg::Log;
-use mount::EARLY;
 use power::Standing;
 use spawn::{Report, Server};
 use start::Start;
-use stdio::Given;
-
-/// This process before it knows what it is: it has touched nothing but itself.
-pub struct Boot {
-    start: Start,
-    given: Given,
-}
-
-impl Boot {
-    /// Blocks all signals, closes what others left open, and leaves the folder it was started in, which
-    /// would pin a mount.
-    pub fn begin(start: Start) -> Self {
-        signal::block_all();
-        let given = stdio::claim();
-        let _stays_where_it_is = rustix::process::chdir(c"/");
-        Self { start, given }
-    }
-
-    /// Asks the kernel what this process is, and makes it at home there.
-    ///
-    /// `config` is what argv and environment say; that this is a container is only a hint.
-    /// On a machine `words` gets the kernel command line. In a container that is the host's.
-    #[inline(always)] // the result is made where it stays
-    pub fn settle<'a>(self, config: Config<'a>, words: &mut KernelWords) -> Sys<'a> {
-        let standing = Standing::claim(config.container);
-        // The log needs what is mounted here, so failures wait for it.
-        let mut failures = [Errno::NONE; EARLY.len()];
-        if let Some(machine) = standing.machine() {
-            for (failure, mount) in failures.iter_mut().zip(&EARLY) {
-                *failure = machine.mount(mount);
-            }
-            read_kernel_words(words);
-        }
-        stdio::furnish(self.given, standing.machine().is_some());
-        let log = Log::open(standing.machine().is_some(), self.given.stderr());
-        let start = self.start;
-        let sys = Sys {
-            standing,
-            log,
-            config,
-            start,
-            event: None,
-            server: None,
-            unreaped: true,
-            batch: REAP_BATCH,
-        };
-        for (mount, failure) in EARLY.iter().zip(&failures) {
-            if *failure != Errno::NONE {
-                sys.log(Fact::MountFailed, *failure, mount.target().to_bytes());
-            }
-        }
-        sys
-    }
-}
 
 /// The kernel, as far as PID 1 deals with it.
 pub struct Sys<'a> {
@@ -289,14 +235,6 @@ pub fn print_and_exit(fd: i32, text: &str, status: u8) -> ! {
 #[cfg(any(debug_assertions, why_panic))]
 pub fn trap() -> ! {
     arch::trap()
-}
-
-fn read_kernel_words(words: &mut KernelWords) {
-    let Ok(file) = raw::open(c"/proc/cmdline", libc::O_RDONLY) else { return };
-    let mut piece = [0; 256];
-    while let Ok(taken @ 1..) = raw::read(&file, &mut piece) {
-        words.feed(piece.get(..taken as usize).unwrap_or(&[]));
-    }
 }
 
 fn kernel_pid(pid: Pid) -> Option<KernelPid> {

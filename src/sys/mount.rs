@@ -1,16 +1,13 @@
 //! The first mounts of a machine.
-//!
-//! # Safety
-//! The calls read strings that end in NUL, and statx fills the one structure that it gets.
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 
+use rustix::fs::{CWD, Mode, mkdirat};
+use rustix::mount::MountFlags;
 use zinit_pid1::process::Errno;
 
-use super::arch::syscall;
 use super::power::Machine;
-use super::raw::{address, checked, errno, word};
+use super::raw::{self, errno};
 
 /// A file system of the kernel and where it belongs.
 ///
@@ -43,8 +40,7 @@ impl Mount {
 
     /// The mount point.
     pub fn target(&self) -> &CStr {
-        // SAFETY: `row` left at least one NUL.
-        unsafe { CStr::from_ptr(self.target.as_ptr().cast()) }
+        text(&self.target)
     }
 }
 
@@ -59,38 +55,33 @@ const fn row<const N: usize>(string: &CStr) -> [u8; N] {
 impl Machine {
     /// Mounts a file system, unless one is mounted there already, mount(2).
     pub fn mount(&self, mount: &Mount) -> Errno {
-        let target = address(mount.target.as_ptr());
+        let target = text(&mount.target);
         if is_mount_point(target) {
             return Errno::NONE;
         }
-        let (kind, data) = (address(mount.kind.as_ptr()), address(mount.data.as_ptr()));
-        let arguments = [kind, target, kind, usize::from(mount.flags), data];
-        // SAFETY: strings and numbers.
-        let answer = unsafe {
-            // It is there already, or the root cannot be written: the mount itself will tell.
-            syscall(libc::SYS_mkdirat, [word(libc::AT_FDCWD), target, 0o755]);
-            checked(syscall(libc::SYS_mount, arguments))
-        };
-        match answer {
+        // It is there already, or the root cannot be written: the mount itself will tell.
+        let _there = mkdirat(CWD, target, Mode::from_raw_mode(0o755));
+        let (kind, flags) = (text(&mount.kind), MountFlags::from_bits_retain(mount.flags.into()));
+        match rustix::mount::mount(kind, target, kind, flags, text(&mount.data)) {
             // The same file system at the same place: for kernels before 5.8, which cannot be asked.
-            Ok(_) | Err(libc::EBUSY) => Errno::NONE,
-            Err(number) => errno(number),
+            Ok(()) | Err(rustix::io::Errno::BUSY) => Errno::NONE,
+            Err(error) => errno(error.raw_os_error()),
         }
     }
+}
+
+/// The string in a row.
+fn text<const N: usize>(row: &[u8; N]) -> &CStr {
+    // SAFETY: `row` left at least one NUL.
+    unsafe { CStr::from_ptr(row.as_ptr().cast()) }
 }
 
 /// True if a path is the root of a mounted file system, statx(2).
 ///
 /// A tmpfs would be stacked on another one without a word, and devtmpfs would hide a `/dev` that
 /// somebody else has filled.
-fn is_mount_point(path: usize) -> bool {
-    let mut stat = MaybeUninit::<libc::statx>::uninit();
-    // SAFETY: the kernel fills one structure, all of it unless it answers an error.
-    unsafe {
-        let arguments = [word(libc::AT_FDCWD), path, 0, 0, address(stat.as_mut_ptr())];
-        let answer = syscall(libc::SYS_statx, arguments);
-        answer >= 0 && stat.assume_init_ref().stx_attributes & MOUNT_ROOT != 0
-    }
+fn is_mount_point(path: &CStr) -> bool {
+    raw::statx(path).is_ok_and(|stat| stat.stx_attributes & MOUNT_ROOT != 0)
 }
 
 const MOUNT_ROOT: u64 = libc::STATX_ATTR_MOUNT_ROOT as u64;

@@ -2,16 +2,13 @@
 //!
 //! A program that believes it is init and is not would kill the host. So what reaches beyond the own
 //! children is a method of a token, and the token exists only where the kernel says so.
-//!
-//! # Safety
-//! reboot(2) takes three numbers. Nobody else calls it.
 
 use rustix::process::Signal;
+use rustix::system::{RebootCommand, reboot};
 use zinit_pid1::event::Ending;
 use zinit_pid1::process::{Errno, Place};
 
-use super::arch::syscall;
-use super::raw::{self, Result, errno};
+use super::raw::{self, errno};
 
 /// Held by PID 1 of a PID namespace, and by nobody else.
 pub struct Pid1(());
@@ -51,9 +48,9 @@ impl Standing {
         if rustix::process::getpid() != rustix::process::Pid::INIT {
             return Self::Guest;
         }
-        let machine = match reboot(libc::LINUX_REBOOT_CMD_CAD_OFF) {
-            Ok(_) => true,
-            Err(libc::EPERM) => match evidence() {
+        let machine = match reboot(RebootCommand::CadOff) {
+            Ok(()) => true,
+            Err(rustix::io::Errno::PERM) => match evidence() {
                 Evidence::Initial => true,
                 Evidence::Nested => false,
                 Evidence::Nothing => !hint,
@@ -106,20 +103,13 @@ impl Machine {
     /// Ends the machine, reboot(2); it returns what went wrong, or 0 if nothing happened.
     pub fn reboot(&self, ending: Ending) -> Errno {
         let command = match ending {
-            Ending::Halt => libc::LINUX_REBOOT_CMD_HALT,
-            Ending::Kexec => libc::LINUX_REBOOT_CMD_KEXEC,
-            Ending::Poweroff => libc::LINUX_REBOOT_CMD_POWER_OFF,
-            Ending::Reboot => libc::LINUX_REBOOT_CMD_RESTART,
+            Ending::Halt => RebootCommand::Halt,
+            Ending::Kexec => RebootCommand::Kexec,
+            Ending::Poweroff => RebootCommand::PowerOff,
+            Ending::Reboot => RebootCommand::Restart,
         };
-        reboot(command).map_or_else(errno, |_| Errno::NONE)
+        reboot(command).map_or_else(|error| errno(error.raw_os_error()), |()| Errno::NONE)
     }
-}
-
-/// The call itself, reboot(2): only for the two places above.
-fn reboot(command: i32) -> Result<i32> {
-    let magic = [raw::word(libc::LINUX_REBOOT_MAGIC1), raw::word(libc::LINUX_REBOOT_MAGIC2)];
-    // SAFETY: three numbers; who may call this is the matter of this file.
-    raw::checked(unsafe { syscall(libc::SYS_reboot, [magic[0], magic[1], raw::word(command)]) })
 }
 
 fn evidence() -> Evidence {

@@ -1,15 +1,19 @@
-//! The system calls that rustix does not offer, or only with a reachable panic, or in more room.
-//!
-//! Its errors have 16 bits and its counts 64, so that most answers would travel through memory.
+//! The system calls that rustix does not offer, or only with a reachable panic or a writable global; and
+//! some of its own that are called from several places, since each of them is large where it is inlined.
 //!
 //! # Safety
 //! Each function passes what the kernel's signature asks for, syscalls(2). The `asm!` blocks clobber
 //! what the kernel clobbers and nothing else.
 
 use core::ffi::CStr;
+use core::mem::MaybeUninit;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::BorrowedFd;
-use zinit_pid1::process::Errno;
+use rustix::fs::{CWD, OFlags};
+use rustix::io::{Errno, FdFlags};
+use rustix::process::{Pid, WaitOptions};
+use zinit_pid1::process;
 use zinit_pid1::time::Instant;
 
 use super::arch::syscall;
@@ -88,24 +92,22 @@ pub fn connect(socket: &Fd, path: &CStr) -> Result<()> {
 /// Reads what is there, up to a buffer full, read(2); the answer is never more than the buffer has room for.
 #[inline(never)]
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
-    // SAFETY: the kernel writes no more bytes than the buffer has.
-    checked(unsafe { syscall(libc::SYS_read, [word(fd.0), address(buffer.as_mut_ptr()), buffer.len()]) })
+    count(rustix::io::read(borrow(fd.0), buffer))
 }
 
 /// Writes what is taken at once, write(2).
 #[inline(never)]
 pub fn write(fd: i32, bytes: &[u8]) -> Result<i32> {
-    // SAFETY: the kernel reads no more bytes than there are.
-    checked(unsafe { syscall(libc::SYS_write, [word(fd), address(bytes.as_ptr()), bytes.len()]) })
+    count(rustix::io::write(borrow(fd), bytes))
 }
 
 /// True if a write would not block now, poll(2); false for a negative number.
 pub fn is_writable(fd: i32) -> bool {
-    let mut polled = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
-    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel reads a timespec, and reads and fills one pollfd.
-    unsafe { syscall(libc::SYS_ppoll, [address(&raw mut polled), 1, address(&raw const now), 0, 0]) };
-    polled.revents & libc::POLLOUT != 0
+    let file = borrow(fd);
+    let mut polled = [PollFd::from_borrowed_fd(file, PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let _count = rustix::event::poll(&mut polled, Some(&now));
+    polled[0].revents().contains(PollFlags::OUT)
 }
 
 /// Makes a pipe that never blocks, pipe(2): the reading and the writing end.
@@ -122,23 +124,17 @@ pub fn pipe() -> (Fd, Fd) {
 
 /// True if there is an open file of this number, fcntl(2).
 pub fn is_open(number: i32) -> bool {
-    control(number, libc::F_GETFD) >= 0
+    rustix::io::fcntl_getfd(borrow(number)).is_ok()
 }
 
 /// Hands a descriptor to successors too.
 pub fn inherit(fd: &Fd) {
-    control(fd.0, libc::F_SETFD);
+    let _cannot_fail = rustix::io::fcntl_setfd(borrow(fd.0), FdFlags::empty());
 }
 
 /// Takes O_NONBLOCK and all other flags from an open file.
 pub fn block(fd: &Fd) {
-    control(fd.0, libc::F_SETFL);
-}
-
-/// A command with 0 as its argument, fcntl(2).
-fn control(number: i32, command: i32) -> isize {
-    // SAFETY: three numbers.
-    unsafe { syscall(libc::SYS_fcntl, [word(number), word(command), 0]) }
+    let _cannot_fail = rustix::fs::fcntl_setfl(borrow(fd.0), OFlags::empty());
 }
 
 /// Makes `fd` known under the number `as_number` too, for successors as well, dup(2).
@@ -161,10 +157,17 @@ pub fn close_from(first: i32) {
 
 /// Reads where a link leads, readlink(2): how many bytes of it there are.
 pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
-    let arguments =
-        [word(libc::AT_FDCWD), address(path.as_ptr()), address(target.as_mut_ptr()), target.len()];
-    // SAFETY: the path ends in NUL, and the kernel writes no more bytes than there is room for.
-    checked(unsafe { syscall(libc::SYS_readlinkat, arguments) })
+    count(rustix::fs::readlinkat_raw(CWD, path, target))
+}
+
+/// Asks about a file, statx(2); rustix keeps a writable global for kernels that lack this call.
+pub fn statx(path: &CStr) -> Result<libc::statx> {
+    let mut file = MaybeUninit::<libc::statx>::zeroed();
+    let arguments = [word(libc::AT_FDCWD), address(path.as_ptr()), 0, 0, address(file.as_mut_ptr())];
+    // SAFETY: the path ends in NUL, and the kernel fills one structure.
+    checked(unsafe { syscall(libc::SYS_statx, arguments) })?;
+    // SAFETY: it consists of numbers only, for which zero is as good as what the kernel wrote.
+    Ok(unsafe { file.assume_init() })
 }
 
 /// The monotonic clock, clock_gettime(2).
@@ -184,29 +187,24 @@ pub fn fork() -> i32 {
 }
 
 /// Makes the orphans below this process its children, prctl(2).
-pub fn adopt_orphans() -> Result<i32> {
-    let set = word(libc::PR_SET_CHILD_SUBREAPER);
-    // SAFETY: numbers.
-    checked(unsafe { syscall(libc::SYS_prctl, [set, 1, 0, 0, 0]) })
+pub fn adopt_orphans() -> Result<()> {
+    rustix::process::set_child_subreaper(Some(Pid::INIT)).map_err(Errno::raw_os_error)
 }
 
 /// Reaps a child that has ended, wait4(2): its pid, or 0 if none has, and its status.
 pub fn wait() -> Result<(i32, u32)> {
-    let mut status = 0_u32;
-    let arguments = [word(-1), address(&raw mut status), word(libc::WNOHANG), 0];
-    // SAFETY: the kernel writes one number.
-    let pid = checked(unsafe { syscall(libc::SYS_wait4, arguments) })?;
-    Ok((pid, status))
+    let ended = rustix::process::wait(WaitOptions::NOHANG).map_err(Errno::raw_os_error)?;
+    Ok(ended.map_or((0, 0), |(pid, status)| (pid.as_raw_pid(), status.as_raw().cast_unsigned())))
 }
 
 /// Becomes another program, execve(2): it returns only what went wrong.
 ///
 /// # Safety
 /// `argv` and `envp` are arrays of strings, each ended by NULL.
-pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8) -> Errno {
+pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8) -> process::Errno {
     // SAFETY: as above.
     let answer = unsafe { syscall(libc::SYS_execve, [address(path.as_ptr()), address(argv), address(envp)]) };
-    Errno(answer.wrapping_neg() as u8)
+    process::Errno(answer.wrapping_neg() as u8)
 }
 
 /// Ends this process, exit_group(2).
@@ -217,9 +215,14 @@ pub fn exit(status: u8) -> ! {
     }
 }
 
+/// A count of rustix as an answer of ours: this program's buffers are short.
+fn count(answer: rustix::io::Result<usize>) -> Result<i32> {
+    answer.map(|count| count as i32).map_err(Errno::raw_os_error)
+}
+
 /// An error as the library knows it.
-pub const fn errno(number: i32) -> Errno {
-    Errno(number as u8)
+pub const fn errno(number: i32) -> process::Errno {
+    process::Errno(number as u8)
 }
 
 /// The kernel's answer as a number, or the error it stands for, intro(2).

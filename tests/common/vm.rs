@@ -65,7 +65,8 @@ impl Image {
     /// Adds a service that runs shell commands on the console, once for each boot whatever becomes of the
     /// server; `say` prints a line that the test can wait for.
     pub fn driver(self, commands: &str) -> Self {
-        let once = "[ -e /run/driver ] && exec sleep 1000\ntouch /run/driver\nsay() { echo \"driver: $*\"; }\n";
+        let once =
+            "[ -e /run/driver ] && exec sleep 1000\ntouch /run/driver\nsay() { echo \"driver: $*\"; }\n";
         self.service("driver", &format!("{once}{commands}\nsleep 1000"))
     }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use zinit_pid1::action::Action;
 use zinit_pid1::config::level_word;
 use zinit_pid1::event::{Ending, Event};
-use zinit_pid1::log::Line;
+use zinit_pid1::line::Line;
 use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
 use zinit_pid1::rpc::Method;
 use zinit_pid1::signals;

@@ -114,7 +114,8 @@ fn describe() {
 
 /// Makes orphans that all exit at the same moment, and perhaps exits with them.
 fn storm(and_die: bool) {
-    let count: usize = std::env::var("STAND_IN_ORPHANS").ok().and_then(|count| count.parse().ok()).expect("a count");
+    let count: usize =
+        std::env::var("STAND_IN_ORPHANS").ok().and_then(|count| count.parse().ok()).expect("a count");
     let mut pipe = [0; 2];
     let mut ready = [0; 2];
     // SAFETY: one thread, so fork is sound; the children only read, write one byte and exit.
