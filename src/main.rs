@@ -21,6 +21,8 @@ use sys::start::Start;
 
 /// The life of PID 1.
 fn pid1(start: Start) -> ! {
+    // First, because a signal that finds PID 1 without a handler and not blocked is lost.
+    let boot = Boot::begin(start);
     let mut config = Config::default();
     for word in start.environment() {
         let _reported_below = config.read(word);
@@ -28,7 +30,7 @@ fn pid1(start: Start) -> ! {
     config.container |= start.words().any(asks_for_container);
     let container = config.container;
     let mut words = KernelWords::default();
-    let mut sys = Boot::begin(start).settle(config, &mut words);
+    let mut sys = boot.settle(config, &mut words);
     for word in words.iter() {
         sys.set(word);
     }

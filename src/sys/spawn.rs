@@ -95,6 +95,8 @@ impl Server<'_> {
         signal::unblock_all();
         // SAFETY: both arrays end in NULL, their strings in NUL.
         let errno = unsafe { raw::execve(path, argv.as_ptr().cast(), envp) };
+        // Or a log that nobody reads any more would end this child before its report.
+        signal::block_all();
         let interpreter = errno == NOT_THERE && exists(path);
         let fact = if interpreter { Fact::ExecNoInterpreter } else { Fact::ExecFailed };
         log.fact(fact, errno, path.to_bytes());
