@@ -157,12 +157,6 @@ fn seconds(digits: &[u8]) -> Option<u32> {
     (1..=STOP_TIMEOUT_MAX_S).contains(&seconds).then_some(seconds)
 }
 
-/// A string up to its NUL; `None` if it has none.
-#[inline(never)] // the search for the NUL is large
-fn c_string(bytes: &[u8]) -> Option<&CStr> {
-    CStr::from_bytes_until_nul(bytes).ok()
-}
-
 /// What argv asks of a program that is not PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<'a> {
@@ -224,13 +218,9 @@ impl KernelWords {
         }
     }
 
-    /// The words before `--`, but for one that was cut off by the end.
-    pub fn iter(&self) -> impl Iterator<Item = &CStr> {
-        let mut rest = self.words.as_slice();
-        core::iter::from_fn(move || {
-            let word = c_string(rest)?;
-            rest = rest.get(word.to_bytes_with_nul().len()..).unwrap_or(&[]);
-            (word != c"--").then_some(word)
-        })
+    /// The words before `--`, each with the one NUL that ends it, but for a word that was cut off.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let words = self.words.split_inclusive(|byte| *byte == 0);
+        words.take_while(|word| *word != b"--\0").filter(|word| word.ends_with(b"\0"))
     }
 }

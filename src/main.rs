@@ -31,7 +31,7 @@ fn pid1(start: Start) -> ! {
     let container = config.container;
     let mut words = KernelWords::default();
     let mut sys = boot.settle(config, &mut words);
-    for word in words.iter() {
+    for word in sys::boot::strings(&words) {
         sys.set(word);
     }
     // The environment is nearer than the kernel command line, so it has the last word.

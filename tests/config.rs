@@ -239,7 +239,8 @@ fn only_two_words_of_argv_ask_for_a_container() {
 fn kernel_words<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
     let mut words = KernelWords::default();
     pieces.into_iter().for_each(|piece| words.feed(piece));
-    let words = words.iter().map(|word| word.to_string_lossy().into_owned());
+    let words = words.iter().map(|word| CStr::from_bytes_with_nul(word).expect("one NUL, at its end"));
+    let words = words.map(|word| word.to_string_lossy().into_owned());
     words.filter(|word| !word.is_empty()).collect()
 }
 
@@ -306,6 +307,7 @@ fn no_byte_of_the_kernel_command_line_makes_a_setting_of_what_follows_the_dashes
             words.feed(&line);
             for word in words.iter() {
                 let mut config = Config::default();
+                let word = CStr::from_bytes_with_nul(word).expect("one NUL, at its end");
                 let _understood = config.read(word);
                 // What is behind `--` becomes no setting, unless `--` itself was hit or quoted.
                 let hit = (dashes..dashes + 4).contains(&at) || byte == b'"';

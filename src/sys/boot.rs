@@ -1,5 +1,7 @@
 //! From the first instruction to a process that knows what it is and has a place for its log lines.
 
+use core::ffi::CStr;
+
 use zinit_pid1::config::{Config, KernelWords};
 use zinit_pid1::limits::REAP_BATCH;
 use zinit_pid1::log::Fact;
@@ -64,6 +66,12 @@ impl Boot {
         }
         sys
     }
+}
+
+/// The words as the strings that they are.
+pub fn strings(words: &KernelWords) -> impl Iterator<Item = &CStr> {
+    // SAFETY: each ends in its only NUL. To let `CStr` look for it takes 200 bytes.
+    words.iter().map(|word| unsafe { CStr::from_bytes_with_nul_unchecked(word) })
 }
 
 fn read_kernel_words(words: &mut KernelWords) {
