@@ -39,7 +39,7 @@ impl Default for Config<'_> {
 }
 
 impl<'a> Config<'a> {
-    /// Reads one `NAME=VALUE`; false if the value was not understood and the default is in force.
+    /// Reads one `NAME=VALUE`; false if the value was not understood and changed nothing.
     ///
     /// The last one of a name wins, an empty value means the default, and other words are none of our
     /// business.
@@ -61,16 +61,16 @@ impl<'a> Config<'a> {
             Setting::ContainerHint => self.container |= set.is_some(),
             Setting::Debug => self.debug = value == c"1",
             Setting::LogLevel => {
-                let level = level(value);
-                self.log_level = level.unwrap_or(Level::Info);
-                return level.is_some() || set.is_none();
+                let level = set.map_or(Some(Level::Info), level);
+                self.log_level = level.unwrap_or(self.log_level);
+                return level.is_some();
             }
             Setting::Server => self.server = set,
             Setting::Socket => self.socket = set.unwrap_or(SOCKET),
             Setting::StopTimeout => {
-                let seconds = seconds(value.to_bytes());
-                self.stop_timeout_s = seconds.unwrap_or(STOP_TIMEOUT_S);
-                return seconds.is_some() || set.is_none();
+                let seconds = set.map_or(Some(STOP_TIMEOUT_S), |value| seconds(value.to_bytes()));
+                self.stop_timeout_s = seconds.unwrap_or(self.stop_timeout_s);
+                return seconds.is_some();
             }
         }
         true

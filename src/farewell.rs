@@ -79,7 +79,7 @@ impl Farewell {
             }
             (Sending, Spawned(courier)) => self.step = Asking { courier },
             (Sending, SpawnFailed(errno)) => {
-                actions.log(Note::new(Fact::StageSkipped).errno(errno));
+                actions.log(Note::new(Fact::NoHelper).errno(errno));
                 self.signal(Fact::RequestFailed, actions);
             }
             (Asking { courier }, Reaped(pid, exit)) if pid == courier => self.answered(exit, now, actions),

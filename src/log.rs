@@ -122,9 +122,9 @@ facts! {
     /// A server was forked.
     ServerStarted Info "server # started";
     /// A setting is not understood.
-    SettingUnknown Warn "~: not understood, the default is in force";
-    /// A helper could not be forked, and PID 1 does without.
-    StageSkipped Error "cannot fork: !, going on without";
+    SettingUnknown Warn "~: not understood, ignored";
+    /// A helper could not be forked; the next line says how it goes on.
+    NoHelper Error "cannot fork: !";
     /// The end of a container, or of a process that is not PID 1, has begun.
     StopBegun Info "stop begins";
     /// The process cannot adopt orphans.

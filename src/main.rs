@@ -31,13 +31,12 @@ fn pid1(start: Start) -> ! {
     let container = config.container;
     let mut words = KernelWords::default();
     let mut sys = boot.settle(config, &mut words);
-    for word in sys::boot::strings(&words) {
+    // The environment is nearer than the kernel command line, so it has the last word. Mostly it has the
+    // same ones, since the kernel puts them there, and they need no second complaint.
+    for word in sys::boot::strings(&words).filter(|word| !start.environment().any(|known| known == *word)) {
         sys.set(word);
     }
-    // The environment is nearer than the kernel command line, so it has the last word.
-    for word in start.environment() {
-        sys.set(word);
-    }
+    start.environment().for_each(|word| sys.set(word));
     sys.configure(container);
     introduce(&sys, start);
     let (init, actions) = Init::boot(sys.place(), sys.config().stop_timeout());
@@ -91,10 +90,9 @@ fn obey(command: Command<'_>, sys: &Sys<'_>) {
 
 const VERSION: &str = concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION"), "\n");
 
-const HELP: &str = "PID 1 for zinit-server; if it is not PID 1, it runs the server as a plain child
+const HELP: &str = "PID 1 for zinit-server; not as PID 1 it runs the server as a plain child
 -c, --container  hint: this is a container
 -V, --version, -h, --help
-Environment: ZINIT_SERVER ZINIT_CONFIG_DIR ZINIT_SOCKET ZINIT_LOG_LEVEL ZINIT_CONTAINER ZINIT_STOP_TIMEOUT
 ";
 
 /// In a release build no call of this survives, or the link fails with the symbol's name for a message:

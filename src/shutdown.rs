@@ -101,7 +101,7 @@ impl Shutdown {
                 *task = Some(pid)
             }
             (Syncing { task: None }, SpawnFailed(errno)) => {
-                actions.log(Note::new(Fact::StageSkipped).errno(errno));
+                actions.log(Note::new(Fact::NoHelper).errno(errno));
                 self.reboot(self.ending, now, actions);
             }
             (Syncing { task: Some(task) }, Reaped(pid, _)) if pid == *task => {

@@ -11,7 +11,8 @@ use common::{PATIENCE, program, until};
 
 /// Largest release binary, bytes.
 const BINARY: u64 = 16_384;
-/// Largest resident set at idle as PID 1, kB, and how much of it may be private memory.
+/// Largest resident set at idle as PID 1, kB, and how much of it may be memory of its own, which is the
+/// dirty part: the clean part is the program's file, and every process that runs it shares that.
 const RESIDENT: u64 = 32;
 const PRIVATE: u64 = 16;
 
@@ -135,11 +136,27 @@ fn a_container_ends_even_if_nothing_can_be_forked() {
     let trace = Trace::attach(pid, &["-e", "inject=clone:error=EAGAIN"]);
     let begin = Instant::now();
     pid1.signal(libc::SIGTERM);
-    pid1.line("cannot fork: EAGAIN (no resources now), going on without");
+    pid1.line("cannot fork: EAGAIN (no resources now)");
     pid1.line("request failed, sending SIGTERM");
     pid1.line("killed by signal 15");
     pid1.ends_well();
     assert!(begin.elapsed() < Duration::from_secs(4), "the sleeper got its TERM: {:?}", begin.elapsed());
+    drop(trace);
+}
+
+#[test]
+fn interrupted_calls_are_made_again() {
+    let mut pid1 = Setup::stand_in("obey").start();
+    pid1.diary_line("started");
+    let pid = pid1.pid1();
+    let trace = Trace::attach(pid, &["-e", "inject=wait4,rt_sigtimedwait:error=EINTR:when=1..40"]);
+    let server = pid1.server();
+    // SAFETY: a signal to a process that this test started.
+    unsafe { libc::kill(server, libc::SIGKILL) };
+    pid1.line("killed by signal 9");
+    until("the second server", || pid1.diary().matches("started").count() == 2);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
     drop(trace);
 }
 
@@ -164,12 +181,16 @@ fn twenty_thousand_orphans_leave_no_zombie_and_hide_no_death() {
 
 #[test]
 fn term_is_obeyed_in_the_middle_of_a_storm() {
-    let (mut pid1, _) = storm("storm");
+    let (mut pid1, orphans) = storm("storm");
+    let pid = pid1.pid1();
     release(&pid1);
+    until("the storm", || children(pid).len() < orphans);
     let begin = Instant::now();
     pid1.signal(libc::SIGTERM);
     pid1.line("stop begins");
     let heard = begin.elapsed();
+    let left = children(pid).len();
+    assert!(left > 1_000, "the storm is not over: {left} left");
     pid1.ends_well();
     println!("TERM heard after {heard:?}, exit after {:?}", begin.elapsed());
     assert!(heard < Duration::from_secs(1), "{heard:?}");

@@ -5,6 +5,8 @@ mod common;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::namespace::{Setup, children, state, status};
@@ -74,8 +76,8 @@ fn settings_that_make_no_sense_are_named_and_the_defaults_are_used() {
         .with("ZINIT_LOG_LEVEL", "loud")
         .with("ZINIT_STOP_TIMEOUT", "10 minutes")
         .start();
-    pid1.line("ZINIT_LOG_LEVEL=loud: not understood, the default is in force");
-    pid1.line("ZINIT_STOP_TIMEOUT=10 minutes: not understood, the default is in force");
+    pid1.line("ZINIT_LOG_LEVEL=loud: not understood, ignored");
+    pid1.line("ZINIT_STOP_TIMEOUT=10 minutes: not understood, ignored");
     pid1.diary_line("--log-level info");
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
@@ -130,6 +132,41 @@ fn children_that_were_there_before_are_reaped_and_never_taken_for_the_server() {
 }
 
 #[test]
+fn a_child_that_ends_by_another_signal_than_sigchld_is_reaped_too() {
+    // clone(0) is no fork: wait(2) sees such a child only when it is asked for all kinds.
+    let perl = "exec perl -e 'if (syscall(56,0,0,0,0,0)==0) { sleep 1; exit 0 } exec @ARGV' \"$0\"";
+    let mut pid1 = Setup::stand_in("obey").with("ZINIT_LOG_LEVEL", "debug").run(perl).start();
+    pid1.diary_line("started");
+    pid1.line("orphan 2 exited 0");
+    assert_eq!(pid1.children().len(), 1);
+}
+
+#[test]
+fn a_root_that_cannot_be_read_fills_closed_descriptors_all_the_same() {
+    for closed in ["<&-", "<&- >&-", "<&- >&- 2>&-"] {
+        let folders = "usr lib lib64 bin tmp dev proc work";
+        let run = format!(
+            "mount -t tmpfs -o mode=0311 none /mnt\n\
+             for d in {folders} ${{0%/target/*}}; do [ -d /${{d#/}} ] || continue; mkdir -p /mnt/$d; mount --rbind /${{d#/}} /mnt/$d; done\n\
+             exec setpriv --bounding-set -dac_override,-dac_read_search --inh-caps -dac_override,-dac_read_search \
+             unshare --root=/mnt \"$0\" {closed}"
+        );
+        let mut pid1 = Setup::stand_in("describe").run(&run).start();
+        let descriptors = pid1.diary_line("descriptors");
+        assert_eq!(descriptors.split(' ').count(), 4, "{closed}: {descriptors}");
+        let pid = pid1.pid1();
+        for number in 0..3 {
+            let link = fs::read_link(format!("/proc/{pid}/fd/{number}")).expect("an open descriptor");
+            let link = link.display().to_string();
+            assert!(link.ends_with("/dev/null") || link.starts_with("pipe:"), "{closed}: {number} is {link}");
+        }
+        assert!(fs::read_link(format!("/proc/{pid}/fd/0")).is_ok_and(|link| link.ends_with("null")));
+        pid1.signal(libc::SIGTERM);
+        pid1.ends_well();
+    }
+}
+
+#[test]
 fn descriptors_0_to_2_may_be_closed_in_every_combination() {
     for closed in 0..8 {
         let redirections: String = (0..3)
@@ -176,7 +213,7 @@ fn a_full_pipe_and_a_closed_reader_lose_lines_and_nothing_else() {
         }
         let setup = Setup::stand_in("obey").with("ZINIT_LOG_LEVEL", "debug").stderr(writer);
         // Where /proc is not there, standard error cannot be opened anew.
-        let setup = if unreadable { setup.before("umount /proc") } else { setup };
+        let setup = if unreadable { setup.before("mount -t tmpfs none /proc") } else { setup };
         let mut pid1 = setup.start();
         pid1.diary_line("started");
         pid1.signal(libc::SIGUSR1);
@@ -193,16 +230,7 @@ fn a_full_pipe_and_a_closed_reader_lose_lines_and_nothing_else() {
 
 #[test]
 fn a_terminal_that_nobody_reads_loses_lines_and_nothing_else() {
-    // SAFETY: plain system calls on descriptors that this test opens.
-    let (main, other) = unsafe {
-        let main = libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
-        assert!(main >= 0 && libc::grantpt(main) == 0 && libc::unlockpt(main) == 0);
-        let mut name = [0; 64];
-        assert_eq!(libc::ptsname_r(main, name.as_mut_ptr(), name.len()), 0);
-        let other = libc::open(name.as_ptr(), libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
-        assert!(other >= 0);
-        (OwnedFd::from_raw_fd(main), OwnedFd::from_raw_fd(other))
-    };
+    let (main, other) = terminal();
     fill(&other);
     let mut pid1 = Setup::stand_in("obey").with("ZINIT_LOG_LEVEL", "debug").stderr(other).start();
     pid1.diary_line("started");
@@ -211,6 +239,74 @@ fn a_terminal_that_nobody_reads_loses_lines_and_nothing_else() {
     pid1.ends_well();
     assert!(begin.elapsed() < Duration::from_secs(1));
     drop(main);
+}
+
+/// Such a terminal is writable for `poll`, and a line would wait for its reader.
+#[test]
+fn a_terminal_that_cannot_be_opened_anew_and_has_little_room_gets_no_line() {
+    let (main, other) = terminal();
+    fill(&other);
+    let writable = || {
+        let mut polled = libc::pollfd { fd: other.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+        // SAFETY: one descriptor, which is open.
+        unsafe { libc::poll(&raw mut polled, 1, 0) == 1 }
+    };
+    let mut reader = File::from(main);
+    until("room for a few bytes", || {
+        if writable() {
+            return true;
+        }
+        reader.read(&mut [0; 32]).is_err()
+    });
+    let before = "mount -t tmpfs none /proc";
+    let copy = other.try_clone().expect("a descriptor");
+    let mut pid1 = Setup::stand_in("obey").before(before).stderr(copy).start();
+    pid1.diary_line("started");
+    let begin = Instant::now();
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    assert!(begin.elapsed() < Duration::from_secs(1));
+}
+
+/// Others write to it as well, and fill it between PID 1's look and its write: strace widens that moment.
+#[test]
+fn a_socket_that_fills_up_in_the_last_moment_holds_up_nobody() {
+    let (_reader, writer) = UnixStream::pair().expect("two sockets");
+    let others = writer.try_clone().expect("a descriptor");
+    let mut pid1 = Setup::stand_in("obey").stderr(writer.into()).start();
+    pid1.diary_line("started");
+    let pid = pid1.pid1();
+    until("sleep", || state(pid) == Some('S'));
+    let mut strace = Command::new("strace");
+    strace.args(["-p", &pid.to_string(), "-e", "trace=write,pwritev2"]);
+    strace
+        .args(["-e", "inject=write,pwritev2:delay_enter=500000"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut strace = strace.spawn().expect("strace runs: scripts/setup packages");
+    let log = common::namespace::Log::default();
+    log.follow(strace.stderr.take().expect("a pipe"));
+    log.line("attached");
+    pid1.signal(libc::SIGUSR2);
+    until("the write", || {
+        fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|call| call.contains("0x2"))
+    });
+    for length in [4096, 1] {
+        // SAFETY: the kernel reads as many bytes as there are.
+        while unsafe {
+            libc::send(others.as_raw_fd(), [b'x'; 4096].as_ptr().cast(), length, libc::MSG_DONTWAIT)
+        } > 0
+        {}
+    }
+    let begin = Instant::now();
+    until("sleep", || {
+        fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|call| call.starts_with("128 "))
+    });
+    let _ended = strace.kill();
+    let _reaped = strace.wait();
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -235,9 +331,9 @@ fn without_the_right_to_reboot_proc_or_a_hint_says_container() {
     let drop_right = "setpriv --bounding-set -sys_boot --inh-caps -sys_boot";
     for (before, run) in [
         ("", format!("exec {drop_right} \"$0\"")),
-        ("umount /proc", format!("exec {drop_right} \"$0\" -c")),
-        ("umount /proc", format!("exec {drop_right} env container=lxc \"$0\"")),
-        ("umount /proc", format!("exec {drop_right} env ZINIT_CONTAINER=1 \"$0\"")),
+        ("mount -t tmpfs none /proc", format!("exec {drop_right} \"$0\" -c")),
+        ("mount -t tmpfs none /proc", format!("exec {drop_right} env container=lxc \"$0\"")),
+        ("mount -t tmpfs none /proc", format!("exec {drop_right} env ZINIT_CONTAINER=1 \"$0\"")),
     ] {
         let mut pid1 = Setup::stand_in("obey").before(before).run(&run).start();
         pid1.line("PID 1 of a container");
@@ -294,8 +390,8 @@ fn not_pid_1_it_answers_questions_and_refuses_what_it_does_not_know() {
     for (word, text, code) in [
         ("--version", concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION")), 0),
         ("-V", concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION")), 0),
-        ("--help", "Environment: ZINIT_SERVER", 0),
-        ("-h", "Environment: ZINIT_SERVER", 0),
+        ("--help", "hint: this is a container", 0),
+        ("-h", "hint: this is a container", 0),
         ("--hlep", "--hlep: unknown word, nothing was started, try --help", 2),
     ] {
         let pid1 = Setup::stand_in("obey").words(&[word]).run(GUEST).start();
@@ -320,6 +416,20 @@ fn a_guest_is_the_reaper_of_the_orphans_below_it() {
     pid1.log.nth("orphan ", 50);
     let guest = guest(&mut pid1);
     until("no zombie", || children(guest).len() == 1);
+}
+
+/// A terminal's two ends: that of the one who shows it, and that of the programs in it.
+fn terminal() -> (OwnedFd, OwnedFd) {
+    // SAFETY: plain system calls on descriptors that this test opens.
+    unsafe {
+        let main = libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
+        assert!(main >= 0 && libc::grantpt(main) == 0 && libc::unlockpt(main) == 0);
+        let mut name = [0; 64];
+        assert_eq!(libc::ptsname_r(main, name.as_mut_ptr(), name.len()), 0);
+        let other = libc::open(name.as_ptr(), libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
+        assert!(other >= 0);
+        (OwnedFd::from_raw_fd(main), OwnedFd::from_raw_fd(other))
+    }
 }
 
 fn pipe() -> (File, OwnedFd) {

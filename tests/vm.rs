@@ -136,7 +136,7 @@ fn no_word_of_the_kernel_command_line_ends_or_fools_it() {
         .driver("say server $(tr '\\0' ' ' </proc/$(pidof zinit-server)/cmdline); zinit poweroff")
         .boot();
     machine.line("asked to be in a container, but the kernel says machine");
-    machine.line("ZINIT_STOP_TIMEOUT=soon: not understood, the default is in force");
+    machine.line("ZINIT_STOP_TIMEOUT=soon: not understood, ignored");
     machine.line("PID 1 of this machine");
     let server = machine.line("driver: server");
     let expected =
@@ -184,4 +184,24 @@ fn processes_that_ignore_term_get_kill_and_the_caches_are_written() {
     machine.line("processes left after TERM, sending KILL");
     let text = machine.ends("reboot: Power down");
     assert!(!text.contains("left after KILL"), "{text}");
+}
+
+#[test]
+fn a_mount_point_that_is_a_file_is_named_and_the_machine_goes_on() {
+    let machine = Image::new().file("proc", "").driver("say up; sleep 1; kill -TERM 1").boot();
+    machine.line("cannot mount /proc: ENOTDIR (not a directory), going on without");
+    machine.line("driver: up");
+    machine.ends("reboot: Power down");
+}
+
+#[test]
+fn the_environment_has_the_last_word_and_a_bad_setting_is_named_once() {
+    let machine = Image::new()
+        .file("init", "#!/bin/sh\nexport ZINIT_LOG_LEVEL=warn\nexec /sbin/zinit-pid1\n")
+        .append("ZINIT_LOG_LEVEL=debug ZINIT_STOP_TIMEOUT=soon")
+        .driver("say server $(tr '\\0' ' ' </proc/$(pidof zinit-server)/cmdline); zinit poweroff")
+        .boot();
+    assert!(machine.line("driver: server").contains("--log-level warn"));
+    let text = machine.ends("reboot: Power down");
+    assert_eq!(text.matches("ZINIT_STOP_TIMEOUT=soon: not understood, ignored").count(), 1, "{text}");
 }

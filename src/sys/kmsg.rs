@@ -12,12 +12,24 @@ use super::raw;
 
 /// The log, and the lowest level that it takes.
 pub struct Log {
-    /// Where lines go, for as long as this process lives; negative for nowhere.
+    /// Where lines go, for as long as this process lives.
     fd: i32,
-    /// It is `/dev/kmsg`.
-    kernel: bool,
+    how: How,
     /// Lines that matter less are not written.
     pub level: Level,
+}
+
+/// How a line is written without ever waiting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// A file of our own, opened without blocking, or one that never blocks.
+    Alone,
+    /// `/dev/kmsg`, which takes a level and is always writable.
+    Kernel,
+    /// Not at all: there is nobody to read, or no way not to wait.
+    Never,
+    /// A pipe or a socket that others write to as well, and may fill between a look and a write.
+    Shared,
 }
 
 impl Log {
@@ -31,11 +43,11 @@ impl Log {
                 let _locked = raw::write(limit.number(), b"on\n");
             }
             if let Ok(fd) = raw::open(c"/dev/kmsg", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY) {
-                return Self { fd: fd.keep(), kernel: true, level };
+                return Self { fd: fd.keep(), how: How::Kernel, level };
             }
         }
-        let fd = if stderr_is_given { stderr() } else { NOWHERE };
-        Self { fd, kernel: false, level }
+        let (fd, how) = if stderr_is_given { stderr() } else { (STDERR, How::Never) };
+        Self { fd, how, level }
     }
 
     /// Writes a fact with an error and with `text` from outside, or drops it.
@@ -47,34 +59,36 @@ impl Log {
     /// Writes one line with `text` from outside, or drops it.
     #[inline(never)]
     pub fn line(&self, note: &Note, text: &[u8]) {
-        if note.level() > self.level {
+        if note.level() > self.level || self.how == How::Never {
             return;
         }
         let mut line = Line::default();
-        line.compose(note, text, self.kernel);
-        if self.kernel || raw::is_writable(self.fd) {
-            // A closed reader answers EPIPE; its SIGPIPE is blocked, and ignored when it is taken.
-            let _dropped = raw::write(self.fd, line.as_bytes());
+        line.compose(note, text, self.how == How::Kernel);
+        if self.how != How::Kernel && !raw::is_writable(self.fd) {
+            return;
         }
+        // A closed reader answers EPIPE; its SIGPIPE is blocked, and ignored when it is taken.
+        let write = if self.how == How::Shared { raw::write_now } else { raw::write };
+        let _dropped = write(self.fd, line.as_bytes());
     }
 }
 
 /// Opens what is behind standard error without blocking: the flag belongs to the open file, which
 /// others share, so it must not be set on the inherited one.
 ///
-/// A regular file is left as it is, since two positions in it would overwrite each other; a socket
-/// cannot be opened this way.
-fn stderr() -> i32 {
-    let regular = rustix::fs::fstat(raw::borrow(STDERR))
-        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
-    if regular {
-        return STDERR;
+/// A regular file is left as it is, since two positions in it would overwrite each other. A socket cannot
+/// be opened this way, and without `/proc` nothing can: a terminal then gets no line, since it says that it
+/// takes bytes when it takes one, and the rest of a line would wait for its reader.
+fn stderr() -> (i32, How) {
+    let kind = rustix::fs::fstat(raw::borrow(STDERR)).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    if kind == Ok(FileType::RegularFile) {
+        return (STDERR, How::Alone);
     }
     match raw::open(c"/proc/self/fd/2", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY) {
-        Ok(fd) => fd.keep(),
-        Err(_) => STDERR,
+        Ok(fd) => (fd.keep(), How::Alone),
+        Err(_) if matches!(kind, Ok(FileType::Fifo | FileType::Socket)) => (STDERR, How::Shared),
+        Err(_) => (STDERR, How::Never),
     }
 }
 
 const STDERR: i32 = libc::STDERR_FILENO;
-const NOWHERE: i32 = -1;

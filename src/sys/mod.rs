@@ -196,7 +196,7 @@ impl<'a> Sys<'a> {
             0
         };
         if let Event::SpawnFailed(errno) = spawn::child(&mut send) {
-            self.log(Fact::StageSkipped, errno, &[]);
+            self.log(Fact::NoHelper, errno, &[]);
             send();
         }
     }
@@ -214,8 +214,13 @@ impl<'a> Sys<'a> {
     fn reboot(&self, ending: Ending) -> Event {
         let Some(machine) = self.standing.machine() else { return Event::SpawnFailed(NOT_PERMITTED) };
         let mut reboot = || machine.reboot(ending).0;
-        let event = spawn::child(&mut reboot);
-        if matches!(event, Event::SpawnFailed(_)) { Event::SpawnFailed(Errno(reboot())) } else { event }
+        match spawn::child(&mut reboot) {
+            Event::SpawnFailed(errno) => {
+                self.log(Fact::NoHelper, errno, &[]);
+                Event::SpawnFailed(Errno(reboot()))
+            }
+            event => event,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use core::mem::MaybeUninit;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::BorrowedFd;
 use rustix::fs::{CWD, OFlags};
-use rustix::io::{Errno, FdFlags};
+use rustix::io::{Errno, FdFlags, IoSlice, ReadWriteFlags};
 use rustix::process::{Pid, WaitOptions};
 use zinit_pid1::process;
 use zinit_pid1::time::Instant;
@@ -52,10 +52,11 @@ impl Drop for Fd {
 
 /// Lends a descriptor to rustix by its number.
 ///
-/// The mask changes nothing, since descriptors are not negative. It shows the compiler that the
-/// assertion inside, which would be a reachable panic, holds.
+/// The mask shows the compiler that the assertion inside, which would be a reachable panic, holds. It
+/// changes nothing but the -1 of a pipe that could not be made, which answers EBADF either way.
 pub const fn borrow<'a>(number: i32) -> BorrowedFd<'a> {
-    // SAFETY: 0-2 are open for as long as the process lives, and an `Fd` is for as long as it is borrowed.
+    // SAFETY: no memory depends on it. 0-2 are open for as long as the process lives, an `Fd` for as long
+    // as it is borrowed, and other numbers are only asked whether they are open.
     unsafe { BorrowedFd::borrow_raw(number & i32::MAX) }
 }
 
@@ -101,7 +102,18 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<i32> {
     count(rustix::io::write(borrow(fd), bytes))
 }
 
-/// True if a write would not block now, poll(2); false for a negative number.
+/// Writes what is taken at once, even if others fill the pipe or socket meanwhile, pwritev2(2).
+///
+/// A pipe of an older kernel does not know the flag, and keeps the little risk.
+pub fn write_now(fd: i32, bytes: &[u8]) -> Result<i32> {
+    let here = u64::MAX;
+    match rustix::io::pwritev2(borrow(fd), &[IoSlice::new(bytes)], here, ReadWriteFlags::NOWAIT) {
+        Err(Errno::OPNOTSUPP) => write(fd, bytes),
+        answer => count(answer),
+    }
+}
+
+/// True if a write would not block now, poll(2).
 pub fn is_writable(fd: i32) -> bool {
     let file = borrow(fd);
     let mut polled = [PollFd::from_borrowed_fd(file, PollFlags::OUT)];
@@ -193,7 +205,9 @@ pub fn adopt_orphans() -> Result<()> {
 
 /// Reaps a child that has ended, wait4(2): its pid, or 0 if none has, and its status.
 pub fn wait() -> Result<(i32, u32)> {
-    let ended = rustix::process::wait(WaitOptions::NOHANG).map_err(Errno::raw_os_error)?;
+    // Children that send another signal than SIGCHLD when they end are children too, clone(2).
+    let all = WaitOptions::NOHANG | WaitOptions::from_bits_retain(libc::__WALL as u32);
+    let ended = rustix::process::wait(all).map_err(Errno::raw_os_error)?;
     Ok(ended.map_or((0, 0), |(pid, status)| (pid.as_raw_pid(), status.as_raw().cast_unsigned())))
 }
 

@@ -29,7 +29,8 @@ pub fn claim() -> Given {
         given |= u8::from(raw::is_open(number)) << number;
     }
     // The kernel gives the lowest free number, so this fills the holes in order.
-    while let Ok(fd) = raw::open(c"/", libc::O_RDONLY) {
+    let folder = || raw::open(c"/", libc::O_RDONLY).or_else(|_| raw::open(c"/", libc::O_PATH));
+    while let Ok(fd) = folder() {
         if fd.number() > 2 {
             break;
         }
@@ -50,7 +51,12 @@ pub fn furnish(given: Given, console: bool) {
         let tty = console.then(|| raw::open(c"/dev/console", flags).ok()).flatten();
         if let Some(fd) = tty.or_else(|| raw::open(c"/dev/null", flags).ok()) {
             raw::block(&fd);
-            let _placed = raw::duplicate(&fd, number);
+            if fd.number() == number {
+                raw::inherit(&fd);
+                let _filled = fd.keep();
+            } else {
+                let _placed = raw::duplicate(&fd, number);
+            }
         }
     }
 }
