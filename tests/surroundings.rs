@@ -206,7 +206,7 @@ fn a_full_pipe_and_a_closed_reader_lose_lines_and_nothing_else() {
     for (full, unreadable) in [(true, false), (false, false), (true, true)] {
         let (mut reader, writer) = pipe();
         if full {
-            fill(&writer);
+            fill(&writer, usize::MAX);
         } else {
             drop(reader);
             reader = File::open("/dev/null").expect("a file");
@@ -231,7 +231,7 @@ fn a_full_pipe_and_a_closed_reader_lose_lines_and_nothing_else() {
 #[test]
 fn a_terminal_that_nobody_reads_loses_lines_and_nothing_else() {
     let (main, other) = terminal();
-    fill(&other);
+    fill(&other, usize::MAX);
     let mut pid1 = Setup::stand_in("obey").with("ZINIT_LOG_LEVEL", "debug").stderr(other).start();
     pid1.diary_line("started");
     let begin = Instant::now();
@@ -245,19 +245,23 @@ fn a_terminal_that_nobody_reads_loses_lines_and_nothing_else() {
 #[test]
 fn a_terminal_that_cannot_be_opened_anew_and_has_little_room_gets_no_line() {
     let (main, other) = terminal();
-    fill(&other);
+    fill(&other, usize::MAX);
     let writable = || {
         let mut polled = libc::pollfd { fd: other.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
         // SAFETY: one descriptor, which is open.
         unsafe { libc::poll(&raw mut polled, 1, 0) == 1 }
     };
     let mut reader = File::from(main);
-    until("room for a few bytes", || {
-        if writable() {
-            return true;
-        }
-        reader.read(&mut [0; 32]).is_err()
-    });
+    let mut make_room = || {
+        until("room", || writable() || reader.read(&mut [0; 256]).is_err());
+        // The kernel moves what was read a little later.
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    make_room();
+    let room = fill(&other, usize::MAX);
+    make_room();
+    fill(&other, room.saturating_sub(20));
+    assert!(writable(), "of {room} bytes about 20 are left");
     let before = "mount -t tmpfs none /proc";
     let copy = other.try_clone().expect("a descriptor");
     let mut pid1 = Setup::stand_in("obey").before(before).stderr(copy).start();
@@ -441,15 +445,18 @@ fn pipe() -> (File, OwnedFd) {
     }
 }
 
-/// Writes until nothing more is taken, and leaves the descriptor blocking as it was.
-fn fill(fd: &OwnedFd) {
+/// Writes until nothing more or `most` is taken, leaves the descriptor blocking as it was, and tells how much it took.
+fn fill(fd: &OwnedFd, most: usize) -> usize {
     let number = fd.as_raw_fd();
+    let mut taken = 0;
     // SAFETY: plain system calls on a descriptor that the caller owns.
     unsafe {
         let flags = libc::fcntl(number, libc::F_GETFL);
         libc::fcntl(number, libc::F_SETFL, flags | libc::O_NONBLOCK);
-        while libc::write(number, [b'x'; 64].as_ptr().cast(), 64) > 0 {}
-        while libc::write(number, [b'x'].as_ptr().cast(), 1) > 0 {}
+        while taken < most && libc::write(number, [b'x'].as_ptr().cast(), 1) == 1 {
+            taken += 1;
+        }
         libc::fcntl(number, libc::F_SETFL, flags);
     }
+    taken
 }
