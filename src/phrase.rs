@@ -1,7 +1,7 @@
 //! Phrases that come up again and again in the log take one byte each in the program.
 //!
-//! The sources spell all lines out; [`packed`] replaces the phrases while the compiler runs. That is a
-//! third less for all words.
+//! The sources spell all lines out; [`packed`] replaces the phrases while the compiler runs. That saves 550 of
+//! the 16,384 bytes that the program may have. The phrases were chosen by counting; others would do.
 
 use crate::list;
 

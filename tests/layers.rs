@@ -67,6 +67,30 @@ fn no_module_names_one_above_it() {
     assert!(seen > 80, "only {seen} names were found: the search is broken");
 }
 
+/// A call that reaches beyond PID 1's own children is a method of a token, and stands only in its file.
+#[test]
+fn machine_wide_calls_stand_only_where_the_tokens_are() {
+    let calls = [
+        "kill_process_group(",
+        "fs::sync(",
+        "reboot(R",
+        "reboot(command",
+        "mount::mount(",
+        "SYS_reboot",
+        "SYS_mount",
+    ];
+    let mut found = 0;
+    for path in files(&root().join("src")) {
+        let text = code(&fs::read_to_string(&path).expect("a file"));
+        let home = path.ends_with("sys/power.rs") || path.ends_with("sys/mount.rs");
+        for call in calls.iter().filter(|call| text.contains(**call)) {
+            assert!(home, "{} holds {call}", path.display());
+            found += 1;
+        }
+    }
+    assert!(found >= 5, "only {found} were found: the search is broken");
+}
+
 #[test]
 fn the_search_finds_every_kind_of_name() {
     let text = "use crate::{event::{Event, Request}, log};\nuse zinit_pid1::rpc::{self, Method};\n// crate::no\n\

@@ -1,7 +1,7 @@
 //! Doing: every system call and all unsafe code of PID 1.
 //!
-//! [`Sys`] is all that `main` sees: it performs actions and waits for events. The files below it do not
-//! know each other, but for `raw`, `signal`, `kmsg` and `power`, which the others stand on.
+//! [`Sys`] is what the loop sees: it performs actions and waits for events. `boot` joins the files below it
+//! before that; what each of them may know of the others is listed in `tests/layers.rs`.
 
 #![allow(unsafe_code)]
 

@@ -13,7 +13,7 @@ use super::raw::{self, errno};
 /// Held by PID 1 of a PID namespace, and by nobody else.
 pub struct Pid1(());
 
-/// Held by PID 1 of the kernel, and by nobody else.
+/// Held by PID 1 of the kernel; see [`Standing::claim`] for a PID 1 about which nothing can be learned.
 pub struct Machine(());
 
 /// What this process is.
