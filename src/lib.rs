@@ -11,6 +11,9 @@
 //! 8. Every variant is matched by name: a new event breaks the build, not the machine.
 //! 9. Nothing here panics: the lints below keep out what could, the release link proves it.
 //! 10. Full is a decision: each limit in [`limits`] says what happens at it.
+//!
+//! Where a function has an `inline` attribute without a reason beside it, the reason is the size of the
+//! program: each was tried both ways.
 
 #![no_std]
 #![forbid(unsafe_code)]
