@@ -11,8 +11,8 @@ use common::{PATIENCE, program, until};
 
 /// Largest release binary, bytes.
 const BINARY: u64 = 16_384;
-/// Largest resident set at idle as PID 1, kB, and how much of it may be memory of its own, which is the
-/// dirty part: the clean part is the program's file, and every process that runs it shares that.
+/// Largest resident set at idle as PID 1, kB, and how much of it may be memory of its own, which is what is
+/// anonymous: the rest is the program's file, which the page cache holds for every process that runs it.
 const RESIDENT: u64 = 32;
 const PRIVATE: u64 = 16;
 
@@ -56,7 +56,7 @@ fn at_idle_it_is_one_small_process_that_nothing_wakes() {
         let line = rollup.lines().find(|line| line.starts_with(key)).expect(key);
         line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
     };
-    let (resident, private) = (kilobytes("Rss:"), kilobytes("Private_Dirty:"));
+    let (resident, private) = (kilobytes("Rss:"), kilobytes("Anonymous:"));
     println!("resident: {resident} kB, of it private: {private} kB");
     assert!(resident <= RESIDENT && private <= PRIVATE, "{rollup}");
     assert_eq!(status(pid, "Threads").as_deref(), Some("1"));
