@@ -19,10 +19,10 @@ pub struct Log {
     pub level: Level,
 }
 
-/// How a line is written without ever waiting.
+/// How a line is written without waiting for a reader.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum How {
-    /// A file of our own, opened without blocking, or one that never blocks.
+    /// A file of our own, opened without blocking, or a regular one, which has no reader to wait for.
     Alone,
     /// `/dev/kmsg`, which takes a level and is always writable.
     Kernel,
