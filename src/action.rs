@@ -1,35 +1,29 @@
 //! Everything PID 1 can do, in the imperative.
 
-use crate::event::Ending;
 use crate::limits::MAX_ACTIONS;
 use crate::log::{Fact, Note};
 use crate::process::{Pid, Signal};
 use crate::rpc::Method;
+use crate::task::Task;
 
 /// What is to be done now.
 ///
-/// The actions that fork a child for the machine to follow, namely `Ask`, `Reboot`, `SpawnServer` and
-/// `Sync`, are answered at once by `Spawned` or `SpawnFailed`; a list holds at most one of them.
+/// The actions that fork a child for the machine to follow, namely `Ask`, `Run` and `SpawnServer`, are
+/// answered at once by `Spawned` or `SpawnFailed`; a list holds at most one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Send a courier to the server's socket.
     Ask(Method),
     /// Exit with status 0; never on a machine.
     Exit,
-    /// End every other process by KILL.
-    KillAll,
     /// Write a line to the log.
     Log(Note),
-    /// End the machine.
-    Reboot(Ending),
+    /// Do one of the last tasks.
+    Run(Task),
     /// Send a signal to one child.
     Signal(Pid, Signal),
     /// Start a server.
     SpawnServer,
-    /// Write the disks' caches.
-    Sync,
-    /// Ask every other process to end, by TERM and CONT.
-    TerminateAll,
 }
 
 /// What one event causes, in order.

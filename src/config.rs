@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use crate::event::Ending;
 use crate::limits::{KERNEL_COMMAND_LINE, STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
 use crate::list;
 use crate::log::Level;
@@ -20,6 +21,8 @@ pub struct Config<'a> {
     pub container: bool,
     /// `ZINIT_STOP_TIMEOUT`: the server's time to stop its services, s.
     pub stop_timeout_s: u32,
+    /// `ZINIT_POWEROFF`: what a power off ends with.
+    pub poweroff: Ending,
     log_level: Level,
     debug: bool,
 }
@@ -32,6 +35,7 @@ impl Default for Config<'_> {
             socket: SOCKET,
             container: false,
             stop_timeout_s: STOP_TIMEOUT_S,
+            poweroff: Ending::Poweroff,
             log_level: Level::Info,
             debug: false,
         }
@@ -57,13 +61,18 @@ impl<'a> Config<'a> {
         let set = (!value.is_empty()).then_some(value);
         match setting {
             Setting::ConfigDir => self.config_dir = set.unwrap_or(CONFIG_DIR),
-            Setting::Container => self.container = set.is_some_and(|value| value != c"0"),
+            Setting::Container => self.container = !matches!(value.to_bytes(), b"" | b"0"),
             Setting::ContainerHint => self.container |= set.is_some(),
-            Setting::Debug => self.debug = value == c"1",
+            Setting::Debug => self.debug = value.to_bytes() == b"1",
             Setting::LogLevel => {
                 let level = set.map_or(Some(Level::Info), level);
                 self.log_level = level.unwrap_or(self.log_level);
                 return level.is_some();
+            }
+            Setting::Poweroff => {
+                let ending = set.map_or(Some(Ending::Poweroff), ending);
+                self.poweroff = ending.unwrap_or(self.poweroff);
+                return ending.is_some();
             }
             Setting::Server => self.server = set,
             Setting::Socket => self.socket = set.unwrap_or(SOCKET),
@@ -99,18 +108,20 @@ enum Setting {
     ContainerHint,
     Debug,
     LogLevel,
+    Poweroff,
     Server,
     Socket,
     StopTimeout,
 }
 
 /// The settings in the order of [`SETTING_NAMES`].
-static SETTINGS: [Setting; 8] = [
+static SETTINGS: [Setting; 9] = [
     Setting::ConfigDir,
     Setting::Container,
     Setting::ContainerHint,
     Setting::Debug,
     Setting::LogLevel,
+    Setting::Poweroff,
     Setting::Server,
     Setting::Socket,
     Setting::StopTimeout,
@@ -122,18 +133,29 @@ ZINIT_CONTAINER
 container
 zinitdebug
 ZINIT_LOG_LEVEL
+ZINIT_POWEROFF
 ZINIT_SERVER
 ZINIT_SOCKET
-ZINIT_STOP_TIMEOUT";
+ZINIT_STOP_TIMEOUT
+";
 
 /// A log level by its word.
 fn level(word: &CStr) -> Option<Level> {
-    match list::place(b"error\nwarn\ninfo\ndebug\ntrace", word.to_bytes())? {
+    match list::place(b"error\nwarn\ninfo\ndebug\ntrace\n", word.to_bytes())? {
         0 => Some(Level::Error),
         1 => Some(Level::Warn),
         2 => Some(Level::Info),
         3 => Some(Level::Debug),
         _ => Some(Level::Trace),
+    }
+}
+
+/// An ending by the word of the program that asks for it.
+fn ending(word: &CStr) -> Option<Ending> {
+    match list::place(b"poweroff\nhalt\nreboot\n", word.to_bytes())? {
+        0 => Some(Ending::Poweroff),
+        1 => Some(Ending::Halt),
+        _ => Some(Ending::Reboot),
     }
 }
 
@@ -150,11 +172,7 @@ pub const fn level_word(level: Level) -> &'static CStr {
 }
 
 fn seconds(digits: &[u8]) -> Option<u32> {
-    let seconds = digits.iter().try_fold(0_u32, |seconds, digit| {
-        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        seconds.checked_mul(10)?.checked_add(digit.into())
-    })?;
-    (1..=STOP_TIMEOUT_MAX_S).contains(&seconds).then_some(seconds)
+    list::number(digits).filter(|seconds| (1..=STOP_TIMEOUT_MAX_S).contains(seconds))
 }
 
 /// What argv asks of a program that is not PID 1.
@@ -191,7 +209,7 @@ pub fn asks_for_container(word: &CStr) -> bool {
 }
 
 /// The hints, the words for help, and those for the version.
-const OPTIONS: &[u8] = b"-c\n--container\n-h\n--help\n-V\n--version";
+const OPTIONS: &[u8] = b"-c\n--container\n-h\n--help\n-V\n--version\n";
 
 /// The kernel command line, read piece by piece and split into words as the kernel does it.
 ///
@@ -220,7 +238,12 @@ impl KernelWords {
 
     /// The words before `--`, each with the one NUL that ends it, but for a word that was cut off.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let words = self.words.split_inclusive(|byte| *byte == 0);
-        words.take_while(|word| *word != b"--\0").filter(|word| word.ends_with(b"\0"))
+        let mut rest = self.words.as_slice();
+        core::iter::from_fn(move || {
+            let length = rest.iter().position(|byte| *byte == 0)?.wrapping_add(1);
+            let (word, behind) = rest.split_at_checked(length)?;
+            rest = behind;
+            (word != b"--\0").then_some(word)
+        })
     }
 }

@@ -26,34 +26,36 @@ pub enum Request {
     CtrlAltDel,
     /// End the machine or the container.
     End(Ending),
+    /// End the machine soon, since its power is about to fail.
+    PowerFailure,
     /// Replace the server, services stay.
     RestartServer,
     /// Replace PID 1.
     Update,
 }
 
+impl Request {
+    /// What is to be at the end, if it is a request for one.
+    #[must_use]
+    pub const fn ending(self) -> Option<Ending> {
+        match self {
+            Self::CtrlAltDel => Some(Ending::Reboot),
+            Self::End(ending) => Some(ending),
+            Self::PowerFailure => Some(Ending::Poweroff),
+            Self::RestartServer | Self::Update => None,
+        }
+    }
+}
+
 /// What the machine does when everything is over, reboot(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
-    /// Stop, power stays on.
-    Halt,
     /// Start the kernel that was loaded before.
     Kexec,
     /// Power off.
     Poweroff,
     /// Start again.
     Reboot,
-}
-
-impl Ending {
-    /// The word for it in the log.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Halt => "halt",
-            Self::Kexec => "kexec",
-            Self::Poweroff => "power off",
-            Self::Reboot => "reboot",
-        }
-    }
+    /// Stop, power stays on.
+    Halt,
 }

@@ -94,6 +94,12 @@ impl Farewell {
         false
     }
 
+    /// Cuts the patience down, so that the server is killed at `until` at the latest.
+    pub fn cut(&mut self, until: Instant) {
+        self.until = self.until.min(until);
+        self.deadline = self.deadline.min(until);
+    }
+
     /// Ends a courier that is still under way, because nobody waits for it any more.
     pub fn recall(&self, actions: &mut Actions) {
         if let Step::Asking { courier } = self.step {

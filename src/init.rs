@@ -3,10 +3,10 @@
 //! # Invariants
 //! Asserted over every reachable state in `tests/reachable.rs`:
 //! - there is at most one server, and none is started once the end has begun;
-//! - on a machine `Exit` never happens and `Sync` comes before `Reboot`; elsewhere neither is done, and
-//!   `Exit` comes once and last;
+//! - on a machine `Exit` never happens, and sync, swapoff, unmount and sync come in this order before the
+//!   first `reboot`; elsewhere none of them is done, and `Exit` comes once and last;
 //! - a guest never signals all processes;
-//! - a phase that waits for anything has a deadline, but for a running server and the very end;
+//! - a phase that waits for anything has a deadline, but for a running server and an exit;
 //! - no sequence of events panics or fills the list of actions.
 
 use crate::action::Actions;
@@ -22,6 +22,7 @@ use crate::update;
 pub struct Init {
     place: Place,
     stop_timeout: Millis,
+    poweroff: Ending,
     phase: Phase,
 }
 
@@ -34,12 +35,13 @@ enum Phase {
 const _SIZE: () = assert!(size_of::<Init>() <= 256);
 
 impl Init {
-    /// PID 1 at boot, and what it does first; `stop_timeout` is the server's time to stop, ms.
+    /// PID 1 at boot, and what it does first; `stop_timeout` is the server's time to stop, ms, and
+    /// `poweroff` what a power off is to end with.
     #[must_use]
-    pub fn boot(place: Place, stop_timeout: Millis) -> (Self, Actions) {
+    pub fn boot(place: Place, stop_timeout: Millis, poweroff: Ending) -> (Self, Actions) {
         let mut actions = Actions::default();
         let phase = Phase::Up(Server::boot(&mut actions));
-        (Self { place, stop_timeout, phase }, actions)
+        (Self { place, stop_timeout, poweroff, phase }, actions)
     }
 
     /// When to deliver `Timeout`, if nothing else happens first.
@@ -55,21 +57,25 @@ impl Init {
     #[must_use]
     pub fn handle(&mut self, event: Event, now: Instant) -> Actions {
         let mut actions = Actions::default();
+        let ending = if let Event::Requested(request) = event { request.ending() } else { None };
         match (&mut self.phase, event) {
-            (Phase::Up(server), Event::Requested(Request::CtrlAltDel)) => {
-                let server = server.abandon(&mut actions);
-                self.end(Ending::Reboot, server, now, &mut actions);
-            }
-            (Phase::Up(server), Event::Requested(Request::End(ending))) => {
-                let server = server.abandon(&mut actions);
-                self.end(ending, server, now, &mut actions);
-            }
             (Phase::Up(_), Event::Requested(Request::Update)) => update::requested(&mut actions),
-            (Phase::Up(server), event) => server.handle(&event, now, &mut actions),
+            (Phase::Up(server), event) => match ending {
+                Some(ending) => {
+                    let server = server.abandon(&mut actions);
+                    self.end(ending, server, now, &mut actions);
+                }
+                None => server.handle(&event, now, &mut actions),
+            },
             (Phase::Down(shutdown), event) => shutdown.handle(&event, now, &mut actions),
         }
-        if let (Phase::Down(shutdown), Event::Requested(Request::CtrlAltDel)) = (&mut self.phase, event) {
-            shutdown.ctrl_alt_del(now, &mut actions);
+        // What began the end counts here as well.
+        if let (Phase::Down(shutdown), Event::Requested(request)) = (&mut self.phase, event) {
+            match request {
+                Request::CtrlAltDel => shutdown.ctrl_alt_del(now, &mut actions),
+                Request::PowerFailure => shutdown.power_failure(now),
+                Request::End(_) | Request::RestartServer | Request::Update => {}
+            }
         }
         actions
     }
@@ -77,7 +83,7 @@ impl Init {
     fn end(&mut self, ending: Ending, server: Option<Pid>, now: Instant, actions: &mut Actions) {
         self.phase = Phase::Down(Shutdown::new(self.place, ending));
         if let Phase::Down(shutdown) = &mut self.phase {
-            shutdown.begin(server, self.stop_timeout, now, actions);
+            shutdown.begin(server, self.stop_timeout, self.poweroff, now, actions);
         }
     }
 }

@@ -42,11 +42,40 @@ pub const TERM_GRACE: Millis = 5_000;
 /// Time all processes get to vanish after KILL, ms: only one that hangs in the kernel needs it.
 pub const KILL_GRACE: Millis = 5_000;
 
-/// Time that writing the disks' caches may take, ms.
-pub const SYNC_TIMEOUT: Millis = 30_000;
+/// Time a server gets to stop its services once the power is about to fail, ms.
+///
+/// A small UPS and most hypervisors count in minutes, some in half of one; the disks need the rest of it.
+pub const POWER_FAILURE_TIMEOUT: Millis = 10_000;
+
+/// Time that writing the disks' caches may take at the very most, ms.
+///
+/// A disk that goes on writing gets it: 600 MiB at the 2 MiB/s of a poor card. What is left then is written by
+/// the unmount, which has as much again, and so has the sync behind it.
+pub const SYNC_TIMEOUT: Millis = 300_000;
+
+/// Time without any progress after which writing to the disks is given up, ms.
+///
+/// A card that cleans up and a disk that moves a bad sector are silent for several seconds; a dead one for
+/// ever.
+pub const PROGRESS_TIMEOUT: Millis = 20_000;
+
+/// Time between two looks at the progress, ms: writing that is done is noticed at once.
+pub const PROGRESS_CHECK: Millis = 1_000;
+
+/// Time that bringing back swapped memory may take, ms.
+///
+/// Hardly anything is left when all processes and tmpfs are gone, and nothing of it is worth keeping: it is
+/// done only because a swap file keeps its disk busy.
+pub const SWAPOFF_TIMEOUT: Millis = 60_000;
+
+/// Time that all unmounting may take, ms; see [`SYNC_TIMEOUT`], as it writes as well.
+pub const UNMOUNT_TIMEOUT: Millis = 300_000;
 
 /// Time that the kernel gets from `reboot(2)` to the end, ms: drivers stop their devices in it.
 pub const REBOOT_TIMEOUT: Millis = 30_000;
+
+/// Time between two lines of a PID 1 that could not end its machine, ms.
+pub const DEAD_END_REMINDER: Millis = 60_000;
 
 /// How many Ctrl-Alt-Del within [`BURST_WINDOW`] end the stage at hand: nobody does that by mistake.
 pub const BURST: usize = 7;
@@ -75,6 +104,15 @@ pub const REPLY: usize = 4_096;
 
 /// How deep the server's reply may nest before it counts as garbage: the real ones have one level.
 pub const REPLY_DEPTH: usize = 16;
+
+/// Bytes of a path with its NUL, `PATH_MAX` of limits.h: no system call takes a longer one.
+pub const PATH: usize = 4_096;
+
+/// Bytes of a file in `/proc` that are held at a time while it is read backwards, on the stack of a child.
+///
+/// Enough for a root, a mount point and a source of [`PATH`] bytes, each of them escaped by four, and a page of
+/// options. A longer line is of a mount point that no call can reach: it is named in pieces and passed.
+pub const PROC_ROOM: usize = 65_536;
 
 /// Children that are reaped between two looks at the signals and the clock.
 ///

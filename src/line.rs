@@ -5,8 +5,8 @@
 
 use crate::limits::LOG_LINE;
 use crate::log::Note;
-use crate::phrase;
 use crate::process::{Errno, Exit, Pid};
+use crate::words;
 
 /// One line for the log.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ impl Line {
             self.byte(b'>');
         }
         self.text(b"zinit-pid1: ");
-        for byte in note.fact.words() {
+        for byte in words::fact(note.fact) {
             self.fill_in(*byte, note, text);
         }
         self.finish();
@@ -44,7 +44,7 @@ impl Line {
             b'!' => self.errno(note.errno),
             b'@' => self.number(note.span),
             b'$' => self.text(note.signal.name()),
-            b'&' => self.text(note.ending.word().as_bytes()),
+            b'&' => self.text(note.task.word()),
             b'~' => self.outside(text),
             byte => self.byte(byte),
         }
@@ -65,11 +65,11 @@ impl Line {
         self.byte(b'\n');
     }
 
-    /// Appends a byte or the phrase for which it stands, or drops it if the line is full.
+    /// Appends a byte or the pair for which it stands, or drops it if the line is full.
     #[inline(never)]
     fn byte(&mut self, byte: u8) {
-        match phrase::of(byte) {
-            Some(phrase) => self.text(phrase),
+        match words::pair(byte) {
+            Some(pair) => self.text(&pair),
             None => {
                 let _cut = self.0.push(byte);
             }
@@ -100,7 +100,7 @@ impl Line {
     }
 
     fn errno(&mut self, errno: Errno) {
-        match errno.words() {
+        match words::errno(errno) {
             Some(words) => self.text(words),
             None => {
                 self.text(b"errno ");

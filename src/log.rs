@@ -1,9 +1,7 @@
 //! What is reported: the facts, their words and their values.
 
-use crate::event::Ending;
-use crate::list;
-use crate::phrase;
 use crate::process::{Errno, Exit, Pid, Signal};
+use crate::task::Task;
 use crate::time::Millis;
 
 /// How much a line matters; the order is the order of the words in `ZINIT_LOG_LEVEL`.
@@ -48,13 +46,15 @@ macro_rules! facts {
             }
         }
 
-        /// A line of words for each fact, in order: a table of strings would take as much room again.
-        const WORDS: &[u8] = &phrase::packed::<{ phrase::packed_len(SPELT.as_bytes()) }>(SPELT.as_bytes());
-        const SPELT: &str = concat!($($words, "\n",)*);
+        /// How many there are.
+        pub(crate) const FACTS: usize = [$(Fact::$fact,)*].len();
+
+        /// A line of words for each of them, in order; see [`words`](crate::words).
+        pub(crate) const WORDS: &str = concat!($($words, "\n",)*);
     };
 }
 
-// `#` stands for the pid, `%` for the exit, `!` for the error, `@` for the time, `&` for the ending,
+// `#` stands for the pid, `%` for the exit, `!` for the error, `@` for the time, `&` for the task,
 // `$` for the signal, `~` for text from outside.
 facts! {
     /// A further request while the end is under way.
@@ -87,10 +87,10 @@ facts! {
     OrphanReaped Debug "orphan # %";
     /// Seven Ctrl-Alt-Del.
     PatienceEnded Warn "Ctrl-Alt-Del in a burst, this stage ends now";
-    /// `reboot` came back without an error.
-    RebootNoEffect Error "& had no effect";
-    /// The kernel refused what `reboot` asked for.
-    RebootRefused Error "& refused, !";
+    /// A file of `/proc` cannot be read.
+    ReadFailed Error "cannot read ~: !";
+    /// A mount that stays may still be written to.
+    ReadOnlyFailed Error "cannot make ~ read-only: !";
     /// The server's reply does not make sense.
     ReplyGarbage Warn "reply is garbage: ~";
     /// The server closed the connection within its reply, or before it.
@@ -129,21 +129,24 @@ facts! {
     StopBegun Info "stop begins";
     /// The process cannot adopt orphans.
     SubreaperFailed Warn "cannot adopt orphans: !";
-    /// The caches are not written in time.
-    SyncTimedOut Error "sync is not done after @ ms, going on";
+    /// A swap cannot be turned off.
+    SwapoffFailed Error "cannot turn off swap on ~: !";
+    /// The disks stopped to write; the number is in kB.
+    SyncStuck Error "sync makes no progress, @ kB are not written";
+    /// A task failed in a way that its child could not tell.
+    TaskFailed Error "& %, going on";
+    /// A command to the kernel came back without an error.
+    TaskNoEffect Error "& had no effect";
+    /// The kernel refused a command.
+    TaskRefused Error "& refused, !";
+    /// A task is not done in time.
+    TaskTimedOut Error "& is not done in time, going on";
+    /// A mount is still there at the end.
+    UnmountFailed Error "cannot unmount ~: !";
     /// A server could not be forked.
     SpawnFailed Error "cannot fork a server: !, next try in @ ms";
     /// A word of argv is not understood.
     WordUnknown Error "~: unknown word, nothing was started, try --help";
-}
-
-impl Fact {
-    /// The words, a template that [`line`](crate::line) fills in; see [`phrase`] for their spelling.
-    #[must_use]
-    pub fn words(self) -> &'static [u8] {
-        #[allow(clippy::as_conversions)] // the number of the variant, which is the number of the line
-        list::at(WORDS, self as usize)
-    }
 }
 
 /// A fact with its values; what its words do not name stays as it is here.
@@ -152,7 +155,7 @@ impl Fact {
 pub struct Note {
     pub(crate) pid: Option<Pid>,
     pub(crate) span: Millis,
-    pub(crate) ending: Ending,
+    pub(crate) task: Task,
     pub(crate) errno: Errno,
     pub(crate) signal: Signal,
     pub(crate) exit: Exit,
@@ -168,17 +171,17 @@ impl Note {
             pid: None,
             span: 0,
             fact,
-            ending: Ending::Halt,
+            task: Task::Terminate,
             errno: Errno::NONE,
             signal: Signal(0),
             exit: Exit::Exited(0),
         }
     }
 
-    /// With an ending.
+    /// With a task.
     #[must_use]
-    pub const fn ending(self, ending: Ending) -> Self {
-        Self { ending, ..self }
+    pub const fn task(self, task: Task) -> Self {
+        Self { task, ..self }
     }
 
     /// With an error.

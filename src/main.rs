@@ -39,7 +39,7 @@ fn pid1(start: Start) -> ! {
     start.environment().for_each(|word| sys.set(word));
     sys.configure(container);
     introduce(&sys, start);
-    let (init, actions) = Init::boot(sys.place(), sys.config().stop_timeout());
+    let (init, actions) = Init::boot(sys.place(), sys.config().stop_timeout(), sys.config().poweroff);
     run(&mut sys, init, actions)
 }
 

@@ -1,15 +1,16 @@
-//! The end: stop the server, end every process, write the caches, end the machine.
+//! The end: stop the server, end every process, save the disks, end the machine.
 //!
 //! Each stage ends the moment its condition holds, and at its deadline in any case.
 
 use crate::action::{Action, Actions};
-use crate::event::{Ending, Event, Request};
+use crate::event::{Ending, Event};
 use crate::farewell::Farewell;
-use crate::limits::{BURST, BURST_WINDOW, KILL_GRACE, REBOOT_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE};
+use crate::limits::{BURST, BURST_WINDOW, DEAD_END_REMINDER, POWER_FAILURE_TIMEOUT};
 use crate::log::{Fact, Note};
 use crate::process::{Errno, Exit, Pid, Place, Signal};
 use crate::reaper;
 use crate::rpc::Method;
+use crate::task::Task;
 use crate::time::{Instant, Millis};
 
 /// A shutdown under way.
@@ -28,15 +29,9 @@ pub struct Shutdown {
 enum Stage {
     /// The server stops its services.
     Stopping(Farewell),
-    /// All processes got TERM.
-    Terminating,
-    /// All processes got KILL.
-    Killing,
-    /// The caches are written.
-    Syncing { task: Option<Pid> },
-    /// The kernel is asked for `command`.
-    Ending { command: Ending, task: Option<Pid> },
-    /// PID 1 exits, or the kernel refused everything.
+    /// A child does one of the last tasks; its pid is the answer to `Run`.
+    Working { task: Task, child: Option<Pid> },
+    /// PID 1 exits, or nothing ends this machine.
     Final,
 }
 
@@ -47,16 +42,27 @@ impl Shutdown {
         Self { place, ending, stage: Stage::Final, deadline: None, burst: Burst::default() }
     }
 
-    /// Begins the end; `patience` is the server's time to stop its services.
-    pub fn begin(&mut self, server: Option<Pid>, patience: Millis, now: Instant, actions: &mut Actions) {
+    /// Begins the end; `patience` is the server's time to stop its services, and `poweroff` what stands for
+    /// a power off.
+    pub fn begin(
+        &mut self,
+        server: Option<Pid>,
+        patience: Millis,
+        poweroff: Ending,
+        now: Instant,
+        actions: &mut Actions,
+    ) {
         let begun = if self.place == Place::Machine { Fact::EndBegun } else { Fact::StopBegun };
-        actions.log(Note::new(begun).ending(self.ending));
+        actions.log(Note::new(begun).task(Task::of(self.ending)));
+        if self.ending == Ending::Poweroff {
+            self.ending = poweroff;
+        }
         match server {
             Some(server) => {
                 let farewell = Farewell::begin(server, Method::Shutdown, patience, now, actions);
                 self.enter(Stage::Stopping(farewell), farewell.deadline());
             }
-            None => self.server_ended(now, actions),
+            None => self.run(Some(Task::Terminate), now, actions),
         }
     }
 
@@ -72,12 +78,21 @@ impl Shutdown {
             return;
         }
         match self.stage {
-            Stage::Stopping(_) | Stage::Terminating | Stage::Killing => {
+            Stage::Stopping(_)
+            | Stage::Working { task: Task::Terminate | Task::Kill | Task::Swapoff, .. } => {
                 actions.fact(Fact::PatienceEnded);
                 self.give_up(now, actions);
             }
             // Nothing that a key can do may cost data.
-            Stage::Syncing { .. } | Stage::Ending { .. } | Stage::Final => {}
+            Stage::Working { .. } | Stage::Final => {}
+        }
+    }
+
+    /// Cuts the wait for the server short, because the disks need the power that is left.
+    pub fn power_failure(&mut self, now: Instant) {
+        if let (Stage::Stopping(farewell), Place::Machine) = (&mut self.stage, self.place) {
+            farewell.cut(now + POWER_FAILURE_TIMEOUT);
+            self.deadline = Some(farewell.deadline());
         }
     }
 
@@ -86,49 +101,32 @@ impl Shutdown {
     pub fn handle(&mut self, event: &Event, now: Instant, actions: &mut Actions) {
         use {Event::*, Stage::*};
         match (&mut self.stage, *event) {
-            (_, Requested(Request::CtrlAltDel | Request::End(_))) => {
-                actions.fact(Fact::AlreadyEnding);
-            }
+            (_, Requested(request)) if request.ending().is_some() => actions.fact(Fact::AlreadyEnding),
             (Stopping(farewell), _) => {
                 let ended = farewell.handle(event, now, actions);
                 self.deadline = Some(farewell.deadline());
                 if ended || farewell.is_killed() {
-                    self.server_ended(now, actions);
+                    self.run(Some(Task::Terminate), now, actions);
                 }
             }
-            (Terminating | Killing, NoChildren) => self.processes_ended(now, actions),
-            (Syncing { task: task @ None } | Ending { task: task @ None, .. }, Spawned(pid)) => {
-                *task = Some(pid)
+            (Working { task, .. }, NoChildren) if task.is_for_processes() => {
+                self.run(Some(Task::Sync), now, actions);
             }
-            (Syncing { task: None }, SpawnFailed(errno)) => {
-                actions.log(Note::new(Fact::NoHelper).errno(errno));
-                self.reboot(self.ending, now, actions);
+            // Its child does not tell when they are gone; where it cannot be forked PID 1 has done the part.
+            (Working { task, .. }, Spawned(_) | SpawnFailed(_)) if task.is_for_processes() => {}
+            (Working { child: child @ None, .. }, Spawned(pid)) => *child = Some(pid),
+            (Working { child: None, .. }, SpawnFailed(errno)) => {
+                self.task_ended(Exit::NotExecuted(errno), now, actions);
             }
-            (Syncing { task: Some(task) }, Reaped(pid, _)) if pid == *task => {
-                self.reboot(self.ending, now, actions);
-            }
-            (Ending { command, task: None }, SpawnFailed(errno)) => {
-                let command = *command;
-                self.refused(command, errno, now, actions);
-            }
-            (Ending { command, task: Some(task) }, Reaped(pid, exit)) if pid == *task => {
-                let errno = if let Exit::Exited(errno) = exit { Errno(errno) } else { Errno(0) };
-                let command = *command;
-                self.refused(command, errno, now, actions);
+            (Working { child: Some(child), .. }, Reaped(pid, exit)) if pid == *child => {
+                self.task_ended(exit, now, actions);
             }
             (_, Reaped(pid, exit)) => reaper::orphan(pid, exit, actions),
             (_, Timeout) if self.deadline.is_some_and(|deadline| deadline <= now) => {
                 self.give_up(now, actions);
             }
             // Early timers, answers that nobody waits for, and requests that the end overtakes.
-            (
-                Terminating | Killing | Syncing { .. } | Ending { .. } | Final,
-                NoChildren
-                | Requested(Request::RestartServer | Request::Update)
-                | SpawnFailed(_)
-                | Spawned(_)
-                | Timeout,
-            ) => {}
+            (Working { .. } | Final, NoChildren | Requested(_) | SpawnFailed(_) | Spawned(_) | Timeout) => {}
         }
     }
 
@@ -137,29 +135,22 @@ impl Shutdown {
         match &mut self.stage {
             Stage::Stopping(farewell) => {
                 farewell.kill(now, actions);
-                self.server_ended(now, actions);
+                self.run(Some(Task::Terminate), now, actions);
             }
-            Stage::Terminating => {
-                actions.fact(Fact::LeftAfterTerm);
-                actions.add(Action::KillAll);
-                self.enter(Stage::Killing, now + KILL_GRACE);
-            }
-            Stage::Killing => {
-                actions.fact(Fact::LeftAfterKill);
-                self.processes_ended(now, actions);
-            }
-            Stage::Syncing { task } => {
-                actions.log(Note::new(Fact::SyncTimedOut).span(SYNC_TIMEOUT));
-                if let Some(task) = *task {
-                    actions.signal(task, Signal::KILL);
+            Stage::Working { task, child } => {
+                let fact = match task {
+                    Task::Terminate => Fact::LeftAfterTerm,
+                    Task::Kill => Fact::LeftAfterKill,
+                    _ => Fact::TaskTimedOut,
+                };
+                actions.log(Note::new(fact).task(*task));
+                if let Some(child) = *child {
+                    actions.signal(child, Signal::KILL);
                 }
-                self.reboot(self.ending, now, actions);
+                let next = task.next(self.ending);
+                self.run(next, now, actions);
             }
-            Stage::Ending { command, .. } => {
-                let command = *command;
-                self.refused(command, Errno(0), now, actions);
-            }
-            Stage::Final => {}
+            Stage::Final => self.dead_end(now, actions),
         }
     }
 
@@ -168,47 +159,48 @@ impl Shutdown {
         self.deadline = Some(deadline);
     }
 
-    fn finish(&mut self, action: Action, actions: &mut Actions) {
-        self.stage = Stage::Final;
-        self.deadline = None;
-        actions.add(action);
-    }
-
-    /// The server is gone, or as good as gone.
-    fn server_ended(&mut self, now: Instant, actions: &mut Actions) {
-        match self.place {
-            Place::Container | Place::Machine => {
-                actions.add(Action::TerminateAll);
-                self.enter(Stage::Terminating, now + TERM_GRACE);
+    /// Does a task, if that is for a PID 1 like this one to do; else, and behind the last one, this is over.
+    fn run(&mut self, task: Option<Task>, now: Instant, actions: &mut Actions) {
+        match (self.place, task) {
+            (Place::Machine, None) => self.dead_end(now, actions),
+            (Place::Machine, Some(task))
+            | (Place::Container, Some(task @ (Task::Terminate | Task::Kill))) => {
+                actions.add(Action::Run(task));
+                self.enter(Stage::Working { task, child: None }, now + task.timeout());
             }
-            Place::Guest => self.finish(Action::Exit, actions),
-        }
-    }
-
-    fn processes_ended(&mut self, now: Instant, actions: &mut Actions) {
-        match self.place {
-            Place::Container | Place::Guest => self.finish(Action::Exit, actions),
-            Place::Machine => {
-                actions.add(Action::Sync);
-                self.enter(Stage::Syncing { task: None }, now + SYNC_TIMEOUT);
+            (Place::Container | Place::Guest, _) => {
+                actions.add(Action::Exit);
+                self.stage = Stage::Final;
+                self.deadline = None;
             }
         }
     }
 
-    fn reboot(&mut self, command: Ending, now: Instant, actions: &mut Actions) {
-        actions.add(Action::Reboot(command));
-        self.enter(Stage::Ending { command, task: None }, now + REBOOT_TIMEOUT);
+    /// The child of a task is gone, or there is none.
+    fn task_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
+        let Stage::Working { task, .. } = self.stage else { return };
+        let errno = match exit {
+            Exit::Exited(errno) => Errno(errno),
+            Exit::NotExecuted(errno) => errno,
+            Exit::Killed(_) => Errno::NONE,
+        };
+        let fact = if !task.is_the_last() {
+            Fact::TaskFailed
+        } else if errno == Errno::NONE {
+            Fact::TaskNoEffect
+        } else {
+            Fact::TaskRefused
+        };
+        if task.is_the_last() || exit != Exit::Exited(0) {
+            actions.log(Note::new(fact).task(task).errno(errno).exit(exit));
+        }
+        self.run(task.next(self.ending), now, actions);
     }
 
-    /// The kernel did not carry out a command; what comes closest to it is next.
-    fn refused(&mut self, command: Ending, errno: Errno, now: Instant, actions: &mut Actions) {
-        let fact = if errno == Errno(0) { Fact::RebootNoEffect } else { Fact::RebootRefused };
-        actions.log(Note::new(fact).ending(command).errno(errno));
-        match command {
-            Ending::Kexec => self.reboot(Ending::Reboot, now, actions),
-            Ending::Poweroff | Ending::Reboot => self.reboot(Ending::Halt, now, actions),
-            Ending::Halt => self.finish(Action::Log(Note::new(Fact::DeadEnd)), actions),
-        }
+    /// Nothing ends this machine: PID 1 goes on as a reaper, and says so from time to time.
+    fn dead_end(&mut self, now: Instant, actions: &mut Actions) {
+        actions.fact(Fact::DeadEnd);
+        self.enter(Stage::Final, now + DEAD_END_REMINDER);
     }
 }
 

@@ -17,7 +17,7 @@ static PROTOCOL: [(Signal, Request); 9] = [
     (Signal::USR1, Request::RestartServer),
     (Signal::USR2, Request::Update),
     (Signal::TERM, Request::End(Ending::Poweroff)),
-    (Signal::PWR, Request::End(Ending::Poweroff)),
+    (Signal::PWR, Request::PowerFailure),
     (Signal(37), Request::End(Ending::Halt)),
     (Signal(38), Request::End(Ending::Poweroff)),
     (Signal(39), Request::End(Ending::Reboot)),

@@ -5,6 +5,7 @@ use zinit_pid1::limits::LOG_LINE;
 use zinit_pid1::line::Line;
 use zinit_pid1::log::{Fact, Level, Note};
 use zinit_pid1::process::{Errno, Exit, Pid, Signal};
+use zinit_pid1::task::Task;
 
 fn line(note: Note, text: &[u8]) -> String {
     let line = Line::new(&note, text, false);
@@ -16,11 +17,11 @@ fn line(note: Note, text: &[u8]) -> String {
 /// A note with a value of every kind.
 fn note(fact: Fact) -> Note {
     let note = Note::new(fact).pid(Pid::new(42).expect("a child's")).exit(Exit::Exited(1));
-    note.ending(Ending::Halt).errno(Errno(2)).signal(Signal::USR1).span(2_500)
+    note.task(Task::Halt).errno(Errno(2)).signal(Signal::USR1).span(2_500)
 }
 
 /// The facts in their order, so that none can be left out.
-const FACTS: [(Fact, Level, &str); 39] = [
+const FACTS: [(Fact, Level, &str); 45] = [
     (Fact::AlreadyEnding, Level::Info, "the end is under way already"),
     (Fact::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (Fact::BootGuest, Level::Warn, "version TEXT, not PID 1: it runs the server and touches nothing else"),
@@ -44,8 +45,8 @@ const FACTS: [(Fact, Level, &str); 39] = [
     (Fact::NoUpdate, Level::Info, "SIGUSR2: no update is there"),
     (Fact::OrphanReaped, Level::Debug, "orphan 42 exited 1"),
     (Fact::PatienceEnded, Level::Warn, "Ctrl-Alt-Del in a burst, this stage ends now"),
-    (Fact::RebootNoEffect, Level::Error, "halt had no effect"),
-    (Fact::RebootRefused, Level::Error, "halt refused, ENOENT (no such file or directory)"),
+    (Fact::ReadFailed, Level::Error, "cannot read TEXT: ENOENT (no such file or directory)"),
+    (Fact::ReadOnlyFailed, Level::Error, "cannot make TEXT read-only: ENOENT (no such file or directory)"),
     (Fact::ReplyGarbage, Level::Warn, "reply is garbage: TEXT"),
     (Fact::ReplyPart, Level::Warn, "connection closed in the middle of the reply: TEXT"),
     (Fact::ReplyRefused, Level::Warn, "server refuses: TEXT"),
@@ -65,7 +66,13 @@ const FACTS: [(Fact, Level, &str); 39] = [
     (Fact::NoHelper, Level::Error, "cannot fork: ENOENT (no such file or directory)"),
     (Fact::StopBegun, Level::Info, "stop begins"),
     (Fact::SubreaperFailed, Level::Warn, "cannot adopt orphans: ENOENT (no such file or directory)"),
-    (Fact::SyncTimedOut, Level::Error, "sync is not done after 2500 ms, going on"),
+    (Fact::SwapoffFailed, Level::Error, "cannot turn off swap on TEXT: ENOENT (no such file or directory)"),
+    (Fact::SyncStuck, Level::Error, "sync makes no progress, 2500 kB are not written"),
+    (Fact::TaskFailed, Level::Error, "halt exited 1, going on"),
+    (Fact::TaskNoEffect, Level::Error, "halt had no effect"),
+    (Fact::TaskRefused, Level::Error, "halt refused, ENOENT (no such file or directory)"),
+    (Fact::TaskTimedOut, Level::Error, "halt is not done in time, going on"),
+    (Fact::UnmountFailed, Level::Error, "cannot unmount TEXT: ENOENT (no such file or directory)"),
     (
         Fact::SpawnFailed,
         Level::Error,
@@ -108,16 +115,21 @@ fn values_are_in_words_and_in_decimal() {
         assert_eq!(line(note(Fact::ServerEnded).exit(exit), b""), format!("server 42 {words}"));
     }
     for span in [0, 9, 10, 100, 30_000, 86_400_000, u32::MAX] {
-        let expected = format!("sync is not done after {span} ms, going on");
-        assert_eq!(line(Note::new(Fact::SyncTimedOut).span(span), b""), expected);
+        let expected = format!("no answer in {span} ms, sending SIGTERM");
+        let note = Note::new(Fact::RequestTimedOut).signal(Signal::TERM);
+        assert_eq!(line(note.span(span), b""), expected);
     }
     for pid in [2, 32_768, i32::MAX] {
         let note = Note::new(Fact::ServerStarted).pid(Pid::new(pid).expect("a child's"));
         assert_eq!(line(note, b""), format!("server {pid} started"));
     }
     let endings = [Ending::Halt, Ending::Kexec, Ending::Poweroff, Ending::Reboot];
-    let words = endings.map(|ending| line(Note::new(Fact::EndBegun).ending(ending), b""));
+    let words = endings.map(|ending| line(Note::new(Fact::EndBegun).task(Task::of(ending)), b""));
     assert_eq!(words, ["halt begins", "kexec begins", "power off begins", "reboot begins"]);
+    let tasks = [Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain, Task::SysRqReboot];
+    let words = tasks.map(|task| line(Note::new(Fact::TaskNoEffect).task(task), b""));
+    let expected = ["sync", "swapoff", "unmount", "sync", "SysRq"];
+    assert_eq!(words, expected.map(|word| format!("{word} had no effect")));
     for (signal, name) in [(Signal::TERM, "SIGTERM"), (Signal::USR1, "SIGUSR1"), (Signal::KILL, "SIGKILL")] {
         assert_eq!(
             line(note(Fact::RequestFailed).signal(signal), b""),

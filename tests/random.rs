@@ -12,6 +12,7 @@ use zinit_pid1::log::{Fact, Note};
 use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
 use zinit_pid1::rpc::Method;
 use zinit_pid1::signals;
+use zinit_pid1::task::Task;
 use zinit_pid1::time::Instant;
 
 proptest! {
@@ -25,9 +26,10 @@ proptest! {
     fn every_life_goes_as_the_model_says(
         place in prop_oneof![Just(Place::Machine), Just(Place::Container), Just(Place::Guest)],
         stop_timeout in prop_oneof![Just(30_000_u32), Just(1_000), 1_000..=86_400_000_u32],
+        poweroff in prop_oneof![Just(Ending::Poweroff), Just(Ending::Reboot), Just(Ending::Halt)],
         steps in prop::collection::vec(step(), 1..400),
     ) {
-        let mut world = World::boot(place, stop_timeout);
+        let mut world = World::boot(place, stop_timeout, poweroff);
         for step in &steps {
             world.live(step);
         }
@@ -85,7 +87,7 @@ fn exit() -> impl Strategy<Value = Exit> {
 #[derive(Clone, Copy, Debug)]
 enum Model {
     Backoff { until: Instant },
-    Ending { since: Instant, ending: Ending },
+    Ending { since: Instant, ending: Ending, patience: Instant },
     Restarting { since: Instant, asked: Instant },
     Starting,
     Up { since: Instant },
@@ -95,6 +97,7 @@ enum Model {
 struct World {
     place: Place,
     stop_timeout: u32,
+    poweroff: Ending,
     init: Init,
     now: Instant,
     model: Model,
@@ -103,18 +106,20 @@ struct World {
     last_pid: i32,
     server: Option<Pid>,
     helpers: Vec<Pid>,
-    commands: Vec<Ending>,
+    tasks: Vec<Task>,
     over: bool,
 }
 
 impl World {
-    fn boot(place: Place, stop_timeout: u32) -> Self {
-        let (init, actions) = Init::boot(place, stop_timeout);
+    fn boot(place: Place, stop_timeout: u32, poweroff: Ending) -> Self {
+        let (init, actions) = Init::boot(place, stop_timeout, poweroff);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (now, model, delays) = (Instant(3_000), Model::Starting, vec![1_000]);
-        let (server, helpers, commands, last_pid, over) = (None, Vec::new(), Vec::new(), 2, false);
-        let mut world =
-            Self { place, stop_timeout, init, now, model, delays, last_pid, server, helpers, commands, over };
+        let (server, helpers, tasks, last_pid, over) = (None, Vec::new(), Vec::new(), 2, false);
+        #[rustfmt::skip]
+        let mut world = Self {
+            place, stop_timeout, poweroff, init, now, model, delays, last_pid, server, helpers, tasks, over,
+        };
         world.perform(actions.as_slice(), false);
         world
     }
@@ -173,7 +178,7 @@ impl World {
     }
 
     fn deliver(&mut self, event: Event, fork_fails: bool) {
-        if self.over {
+        if self.over && self.place != Place::Machine {
             return;
         }
         let deadline = self.init.deadline();
@@ -197,9 +202,11 @@ impl World {
                     self.over = true;
                 }
                 Action::Log(note) => self.over |= *note == Note::new(Fact::DeadEnd),
-                Action::Reboot(command) => {
-                    assert_eq!(self.place, Place::Machine);
-                    self.commands.push(*command);
+                Action::Run(task) => {
+                    assert_ne!(self.place, Place::Guest);
+                    let all = [Task::Terminate, Task::Kill].contains(task);
+                    assert!(all || self.place == Place::Machine, "{task:?}");
+                    self.tasks.push(*task);
                 }
                 Action::Signal(pid, _) => {
                     // No pid is used twice here, so whoever is signalled is exactly who was meant.
@@ -210,10 +217,9 @@ impl World {
                     assert_eq!(self.server, None, "there is one server at most");
                     assert!(matches!(self.model, Model::Starting), "no server is due: {:?}", self.model);
                 }
-                Action::KillAll | Action::TerminateAll => assert_ne!(self.place, Place::Guest),
-                Action::Ask(_) | Action::Sync => {}
+                Action::Ask(_) => {}
             }
-            if matches!(action, Action::Ask(_) | Action::Reboot(_) | Action::SpawnServer | Action::Sync) {
+            if matches!(action, Action::Ask(_) | Action::Run(_) | Action::SpawnServer) {
                 assert_eq!(answer.replace(*action), None, "one action at most forks");
             }
         }
@@ -248,23 +254,43 @@ impl World {
                 assert_eq!(actions, [Action::Log(note)], "a stranger is reaped, and that is all");
                 assert_eq!(self.init.deadline(), deadline, "a stranger holds up nothing");
             }
-            (Model::Ending { .. }, Requested(Request::CtrlAltDel | Request::End(_))) => {
+            (
+                Model::Ending { .. },
+                Requested(request @ (Request::CtrlAltDel | Request::End(_) | Request::PowerFailure)),
+            ) => {
                 assert_eq!(actions.first(), Some(&log(Fact::AlreadyEnding)));
+                self.hurry(request);
             }
             (_, Requested(Request::CtrlAltDel)) => self.begin(Ending::Reboot, actions),
             (_, Requested(Request::End(ending))) => self.begin(ending, actions),
-            (Model::Ending { since, ending }, _) => {
+            (_, Requested(request @ Request::PowerFailure)) => {
+                self.begin(Ending::Poweroff, actions);
+                self.hurry(request);
+            }
+            (Model::Ending { since, ending, patience }, _) => {
                 let burst = actions.contains(&log(Fact::PatienceEnded));
-                let patient = now < since + self.stop_timeout && !burst;
+                let patient = now < patience && !burst;
                 assert!(!patient || self.server.is_none_or(|server| !kills(server)), "KILL came early");
-                assert!(since.until(now) <= self.stop_timeout + LONGEST_END, "it takes too long");
-                let ladder: &[Ending] = match ending {
+                assert!(
+                    self.over || since.until(now) <= self.stop_timeout + LONGEST_END,
+                    "it takes too long"
+                );
+                let ending = if ending == Ending::Poweroff { self.poweroff } else { ending };
+                let commands: &[Ending] = match ending {
                     Ending::Halt => &[Ending::Halt],
                     Ending::Kexec => &[Ending::Kexec, Ending::Reboot, Ending::Halt],
                     Ending::Poweroff => &[Ending::Poweroff, Ending::Halt],
                     Ending::Reboot => &[Ending::Reboot, Ending::Halt],
                 };
-                assert!(ladder.starts_with(&self.commands), "{:?} for {ending:?}", self.commands);
+                let mut ladder = vec![Task::Terminate];
+                ladder.extend(self.tasks.iter().filter(|task| **task == Task::Kill).take(1));
+                ladder.extend([Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain]);
+                ladder.extend(commands.iter().map(|command| Task::of(*command)));
+                let restarts = matches!(ending, Ending::Kexec | Ending::Reboot);
+                ladder.push(if restarts { Task::SysRqReboot } else { Task::SysRqPoweroff });
+                assert!(ladder.starts_with(&self.tasks), "{:?} for {ending:?}", self.tasks);
+                let gave_up = actions.contains(&log(Fact::DeadEnd));
+                assert!(!gave_up || ladder == self.tasks, "something was left out: {:?}", self.tasks);
             }
             (_, Requested(Request::Update)) => assert_eq!(actions, [log(Fact::NoUpdate)]),
             (Model::Backoff { .. }, Requested(Request::RestartServer)) => {
@@ -318,8 +344,19 @@ impl World {
 
     fn begin(&mut self, ending: Ending, actions: &[Action]) {
         let begun = if self.place == Place::Machine { Fact::EndBegun } else { Fact::StopBegun };
-        assert!(actions.contains(&Action::Log(Note::new(begun).ending(ending))), "{actions:?}");
-        self.model = Model::Ending { since: self.now, ending };
+        let begun = Note::new(begun).task(Task::of(ending));
+        assert!(actions.contains(&Action::Log(begun)), "{actions:?}");
+        self.model = Model::Ending { since: self.now, ending, patience: self.now + self.stop_timeout };
+    }
+
+    /// The power of a machine fails: the server has 10 s from now on.
+    fn hurry(&mut self, request: Request) {
+        let limit = self.now + 10_000;
+        if let (Model::Ending { patience, .. }, Request::PowerFailure, Place::Machine) =
+            (&mut self.model, request, self.place)
+        {
+            *patience = (*patience).min(limit);
+        }
     }
 
     fn back_off(&mut self, why: Note, actions: &[Action]) {
@@ -331,5 +368,6 @@ impl World {
     }
 }
 
-/// What a shutdown may take beyond the stop timeout, ms: TERM, KILL, sync, three commands, late timers.
-const LONGEST_END: u32 = 5_000 + 5_000 + 30_000 + 3 * 30_000 + 1_000;
+/// What a shutdown may take beyond the stop timeout, ms: TERM, KILL, sync, swapoff, unmount, sync, three
+/// commands and SysRq, late timers.
+const LONGEST_END: u32 = 5_000 + 5_000 + 300_000 + 60_000 + 300_000 + 300_000 + 4 * 30_000 + 1_000;

@@ -9,9 +9,13 @@ use std::collections::HashSet;
 use zinit_pid1::action::Action;
 use zinit_pid1::event::{Ending, Event, Request};
 use zinit_pid1::init::Init;
-use zinit_pid1::limits::{KILL_GRACE, MAX_ACTIONS, MIN_RUN_TIME, REBOOT_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE};
+use zinit_pid1::limits::{
+    DEAD_END_REMINDER, KILL_GRACE, MAX_ACTIONS, MIN_RUN_TIME, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT,
+    TERM_GRACE, UNMOUNT_TIMEOUT,
+};
 use zinit_pid1::log::{Fact, Note};
 use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
+use zinit_pid1::task::Task;
 use zinit_pid1::time::Instant;
 
 #[test]
@@ -38,6 +42,9 @@ const STOP_TIMEOUT: u32 = 3_100;
 const SERVER: i32 = 2;
 const HELPERS: [i32; 2] = [3, 4];
 const STRANGER: i32 = 99;
+
+/// What comes before the first `reboot`.
+const TASKS: [Task; 4] = [Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain];
 
 fn explore(place: Place) {
     let start = World::boot(place);
@@ -93,7 +100,7 @@ struct World {
     due: Option<Due>,
     /// A server is alive.
     server: bool,
-    /// The last courier, sync or reboot, and whether it is alive and was not killed.
+    /// The last courier or child of a task, and whether it is alive and was not killed.
     helper: (i32, bool),
     did: Did,
 }
@@ -104,7 +111,10 @@ struct Did {
     begin: bool,
     terminate_all: bool,
     kill_all: bool,
-    sync: bool,
+    /// How many of the tasks before the first `reboot` were run.
+    tasks: usize,
+    reboot: bool,
+    sysrq: bool,
     exit: bool,
     stop_trying: bool,
 }
@@ -117,7 +127,7 @@ fn check(holds: bool, invariant: &str) -> Checked {
 
 impl World {
     fn boot(place: Place) -> Self {
-        let (init, actions) = Init::boot(place, STOP_TIMEOUT);
+        let (init, actions) = Init::boot(place, STOP_TIMEOUT, Ending::Poweroff);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (server, helper, did) = (false, (HELPERS[0], false), Did::default());
         Self { place, init, now: Instant(5_000), due: Some(Due::Server), server, helper, did }
@@ -154,7 +164,7 @@ impl World {
         // Once the end has begun, one is as good as the other.
         let endings = endings.into_iter().take(if self.did.begin { 1 } else { 4 });
         events.extend(endings.map(|ending| Event::Requested(Request::End(ending))));
-        let others = [Request::CtrlAltDel, Request::RestartServer, Request::Update];
+        let others = [Request::CtrlAltDel, Request::PowerFailure, Request::RestartServer, Request::Update];
         events.extend(others.map(Event::Requested));
         times.iter().flat_map(|now| events.iter().map(|event| (*event, *now))).collect()
     }
@@ -173,7 +183,7 @@ impl World {
             Event::Spawned(_) => self.server = true,
             Event::Reaped(pid, _) if pid.raw() == SERVER => self.server = false,
             Event::Reaped(pid, _) if pid.raw() == self.helper.0 => self.helper.1 = false,
-            Event::Requested(Request::CtrlAltDel | Request::End(_)) => self.did.begin = true,
+            Event::Requested(request) if request.ending().is_some() => self.did.begin = true,
             Event::NoChildren | Event::Reaped(..) | Event::Requested(_) => {}
             Event::SpawnFailed(_) | Event::Timeout => {}
         }
@@ -209,15 +219,17 @@ impl World {
             }
         }
         let runs = self.server && !self.did.begin;
-        let rests = runs || self.due == Some(Due::Server) || over;
+        let rests = runs || self.due == Some(Due::Server) || self.did.exit;
         check(deadline.is_some() || rests, "what waits for anything has a deadline")?;
-        check(deadline.is_none() || !over, "after the end nothing is waited for")?;
-        let longest = now + SYNC_TIMEOUT.max(REBOOT_TIMEOUT).max(STOP_TIMEOUT);
+        check(deadline.is_none() || !self.did.exit, "after an exit nothing is waited for")?;
+        let reminder = deadline.is_some_and(|deadline| self.now.until(deadline) <= DEAD_END_REMINDER);
+        check(reminder || !self.did.stop_trying, "the dead end is recalled from time to time")?;
+        let longest = now + SYNC_TIMEOUT.max(UNMOUNT_TIMEOUT);
         check(deadline.is_none_or(|deadline| deadline <= longest), "no deadline is too far away")
     }
 
     fn perform(&mut self, action: Action) -> Checked {
-        let forks = matches!(action, Action::Ask(_) | Action::Reboot(_) | Action::SpawnServer | Action::Sync);
+        let forks = matches!(action, Action::Ask(_) | Action::Run(_) | Action::SpawnServer);
         check(!forks || self.due.is_none(), "there is one action at most that forks")?;
         match action {
             Action::Ask(_) => {
@@ -229,15 +241,45 @@ impl World {
                 check(self.did.begin, "nothing exits of itself")?;
                 self.did.exit = true;
             }
-            Action::KillAll => {
-                check(self.did.terminate_all && !self.did.kill_all, "KILL comes after TERM, and once")?;
-                self.did.kill_all = true;
-            }
             Action::Log(note) => self.did.stop_trying |= note == Note::new(Fact::DeadEnd),
-            Action::Reboot(_) => {
-                check(self.place == Place::Machine, "only a machine is rebooted")?;
-                check(self.did.sync, "sync comes before reboot")?;
+            Action::Run(task) => {
+                let of_a_machine = self.place == Place::Machine && self.did.terminate_all;
+                check(
+                    task.is_for_processes() || of_a_machine,
+                    "a task is for the end of a machine, after TERM",
+                )?;
                 self.due = Some(Due::Helper);
+                match task {
+                    Task::Terminate => {
+                        check(self.place != Place::Guest, "a guest signals no strangers")?;
+                        check(
+                            self.did.begin && !self.did.terminate_all,
+                            "TERM to all comes in the end, once",
+                        )?;
+                        self.did.terminate_all = true;
+                    }
+                    Task::Kill => {
+                        check(
+                            self.did.terminate_all && !self.did.kill_all,
+                            "KILL comes after TERM, and once",
+                        )?;
+                        check(self.did.tasks == 0, "KILL comes before the other tasks")?;
+                        self.did.kill_all = true;
+                    }
+                    Task::Kexec | Task::Poweroff | Task::Reboot | Task::Halt => {
+                        check(self.did.tasks == TASKS.len(), "all tasks come before reboot")?;
+                        check(!self.did.sysrq, "reboot comes before SysRq")?;
+                        self.did.reboot = true;
+                    }
+                    Task::SysRqPoweroff | Task::SysRqReboot => {
+                        check(self.did.reboot && !self.did.sysrq, "SysRq comes after reboot, and once")?;
+                        self.did.sysrq = true;
+                    }
+                    task => {
+                        check(TASKS.get(self.did.tasks) == Some(&task), "tasks come in order, and once")?;
+                        self.did.tasks += 1;
+                    }
+                }
             }
             // A pid that was reaped may be anybody's.
             Action::Signal(pid, signal) if pid.raw() == SERVER => {
@@ -253,25 +295,15 @@ impl World {
                 check(!self.did.begin, "no server is started once the end has begun")?;
                 self.due = Some(Due::Server);
             }
-            Action::Sync => {
-                check(self.place == Place::Machine && self.did.begin, "sync is for the end of a machine")?;
-                check(self.did.terminate_all && !self.did.sync, "sync comes after TERM, and once")?;
-                self.did.sync = true;
-                self.due = Some(Due::Helper);
-            }
-            Action::TerminateAll => {
-                check(self.place != Place::Guest, "a guest signals no strangers")?;
-                check(self.did.begin && !self.did.terminate_all, "TERM to all comes in the end, and once")?;
-                self.did.terminate_all = true;
-            }
         }
         Ok(())
     }
 
     /// A shutdown that nobody helps along ends in time, whether forks succeed or not.
     fn ends_by_itself(&self) -> Checked {
-        let machine = if self.place == Place::Machine { SYNC_TIMEOUT + 3 * REBOOT_TIMEOUT } else { 0 };
-        let limit = self.now + (STOP_TIMEOUT + TERM_GRACE + KILL_GRACE + machine);
+        let tasks = 2 * SYNC_TIMEOUT + SWAPOFF_TIMEOUT + UNMOUNT_TIMEOUT + 4 * REBOOT_TIMEOUT;
+        let tasks = if self.place == Place::Machine { tasks } else { 0 };
+        let limit = self.now + (STOP_TIMEOUT + TERM_GRACE + KILL_GRACE + tasks);
         for forks in [false, true] {
             let (mut world, mut steps) = (self.clone(), 0);
             while world.did.begin && !world.did.exit && !world.did.stop_trying {
@@ -283,7 +315,7 @@ impl World {
                 let deadline = world.init.deadline().filter(|_| event == Event::Timeout);
                 let now = deadline.unwrap_or(world.now).max(world.now);
                 steps += 1;
-                check(now <= limit && steps <= 20, "a shutdown ends in time")?;
+                check(now <= limit && steps <= 40, "a shutdown ends in time")?;
                 world.handle(event, now)?;
             }
         }

@@ -3,7 +3,6 @@
 //! A line that is not accepted at once is dropped: the log of a process that must not stop cannot be
 //! complete, and PID 1 is such a process.
 
-use rustix::fs::FileType;
 use zinit_pid1::line::Line;
 use zinit_pid1::log::{Fact, Level, Note};
 use zinit_pid1::process::Errno;
@@ -80,13 +79,14 @@ impl Log {
 /// be opened this way, and without `/proc` nothing can: a terminal then gets no line, since it says that it
 /// takes bytes when it takes one, and the rest of a line would wait for its reader.
 fn stderr() -> (i32, How) {
-    let kind = rustix::fs::fstat(raw::borrow(STDERR)).map(|stat| FileType::from_raw_mode(stat.st_mode));
-    if kind == Ok(FileType::RegularFile) {
+    // What cannot be asked is of no kind.
+    let kind = rustix::fs::fstat(raw::borrow(STDERR)).map_or(0, |stat| stat.st_mode & libc::S_IFMT);
+    if kind == libc::S_IFREG {
         return (STDERR, How::Alone);
     }
     match raw::open(c"/proc/self/fd/2", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY) {
         Ok(fd) => (fd.keep(), How::Alone),
-        Err(_) if matches!(kind, Ok(FileType::Fifo | FileType::Socket)) => (STDERR, How::Shared),
+        Err(_) if matches!(kind, libc::S_IFIFO | libc::S_IFSOCK) => (STDERR, How::Shared),
         Err(_) => (STDERR, How::Never),
     }
 }

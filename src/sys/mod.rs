@@ -8,6 +8,7 @@
 mod arch;
 pub mod boot;
 mod courier;
+mod finish;
 mod kmsg;
 mod mem;
 mod mount;
@@ -20,13 +21,13 @@ mod stdio;
 
 use core::ffi::CStr;
 
-use rustix::process::{Pid as KernelPid, Signal as KernelSignal};
 use zinit_pid1::action::Action;
 use zinit_pid1::config::Config;
-use zinit_pid1::event::{Ending, Event};
+use zinit_pid1::event::Event;
 use zinit_pid1::limits::REAP_BATCH;
 use zinit_pid1::log::Fact;
-use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
+use zinit_pid1::process::{Errno, Exit, Pid, Place};
+use zinit_pid1::task::Task;
 use zinit_pid1::time::Instant;
 use zinit_pid1::{reaper, signals};
 
@@ -107,19 +108,10 @@ impl<'a> Sys<'a> {
                     raw::exit(0);
                 }
             }
-            Action::KillAll => self.signal_all(&[KernelSignal::KILL]),
             Action::Log(note) => self.log.line(&note, &[]),
-            Action::Reboot(ending) => self.event = Some(self.reboot(ending)),
-            Action::Signal(pid, signal) => {
-                // It can be gone already; policy learns that from `wait`.
-                if let (Some(pid), Some(signal)) = (kernel_pid(pid), kernel_signal(signal)) {
-                    let _gone = rustix::process::kill_process(pid, signal);
-                }
-            }
+            Action::Run(task) => self.event = Some(self.run(task)),
+            Action::Signal(pid, signal) => signal::send(pid, signal),
             Action::SpawnServer => self.event = Some(self.spawn_server()),
-            Action::Sync => self.event = Some(self.sync()),
-            // A stopped process does not die of TERM before it is continued.
-            Action::TerminateAll => self.signal_all(&[KernelSignal::TERM, KernelSignal::CONT]),
         }
     }
 
@@ -186,41 +178,18 @@ impl<'a> Sys<'a> {
         event
     }
 
-    /// In a child, because a KILL to all was seen to hang on a process in uninterruptible sleep; where no
-    /// child can be forked it is the fork bomb that must go, and only the call itself is left.
-    #[inline(always)]
-    fn signal_all(&self, signals: &[KernelSignal]) {
-        let Some(pid1) = self.standing.pid1() else { return };
-        let mut send = || {
-            signals.iter().for_each(|signal| pid1.signal_all(*signal));
-            0
-        };
-        if let Event::SpawnFailed(errno) = spawn::child(&mut send) {
+    /// In a child, because a disk, a driver or a process that hangs can hold up each of these calls; where
+    /// none can be forked, a fork bomb mostly, PID 1 itself makes those that help against it.
+    fn run(&self, task: Task) -> Event {
+        let mut work = || finish::run(task, &self.standing, &self.log).0;
+        let event = spawn::child(&mut work);
+        if let Event::SpawnFailed(errno) = event
+            && (task.is_for_processes() || task.is_the_last())
+        {
             self.log(Fact::NoHelper, errno, &[]);
-            send();
+            return Event::SpawnFailed(Errno(work()));
         }
-    }
-
-    fn sync(&self) -> Event {
-        let Some(machine) = self.standing.machine() else { return Event::SpawnFailed(NOT_PERMITTED) };
-        spawn::child(&mut || {
-            machine.sync();
-            0
-        })
-    }
-
-    /// In a child, because drivers can hang in it; where no child can be forked, nothing else is left to
-    /// do for PID 1 than this call.
-    fn reboot(&self, ending: Ending) -> Event {
-        let Some(machine) = self.standing.machine() else { return Event::SpawnFailed(NOT_PERMITTED) };
-        let mut reboot = || machine.reboot(ending).0;
-        match spawn::child(&mut reboot) {
-            Event::SpawnFailed(errno) => {
-                self.log(Fact::NoHelper, errno, &[]);
-                Event::SpawnFailed(Errno(reboot()))
-            }
-            event => event,
-        }
+        event
     }
 }
 
@@ -241,14 +210,3 @@ pub fn print_and_exit(fd: i32, text: &str, status: u8) -> ! {
 pub fn trap() -> ! {
     arch::trap()
 }
-
-fn kernel_pid(pid: Pid) -> Option<KernelPid> {
-    KernelPid::from_raw(pid.raw())
-}
-
-fn kernel_signal(signal: Signal) -> Option<KernelSignal> {
-    KernelSignal::from_named_raw(signal.0.into())
-}
-
-/// For an action that policy never asks of this process.
-const NOT_PERMITTED: Errno = Errno(libc::EPERM as u8);

@@ -1,9 +1,9 @@
-//! The first mounts of a machine.
+//! The first mounts of a machine, and the end of all of them.
 
 use core::ffi::CStr;
 
 use rustix::fs::{CWD, Mode, mkdirat};
-use rustix::mount::MountFlags;
+use rustix::mount::{MountFlags, UnmountFlags};
 use zinit_pid1::process::Errno;
 
 use super::power::Machine;
@@ -67,6 +67,16 @@ impl Machine {
             Ok(()) | Err(rustix::io::Errno::BUSY) => Errno::NONE,
             Err(error) => errno(error.raw_os_error()),
         }
+    }
+
+    /// Unmounts what is mounted last at a path, umount(2).
+    pub fn unmount(&self, point: &CStr, flags: UnmountFlags) -> Errno {
+        raw::status(rustix::mount::unmount(point, flags))
+    }
+
+    /// Writes a file system's caches and makes it read-only wherever it is mounted, mount(2).
+    pub fn make_read_only(&self, point: &CStr) -> Errno {
+        raw::status(rustix::mount::mount_remount(point, MountFlags::RDONLY, c""))
     }
 }
 

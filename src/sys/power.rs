@@ -3,12 +3,14 @@
 //! A program that believes it is init and is not would kill the host. So what reaches beyond the own
 //! children is a method of a token, and the token exists only where the kernel says so.
 
+use core::ffi::CStr;
+
 use rustix::process::Signal;
 use rustix::system::{RebootCommand, reboot};
-use zinit_pid1::event::Ending;
 use zinit_pid1::process::{Errno, Place};
 
-use super::raw::{self, errno};
+use super::arch::syscall;
+use super::raw;
 
 /// Held by PID 1 of a PID namespace, and by nobody else.
 pub struct Pid1(());
@@ -101,14 +103,21 @@ impl Machine {
     }
 
     /// Ends the machine, reboot(2); it returns what went wrong, or 0 if nothing happened.
-    pub fn reboot(&self, ending: Ending) -> Errno {
-        let command = match ending {
-            Ending::Halt => RebootCommand::Halt,
-            Ending::Kexec => RebootCommand::Kexec,
-            Ending::Poweroff => RebootCommand::PowerOff,
-            Ending::Reboot => RebootCommand::Restart,
-        };
-        reboot(command).map_or_else(|error| errno(error.raw_os_error()), |()| Errno::NONE)
+    pub fn reboot(&self, command: RebootCommand) -> Errno {
+        raw::status(reboot(command))
+    }
+
+    /// Brings back what was swapped out, swapoff(2).
+    pub fn swapoff(&self, path: &CStr) -> Errno {
+        // SAFETY: the path ends in NUL.
+        raw::answer(unsafe { syscall(libc::SYS_swapoff, [raw::address(path.as_ptr())]) })
+    }
+
+    /// Presses a key of the kernel's debuggers, sysrq in its admin guide: no right is asked for.
+    pub fn sysrq(&self, key: &[u8]) -> Errno {
+        let pressed = raw::open(c"/proc/sysrq-trigger", libc::O_WRONLY)
+            .and_then(|trigger| raw::write(trigger.number(), key));
+        pressed.map_or_else(raw::errno, |_| Errno::NONE)
     }
 }
 

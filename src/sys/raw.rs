@@ -1,5 +1,5 @@
-//! The system calls that rustix does not offer, or only with a reachable panic or a writable global; and
-//! some of its own that are called from several places, since each of them is large where it is inlined.
+//! The system calls that rustix does not offer, or only with a reachable panic, a writable global or an
+//! answer that takes more room to convert than the call; and some of its own.
 //!
 //! # Safety
 //! Each function passes what the kernel's signature asks for, syscalls(2). The `asm!` blocks clobber
@@ -8,11 +8,9 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::BorrowedFd;
-use rustix::fs::{CWD, OFlags};
-use rustix::io::{Errno, FdFlags, IoSlice, ReadWriteFlags};
-use rustix::process::{Pid, WaitOptions};
+use rustix::fs::OFlags;
+use rustix::io::FdFlags;
 use zinit_pid1::process;
 use zinit_pid1::time::Instant;
 
@@ -93,33 +91,46 @@ pub fn connect(socket: &Fd, path: &CStr) -> Result<()> {
 /// Reads what is there, up to a buffer full, read(2); the answer is never more than the buffer has room for.
 #[inline(never)]
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
-    count(rustix::io::read(borrow(fd.0), buffer))
+    // SAFETY: the kernel writes into the buffer and not beyond.
+    checked(unsafe { syscall(libc::SYS_read, [word(fd.0), address(buffer.as_mut_ptr()), buffer.len()]) })
+}
+
+/// Reads what is there from a place on, up to a buffer full, pread(2).
+pub fn read_at(fd: &Fd, place: usize, buffer: &mut [u8]) -> Result<i32> {
+    let arguments = [word(fd.0), address(buffer.as_mut_ptr()), buffer.len(), place];
+    // SAFETY: the kernel writes where there is room for it.
+    checked(unsafe { syscall(libc::SYS_pread64, arguments) })
 }
 
 /// Writes what is taken at once, write(2).
 #[inline(never)]
 pub fn write(fd: i32, bytes: &[u8]) -> Result<i32> {
-    count(rustix::io::write(borrow(fd), bytes))
+    // SAFETY: the kernel reads these bytes and none beyond.
+    checked(unsafe { syscall(libc::SYS_write, [word(fd), address(bytes.as_ptr()), bytes.len()]) })
 }
 
 /// Writes what is taken at once, even if others fill the pipe or socket meanwhile, pwritev2(2).
 ///
 /// A pipe of an older kernel does not know the flag, and keeps the little risk.
 pub fn write_now(fd: i32, bytes: &[u8]) -> Result<i32> {
-    let here = u64::MAX;
-    match rustix::io::pwritev2(borrow(fd), &[IoSlice::new(bytes)], here, ReadWriteFlags::NOWAIT) {
-        Err(Errno::OPNOTSUPP) => write(fd, bytes),
-        answer => count(answer),
+    let piece = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let (here, flags) = (word(-1), word(libc::RWF_NOWAIT));
+    let arguments = [word(fd), address(&raw const piece), 1, here, here, flags];
+    // SAFETY: the kernel reads the bytes that one piece names.
+    match checked(unsafe { syscall(libc::SYS_pwritev2, arguments) }) {
+        Err(libc::EOPNOTSUPP) => write(fd, bytes),
+        answer => answer,
     }
 }
 
 /// True if a write would not block now, poll(2).
 pub fn is_writable(fd: i32) -> bool {
-    let file = borrow(fd);
-    let mut polled = [PollFd::from_borrowed_fd(file, PollFlags::OUT)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let _count = rustix::event::poll(&mut polled, Some(&now));
-    polled[0].revents().contains(PollFlags::OUT)
+    let mut polled = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let arguments = [address(&raw mut polled), 1, address(&raw const now), 0];
+    // SAFETY: the kernel reads and writes one pollfd, and reads one timespec.
+    unsafe { syscall(libc::SYS_ppoll, arguments) };
+    polled.revents & libc::POLLOUT != 0
 }
 
 /// Makes a pipe that never blocks, pipe(2): the reading and the writing end.
@@ -136,7 +147,8 @@ pub fn pipe() -> (Fd, Fd) {
 
 /// True if there is an open file of this number, fcntl(2).
 pub fn is_open(number: i32) -> bool {
-    rustix::io::fcntl_getfd(borrow(number)).is_ok()
+    // SAFETY: two numbers.
+    unsafe { syscall(libc::SYS_fcntl, [word(number), word(libc::F_GETFD)]) >= 0 }
 }
 
 /// Hands a descriptor to successors too.
@@ -169,7 +181,10 @@ pub fn close_from(first: i32) {
 
 /// Reads where a link leads, readlink(2): how many bytes of it there are.
 pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
-    count(rustix::fs::readlinkat_raw(CWD, path, target))
+    let (start, room) = (address(target.as_mut_ptr()), target.len());
+    let arguments = [word(libc::AT_FDCWD), address(path.as_ptr()), start, room];
+    // SAFETY: the path ends in NUL, and the kernel writes into the room and not beyond.
+    checked(unsafe { syscall(libc::SYS_readlinkat, arguments) })
 }
 
 /// Asks about a file, statx(2); rustix keeps a writable global for kernels that lack this call.
@@ -200,15 +215,18 @@ pub fn fork() -> i32 {
 
 /// Makes the orphans below this process its children, prctl(2).
 pub fn adopt_orphans() -> Result<()> {
-    rustix::process::set_child_subreaper(Some(Pid::INIT)).map_err(Errno::raw_os_error)
+    // SAFETY: five numbers.
+    checked(unsafe { syscall(libc::SYS_prctl, [word(libc::PR_SET_CHILD_SUBREAPER), 1, 0, 0, 0]) }).map(drop)
 }
 
 /// Reaps a child that has ended, wait4(2): its pid, or 0 if none has, and its status.
 pub fn wait() -> Result<(i32, u32)> {
     // Children that send another signal than SIGCHLD when they end are children too, clone(2).
-    let all = WaitOptions::NOHANG | WaitOptions::from_bits_retain(libc::__WALL as u32);
-    let ended = rustix::process::wait(all).map_err(Errno::raw_os_error)?;
-    Ok(ended.map_or((0, 0), |(pid, status)| (pid.as_raw_pid(), status.as_raw().cast_unsigned())))
+    let all = word(libc::WNOHANG | libc::__WALL);
+    let mut status = 0_u32;
+    // SAFETY: the kernel writes one status.
+    let pid = checked(unsafe { syscall(libc::SYS_wait4, [word(-1), address(&raw mut status), all, 0]) })?;
+    Ok((pid, status))
 }
 
 /// Becomes another program, execve(2): it returns only what went wrong.
@@ -229,14 +247,19 @@ pub fn exit(status: u8) -> ! {
     }
 }
 
-/// A count of rustix as an answer of ours: this program's buffers are short.
-fn count(answer: rustix::io::Result<usize>) -> Result<i32> {
-    answer.map(|count| count as i32).map_err(Errno::raw_os_error)
-}
-
 /// An error as the library knows it.
 pub const fn errno(number: i32) -> process::Errno {
     process::Errno(number as u8)
+}
+
+/// The error of an answer of the kernel, or none.
+pub const fn answer(answer: isize) -> process::Errno {
+    process::Errno(if answer < 0 { answer.wrapping_neg() as u8 } else { 0 })
+}
+
+/// The error of a call of rustix, or none.
+pub fn status(answer: rustix::io::Result<()>) -> process::Errno {
+    answer.map_or_else(|error| errno(error.raw_os_error()), |()| process::Errno::NONE)
 }
 
 /// The kernel's answer as a number, or the error it stands for, intro(2).

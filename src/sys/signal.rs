@@ -3,6 +3,7 @@
 //! # Safety
 //! The structures are the kernel's, not libc's: its sigset has 64 bits everywhere but on MIPS.
 
+use zinit_pid1::process::{Pid, Signal};
 use zinit_pid1::time::Millis;
 
 use super::arch::syscall;
@@ -37,6 +38,14 @@ pub fn wait(patience: Option<Millis>) -> Result<i32> {
     let time = time.as_ref().map_or(0, |time| address(time));
     // SAFETY: the kernel reads a set and, if there is one, a timespec.
     checked(unsafe { syscall(libc::SYS_rt_sigtimedwait, [address(&raw const all), 0, time, SET]) })
+}
+
+/// Sends a signal to one child, kill(2). It can be gone already: that is learnt from `wait`.
+pub fn send(pid: Pid, signal: Signal) {
+    let signal = rustix::process::Signal::from_named_raw(signal.0.into());
+    if let (Some(pid), Some(signal)) = (rustix::process::Pid::from_raw(pid.raw()), signal) {
+        let _gone = rustix::process::kill_process(pid, signal);
+    }
 }
 
 fn set_mask(mask: u64) {

@@ -62,7 +62,7 @@ impl Server<'_> {
 
     /// Becomes the server; it returns only what went wrong, after it was logged.
     fn become_server(&self, log: &Log) -> Errno {
-        let Some(path) = self.config.server.or_else(|| PLACES.iter().copied().find(|path| exists(path)))
+        let Some(path) = self.config.server.or_else(|| PLACES.iter().map(place).find(|path| exists(path)))
         else {
             log.fact(Fact::ServerMissing, Errno::NONE, &[]);
             return NOT_THERE;
@@ -108,13 +108,27 @@ fn exists(path: &CStr) -> bool {
     rustix::fs::accessat(CWD, path, Access::EXISTS, AtFlags::empty()).is_ok()
 }
 
-/// Where the server is looked for.
-static PLACES: [&CStr; 4] = [
-    c"/sbin/zinit-server",
-    c"/usr/sbin/zinit-server",
-    c"/usr/bin/zinit-server",
-    c"/usr/local/bin/zinit-server",
+/// Where the server is looked for; the strings lie in the rows, as those of a mount do.
+static PLACES: [[u8; 28]; 4] = [
+    row(c"/sbin/zinit-server"),
+    row(c"/usr/sbin/zinit-server"),
+    row(c"/usr/bin/zinit-server"),
+    row(c"/usr/local/bin/zinit-server"),
 ];
+
+/// A string with its NUL, filled up with more of them; too long a string does not compile.
+const fn row(string: &CStr) -> [u8; 28] {
+    let bytes = string.to_bytes_with_nul();
+    let mut row = [0; 28];
+    row.split_at_mut(bytes.len()).0.copy_from_slice(bytes);
+    row
+}
+
+/// The string in a row.
+fn place(row: &[u8; 28]) -> &CStr {
+    // SAFETY: `row` left at least one NUL.
+    unsafe { CStr::from_ptr(row.as_ptr().cast()) }
+}
 
 /// For a server that got no PATH from the kernel, which gives none.
 const DEFAULT_PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

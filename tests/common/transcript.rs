@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! # what it shows
-//! boot machine 30000          place, and the server's time to stop in ms
+//! boot machine 30000          place, the server's time to stop in ms, and `halt` or `reboot` if that is
+//!                             what a power off ends with
 //! < spawn-server              what PID 1 does
 //! > spawned 42                what happens to it; `> signal TERM` goes through the signal table
 //! +1000ms                     time passes, and nothing else
@@ -56,8 +57,9 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
         ([], _) => {}
         (["<", ..], _) => return Ok(()),
         ([word, ..], _) if word.starts_with('#') => {}
-        (["boot", place, stop_timeout], _) => {
-            let (init, actions) = Init::boot(words::place(place)?, words::number(stop_timeout)?);
+        (["boot", place, stop_timeout, poweroff @ ..], _) => {
+            let poweroff = words::poweroff(poweroff.first().unwrap_or(&"poweroff"))?;
+            let (init, actions) = Init::boot(words::place(place)?, words::number(stop_timeout)?, poweroff);
             // A kernel needs longer than this to boot, so PID 1 never sees an earlier time.
             let new = Replay { init, now: Instant(1_000), asked: false, exited: false };
             caused = replay.insert(new).perform(&actions);
@@ -99,9 +101,9 @@ impl Replay {
     }
 
     fn perform(&mut self, actions: &Actions) -> Vec<String> {
-        use Action::{Ask, Exit, Reboot, SpawnServer, Sync};
+        use Action::{Ask, Exit, Run, SpawnServer};
         let actions = actions.as_slice();
-        self.asked = actions.iter().any(|action| matches!(action, Ask(_) | Reboot(_) | SpawnServer | Sync));
+        self.asked = actions.iter().any(|action| matches!(action, Ask(_) | Run(_) | SpawnServer));
         self.exited = actions.iter().any(|action| matches!(action, Exit));
         actions.iter().map(|action| format!("< {}", words::action(action))).collect()
     }

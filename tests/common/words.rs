@@ -9,6 +9,7 @@ use zinit_pid1::line::Line;
 use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
 use zinit_pid1::rpc::Method;
 use zinit_pid1::signals;
+use zinit_pid1::task::Task;
 
 pub fn number<T: FromStr>(word: &str) -> Result<T, String> {
     word.parse().map_err(|_| format!("`{word}` is no number that fits here"))
@@ -68,13 +69,22 @@ static SIGNALS: [(&str, u8); 15] = [
     ("PWR", 30),
 ];
 
+/// What stands for a power off, as `ZINIT_POWEROFF` says it.
+pub fn poweroff(word: &str) -> Result<Ending, String> {
+    match word {
+        "halt" => Ok(Ending::Halt),
+        "poweroff" => Ok(Ending::Poweroff),
+        "reboot" => Ok(Ending::Reboot),
+        _ => Err("no ending".into()),
+    }
+}
+
 /// An action as a transcript names it.
 pub fn action(action: &Action) -> String {
     match action {
         Action::Ask(Method::PrepareRestart) => "ask system.prepare_restart".into(),
         Action::Ask(Method::Shutdown) => "ask system.shutdown".into(),
         Action::Exit => "exit".into(),
-        Action::KillAll => "kill-all".into(),
         Action::Log(note) => {
             let level = level_word(note.level()).to_str().expect("levels are ASCII");
             let line = Line::new(note, b"", false);
@@ -82,16 +92,24 @@ pub fn action(action: &Action) -> String {
             let fact = line.strip_prefix("zinit-pid1: ").and_then(|line| line.strip_suffix('\n'));
             format!("log {level}: {}", fact.expect("a line has a prefix and a newline"))
         }
-        Action::Reboot(Ending::Halt) => "reboot halt".into(),
-        Action::Reboot(Ending::Kexec) => "reboot kexec".into(),
-        Action::Reboot(Ending::Poweroff) => "reboot poweroff".into(),
-        Action::Reboot(Ending::Reboot) => "reboot reboot".into(),
+        Action::Run(task) => match task {
+            Task::Terminate => "terminate-all".into(),
+            Task::Kill => "kill-all".into(),
+            Task::Sync => "sync".into(),
+            Task::Swapoff => "swapoff".into(),
+            Task::Unmount => "unmount".into(),
+            Task::SyncAgain => "sync-again".into(),
+            Task::Kexec => "reboot kexec".into(),
+            Task::Poweroff => "reboot poweroff".into(),
+            Task::Reboot => "reboot reboot".into(),
+            Task::Halt => "reboot halt".into(),
+            Task::SysRqPoweroff => "sysrq poweroff".into(),
+            Task::SysRqReboot => "sysrq reboot".into(),
+        },
         Action::Signal(pid, signal) => {
             let name = SIGNALS.iter().find(|(_, number)| *number == signal.0).map(|(name, _)| *name);
             format!("signal {} SIG{}", pid.raw(), name.expect("PID 1 sends only signals that have a name"))
         }
         Action::SpawnServer => "spawn-server".into(),
-        Action::Sync => "sync".into(),
-        Action::TerminateAll => "terminate-all".into(),
     }
 }

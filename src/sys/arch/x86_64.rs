@@ -17,7 +17,7 @@ extern "C" fn _start() -> ! {
     )
 }
 
-/// A system call with at most five arguments; negative answers are errors.
+/// A system call with at most six arguments; negative answers are errors.
 ///
 /// # Safety
 /// The arguments are what this call takes, syscalls(2).
@@ -28,14 +28,15 @@ pub unsafe fn syscall<const N: usize>(number: libc::c_long, arguments: [usize; N
         Some(argument) => MaybeUninit::new(*argument),
         None => MaybeUninit::uninit(),
     };
-    let [a, b, c, d, e] = [argument(0), argument(1), argument(2), argument(3), argument(4)];
+    let [a, b, c] = [argument(0), argument(1), argument(2)];
+    let [d, e, f] = [argument(3), argument(4), argument(5)];
     let answer;
     // SAFETY: the kernel clobbers rcx and r11 only; memory is clobbered by default.
     unsafe {
         asm!(
             "syscall",
             inlateout("rax") number as isize => answer,
-            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
             lateout("rcx") _, lateout("r11") _,
             options(nostack)
         );

@@ -1,0 +1,125 @@
+//! What is left to do once the server is gone: each task is done by a child, and each has a deadline.
+
+use crate::event::Ending;
+use crate::limits::{KILL_GRACE, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT};
+use crate::list;
+use crate::time::Millis;
+
+/// The tasks, in the order in which they are done; a container has the first two of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Task {
+    /// Ask every other process to end, by TERM and CONT.
+    Terminate,
+    /// End every other process, by KILL.
+    Kill,
+    /// Write the disks' caches.
+    Sync,
+    /// Unmount what lives in memory, and bring back what was swapped out.
+    Swapoff,
+    /// Unmount all else, or make it read-only.
+    Unmount,
+    /// Write the caches of what could not be unmounted.
+    SyncAgain,
+    /// Start the kernel that was loaded before, reboot(2).
+    Kexec,
+    /// Power off, reboot(2).
+    Poweroff,
+    /// Start again, reboot(2).
+    Reboot,
+    /// Stop, reboot(2).
+    Halt,
+    /// Power off by a key of the kernel's debuggers, sysrq in its admin guide.
+    SysRqPoweroff,
+    /// Start again by such a key.
+    SysRqReboot,
+}
+
+impl Task {
+    /// The task that ends a machine in this way.
+    #[must_use]
+    pub const fn of(ending: Ending) -> Self {
+        match ending {
+            Ending::Kexec => Self::Kexec,
+            Ending::Poweroff => Self::Poweroff,
+            Ending::Reboot => Self::Reboot,
+            Ending::Halt => Self::Halt,
+        }
+    }
+
+    /// What comes next once this one is over, for a machine that is to end in this way; `None` if nothing
+    /// is left to try.
+    #[must_use]
+    pub const fn next(self, ending: Ending) -> Option<Self> {
+        Some(match self {
+            Self::Terminate => Self::Kill,
+            Self::Kill => Self::Sync,
+            Self::Sync => Self::Swapoff,
+            Self::Swapoff => Self::Unmount,
+            Self::Unmount => Self::SyncAgain,
+            Self::SyncAgain => Self::of(ending),
+            // The kernel refused a command: what comes closest to it is next.
+            Self::Kexec => Self::Reboot,
+            Self::Poweroff | Self::Reboot => Self::Halt,
+            Self::Halt => match ending {
+                Ending::Halt | Ending::Poweroff => Self::SysRqPoweroff,
+                Ending::Kexec | Ending::Reboot => Self::SysRqReboot,
+            },
+            Self::SysRqPoweroff | Self::SysRqReboot => return None,
+        })
+    }
+
+    /// True if it is over when no process is left, and not when its own child has done its part.
+    #[must_use]
+    pub const fn is_for_processes(self) -> bool {
+        matches!(self, Self::Terminate | Self::Kill)
+    }
+
+    /// True if the machine ends by it, so that its child does not come back.
+    #[must_use]
+    pub const fn is_the_last(self) -> bool {
+        !matches!(
+            self,
+            Self::Terminate | Self::Kill | Self::Sync | Self::Swapoff | Self::Unmount | Self::SyncAgain
+        )
+    }
+
+    /// The time it may take, ms.
+    #[must_use]
+    pub const fn timeout(self) -> Millis {
+        match self {
+            Self::Terminate => TERM_GRACE,
+            Self::Kill => KILL_GRACE,
+            Self::Sync | Self::SyncAgain => SYNC_TIMEOUT,
+            Self::Swapoff => SWAPOFF_TIMEOUT,
+            Self::Unmount => UNMOUNT_TIMEOUT,
+            Self::Kexec
+            | Self::Poweroff
+            | Self::Reboot
+            | Self::Halt
+            | Self::SysRqPoweroff
+            | Self::SysRqReboot => REBOOT_TIMEOUT,
+        }
+    }
+
+    /// The word for it in the log.
+    #[must_use]
+    pub fn word(self) -> &'static [u8] {
+        #[allow(clippy::as_conversions)] // the number of the variant, which is that of the word
+        list::at(WORDS, self as usize)
+    }
+}
+
+const WORDS: &[u8] = b"\
+TERM
+KILL
+sync
+swapoff
+unmount
+sync
+kexec
+power off
+reboot
+halt
+SysRq
+SysRq
+";
