@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod disk;
 pub mod namespace;
 pub mod vm;
 
@@ -29,10 +30,17 @@ pub fn stand_in() -> PathBuf {
     STAND_IN.get_or_init(|| built(&["--example", "stand-in"], "examples/stand-in")).clone()
 }
 
+/// What does the work inside of virtual machines, where it finds no libc.
+pub fn guest() -> PathBuf {
+    static GUEST: OnceLock<PathBuf> = OnceLock::new();
+    let what = ["--example", "guest", "--", "-C", "target-feature=+crt-static"];
+    GUEST.get_or_init(|| built(&what, "examples/guest")).clone()
+}
+
 /// Has cargo build what is not up to date.
 fn built(what: &[&str], file: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
-    let status = cargo.args(["build", "--quiet", "--release"]).args(what).current_dir(root()).status();
+    let status = cargo.args(["rustc", "--quiet", "--release"]).args(what).current_dir(root()).status();
     assert!(status.expect("cargo runs").success(), "{what:?} does not build");
     root().join("target/release").join(file)
 }

@@ -238,6 +238,11 @@ impl Log {
 
     /// Waits for the `count`th line that contains `text`.
     pub fn nth(&self, text: &str, count: usize) -> String {
+        self.nth_within(text, count, PATIENCE)
+    }
+
+    /// The same with another patience.
+    pub fn nth_within(&self, text: &str, count: usize, patience: Duration) -> String {
         let (lines, news) = &*self.0;
         let begin = Instant::now();
         let mut lines = lines.lock().expect("a reader does not panic");
@@ -245,7 +250,7 @@ impl Log {
             if let Some(line) = lines.iter().filter(|line| line.contains(text)).nth(count - 1) {
                 return line.clone();
             }
-            let left = PATIENCE.saturating_sub(begin.elapsed());
+            let left = patience.saturating_sub(begin.elapsed());
             assert!(!left.is_zero(), "no line \"{text}\" ({count}) in:\n{}", told(&lines));
             lines = news.wait_timeout(lines, left).expect("a reader does not panic").0;
         }

@@ -16,12 +16,30 @@ pub struct Image {
     folder: Folder,
     append: String,
     server: bool,
+    memory: u32,
+    files: Vec<(PathBuf, String)>,
+    /// More words for QEMU.
+    pub(super) hardware: Vec<String>,
+    /// What is run before the program, by a shell that becomes the program.
+    pub(super) before: String,
+    pub(super) disks: u8,
+    pub(super) writers: Vec<String>,
 }
 
 impl Image {
     /// BusyBox, zinit's client, the real server and the program, which `/init` is a link to.
     pub fn new() -> Self {
-        let image = Self { folder: Folder::new(), append: String::new(), server: true };
+        let image = Self {
+            folder: Folder::new(),
+            append: String::new(),
+            server: true,
+            memory: 256,
+            files: vec![],
+            hardware: vec![],
+            before: String::new(),
+            disks: 0,
+            writers: vec![],
+        };
         for folder in ["bin", "sbin", "etc/zinit/services"] {
             fs::create_dir_all(image.tree().join(folder)).expect("a folder");
         }
@@ -41,6 +59,35 @@ impl Image {
     /// Adds to the kernel command line.
     pub fn append(mut self, words: &str) -> Self {
         self.append = words.to_string();
+        self
+    }
+
+    /// Gives the machine another amount of memory than 256 MiB.
+    pub fn memory(mut self, mebibytes: u32) -> Self {
+        self.memory = mebibytes;
+        self
+    }
+
+    /// Copies a file into the image.
+    pub fn copy(mut self, from: impl Into<PathBuf>, to: &str) -> Self {
+        self.files.push((from.into(), to.to_string()));
+        self
+    }
+
+    /// Copies a program of this system into the image, and the libraries that it needs.
+    pub fn host_program(mut self, path: &str) -> Self {
+        let list = Command::new("ldd").arg(path).output().expect("ldd runs: package libc-bin");
+        let list = String::from_utf8(list.stdout).expect("paths");
+        for file in list.split_whitespace().filter(|word| word.starts_with('/')).chain([path]) {
+            self = self.copy(file, file.trim_start_matches('/'));
+        }
+        self
+    }
+
+    /// Runs shell commands before the program, with the first mounts in place.
+    pub fn before(mut self, commands: &str) -> Self {
+        self.before += commands;
+        self.before += "\n";
         self
     }
 
@@ -71,24 +118,16 @@ impl Image {
     }
 
     /// Switches the machine on.
-    pub fn boot(self) -> Machine {
-        let initramfs = self.folder.path().join("initramfs");
-        let mut files = vec![
-            (program(), "sbin/zinit-pid1"),
-            (PathBuf::from("/bin/busybox"), "bin/busybox"),
-            (brought("target/zinit/bin/zinit"), "bin/zinit"),
-        ];
-        if self.server {
-            files.push((brought("target/zinit/bin/zinit-server"), "sbin/zinit-server"));
+    pub fn boot(mut self) -> Machine {
+        if !self.before.is_empty() {
+            let init = format!("#!/bin/sh\n{FIRST_MOUNTS}{}exec /sbin/zinit-pid1\n", self.before);
+            self = self.file("init", &init);
         }
-        let mut pack = Command::new(root().join("scripts/image"));
-        pack.arg(&initramfs).arg(self.tree());
-        pack.args(files.iter().map(|(from, to)| format!("{}:{to}", from.display())));
-        assert!(pack.status().expect("scripts/image runs").success());
-
+        let initramfs = self.pack();
         let monitor = self.folder.path().join("monitor");
         let mut qemu = Command::new("qemu-system-x86_64");
-        qemu.args(["-accel", "tcg", "-m", "256", "-display", "none", "-net", "none", "-no-reboot"]);
+        qemu.args(["-accel", "tcg", "-m", &self.memory.to_string(), "-display", "none", "-net", "none"]);
+        qemu.arg("-no-reboot").args(&self.hardware);
         qemu.args(["-serial", "stdio"]).arg("-kernel").arg(brought("target/vm/vmlinuz"));
         qemu.arg("-initrd").arg(&initramfs).arg("-monitor");
         qemu.arg(format!("unix:{},server,nowait", monitor.display()));
@@ -101,7 +140,28 @@ impl Image {
         Machine { qemu, log, folder: self.folder }
     }
 
-    fn tree(&self) -> PathBuf {
+    /// Completes the tree and packs it.
+    pub(super) fn pack(&self) -> PathBuf {
+        let initramfs = self.folder.path().join("initramfs");
+        let mut files = vec![
+            (program(), "sbin/zinit-pid1"),
+            (PathBuf::from("/bin/busybox"), "bin/busybox"),
+            (brought("target/zinit/bin/zinit"), "bin/zinit"),
+        ];
+        if self.server {
+            files.push((brought("target/zinit/bin/zinit-server"), "sbin/zinit-server"));
+        }
+        let mut pack = Command::new(root().join("scripts/image"));
+        pack.arg(&initramfs).arg(self.tree());
+        let files = files.iter().map(|(from, to)| (from, *to));
+        let files = files.chain(self.files.iter().map(|(from, to)| (from, to.as_str())));
+        pack.args(files.map(|(from, to)| format!("{}:{to}", from.display())));
+        assert!(pack.status().expect("scripts/image runs").success());
+        initramfs
+    }
+
+    /// The tree of files.
+    pub(super) fn tree(&self) -> PathBuf {
         self.folder.path().join("tree")
     }
 }
@@ -119,6 +179,11 @@ impl Machine {
         self.log.line(text)
     }
 
+    /// Waits longer, in seconds.
+    pub fn line_within(&self, text: &str, patience: u64) -> String {
+        self.log.nth_within(text, 1, std::time::Duration::from_secs(patience))
+    }
+
     /// Types a command at QEMU's monitor.
     pub fn monitor(&self, command: &str) {
         let mut monitor = UnixStream::connect(self.folder.path().join("monitor")).expect("a monitor");
@@ -134,6 +199,13 @@ impl Machine {
         prompt(&mut monitor);
         writeln!(monitor, "{command}").expect("the monitor listens");
         prompt(&mut monitor);
+    }
+
+    /// Pulls the plug.
+    pub fn unplug(self) -> String {
+        let text = self.log.text();
+        drop(self);
+        text
     }
 
     /// Waits until the machine has ended by itself, with `last` as the kernel's last word, and in order.
@@ -157,4 +229,24 @@ impl Drop for Machine {
     }
 }
 
-const APPLETS: &str = "sh cat ls sleep kill grep mount umount ps echo touch mkdir mknod dmesg head tail wc tr sed cut true pidof";
+/// The time from the first line that contains `from` to the first one that contains `to`, s; both must be of
+/// the kernel's log.
+pub fn seconds(text: &str, from: &str, to: &str) -> f64 {
+    let line = |what| text.lines().find(|line| line.contains(what));
+    let line = |what| line(what).unwrap_or_else(|| panic!("no line \"{what}\" in:\n{text}"));
+    stamp(line(to)) - stamp(line(from))
+}
+
+/// The time in front of a kernel message, s.
+fn stamp(line: &str) -> f64 {
+    let time = line.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    let time = time.and_then(|(time, _)| time.trim().parse().ok());
+    time.unwrap_or_else(|| panic!("no kernel message: {line}"))
+}
+
+const APPLETS: &str = "sh cat ls sleep kill grep mount umount ps echo touch mkdir mknod dmesg head tail wc tr sed cut true pidof \
+    insmod setsid mkswap swapon fsfreeze dd free poweroff switch_root setpriv mke2fs rmdir xargs losetup unshare cp mv";
+
+/// For what is run before the program: it finds them mounted.
+const FIRST_MOUNTS: &str = "mkdir -p /proc /sys /dev /run\nmount -t proc proc /proc\nmount -t sysfs sysfs /sys\n\
+    mount -t devtmpfs dev /dev\nmount -t tmpfs run /run\n";

@@ -1,0 +1,243 @@
+//! Disks for virtual machines, and what this system's tools and a second machine find on them afterwards.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::vm::{Image, Machine};
+use super::{Folder, brought, guest, root};
+
+/// What is on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing.
+    Blank,
+    Btrfs,
+    Ext4,
+    Vfat,
+    Xfs,
+}
+
+/// A disk of a virtual machine, which outlives it.
+pub struct Disk {
+    folder: Folder,
+    pub kind: Kind,
+    pub name: String,
+}
+
+impl Disk {
+    /// A disk with an empty file system; it takes no more space than is written to it.
+    pub fn new(kind: Kind, name: &str) -> Self {
+        Self::made(kind, name, 512, &[])
+    }
+
+    /// A disk of so many MiB, made with more words for the tool that makes it.
+    pub fn made(kind: Kind, name: &str, mebibytes: u64, words: &[&str]) -> Self {
+        let disk = Self { folder: Folder::new(), kind, name: name.to_string() };
+        let image = File::create(disk.path()).expect("an image");
+        image.set_len(mebibytes << 20).expect("a sparse image");
+        let tool: &[&str] = match kind {
+            Kind::Blank => return disk,
+            Kind::Btrfs => &["mkfs.btrfs", "-q"],
+            Kind::Ext4 => &["mkfs.ext4", "-q", "-F"],
+            Kind::Vfat => &["mkfs.vfat"],
+            Kind::Xfs => &["mkfs.xfs", "-q", "-f"],
+        };
+        let (status, said) = run(tool, words, &disk.path());
+        assert_eq!(status, 0, "{tool:?}: {said}");
+        disk
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("image")
+    }
+
+    /// What is wrong with the file system, as its own tools see it; nothing is if it was unmounted.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = vec![];
+        let mut expect = |tool: &[&str], status: i32, sign: &str, there: bool| {
+            let (ended, said) = run(tool, &[], &self.path());
+            if ended != status || said.contains(sign) != there {
+                let at = said.find(sign).unwrap_or(0);
+                let said = said[at..].chars().take(300).collect::<String>();
+                faults.push(format!("{}: {tool:?} exited {ended}: {said}", self.name));
+            }
+        };
+        match self.kind {
+            Kind::Blank => {}
+            Kind::Btrfs => {
+                expect(&["btrfs", "check", "--readonly"], 0, "no error found", true);
+                // Else fsync left something to be done by the next mount.
+                expect(&["btrfs", "inspect-internal", "dump-super"], 0, "log_root\t\t0\n", true);
+            }
+            Kind::Ext4 => {
+                expect(&["e2fsck", "-fn"], 0, "skipping journal recovery", false);
+                expect(&["dumpe2fs", "-h"], 0, "needs_recovery", false);
+            }
+            Kind::Vfat => expect(&["fsck.vfat", "-n"], 0, "Dirty bit is set", false),
+            Kind::Xfs => {
+                expect(&["xfs_repair", "-n"], 0, "ALERT", false);
+                expect(&["xfs_logprint", "-t"], 0, "state: <CLEAN>", true);
+            }
+        }
+        faults
+    }
+}
+
+/// Panics unless the file systems were unmounted in good order.
+pub fn clean(disks: &[&Disk], log: &str) {
+    let faults: Vec<_> = disks.iter().flat_map(|disk| disk.faults()).collect();
+    assert!(faults.is_empty(), "{log}\n{}", faults.join("\n"));
+}
+
+impl Image {
+    /// Plugs a disk in, and mounts it at `/mnt/NAME` before the program starts.
+    pub fn disk(self, disk: &Disk) -> Self {
+        self.disk_with(disk, "", "")
+    }
+
+    /// Plugs a disk in, with more properties of the drive, and mounts it with more words for `mount`.
+    pub fn disk_with(self, disk: &Disk, properties: &str, mount: &str) -> Self {
+        let Disk { kind, name, .. } = disk;
+        let device = self.next_device();
+        let kind = format!("{kind:?}").to_lowercase();
+        self.drive(disk, properties)
+            .before(&format!("mkdir -p /mnt/{name}; mount -t {kind} {mount} {device} /mnt/{name}"))
+    }
+
+    /// Makes a root file system of it instead of an initramfs.
+    pub fn into_disk(self, name: &str) -> Disk {
+        let image = self.copy(guest(), "bin/guest");
+        image.pack();
+        for folder in ["dev", "mnt", "proc", "run", "sys"] {
+            fs::create_dir_all(image.tree().join(folder)).expect("a folder");
+        }
+        Disk::made(Kind::Ext4, name, 512, &["-d", &image.tree().display().to_string()])
+    }
+
+    /// Plugs a disk in and leaves it alone.
+    pub fn drive(mut self, disk: &Disk, properties: &str) -> Self {
+        if self.disks == 0 {
+            self = self.copy(guest(), "bin/guest").modules("virtio_pci").modules("virtio_blk");
+        }
+        let drive = format!(
+            "if=none,format=raw,cache=unsafe,file={},id={}{properties}",
+            disk.path().display(),
+            disk.name
+        );
+        let device = format!("virtio-blk-pci,drive={0},id=device-{0}", disk.name);
+        self.hardware.extend(["-drive".to_string(), drive, "-device".to_string(), device]);
+        self.disks += 1;
+        match disk.kind {
+            Kind::Blank | Kind::Ext4 => self,
+            Kind::Btrfs => self.modules("btrfs"),
+            Kind::Vfat => self.modules("vfat").modules("nls_cp437").modules("nls_ascii").modules("nls_utf8"),
+            Kind::Xfs => self.modules("xfs"),
+        }
+    }
+
+    /// Adds a service that writes to a file below `/mnt` for as long as it lives; see [`Self::once_written`].
+    pub fn writer(mut self, path: &str, options: &str) -> Self {
+        let name = path.replace('/', "-");
+        let command = format!("exec guest write /mnt/{path} /run/{name} {options}");
+        self.writers.push(name.clone());
+        self.service(&name, &command)
+    }
+
+    /// Lets the driver run commands, once each writer has written something and it is told how much.
+    ///
+    /// `hanging` prints the names of the threads that no signal reaches.
+    pub fn once_written(self, commands: &str) -> Self {
+        let mut script = String::from(
+            "hanging() { grep -l 'State:.D' /proc/[0-9]*/task/*/status 2>/dev/null | sed s/status/comm/ | xargs cat; }\n\
+             until zinit list >/dev/null; do sleep 0.1; done\n",
+        );
+        for name in &self.writers {
+            script += &format!(
+                "until [ -e /run/{name} ] && [ $(guest count /run/{name}) -gt 1000000 ]; do sleep 0.1; done\n"
+            );
+        }
+        for name in &self.writers {
+            script += &format!("say {name} $(guest count /run/{name})\n");
+        }
+        self.driver(&(script + commands))
+    }
+
+    /// The path of the disk that is plugged in next.
+    pub fn next_device(&self) -> String {
+        format!("/dev/vd{}", char::from(b'a' + self.disks))
+    }
+
+    /// Inserts a module of the kernel and what it needs.
+    pub fn modules(mut self, name: &str) -> Self {
+        let list = fs::read_to_string(brought("target/vm/modules").join(name)).expect("a list of modules");
+        for file in list.lines().map(|file| format!("lib/modules/{file}")) {
+            let insmod = format!("insmod /{file} 2>/dev/null");
+            if !self.before.contains(&insmod) {
+                // What is only of use on other processors refuses this one.
+                self = self.copy(root().join("target/vm").join(&file[4..]), &file).before(&insmod);
+            }
+        }
+        self
+    }
+}
+
+/// Something that `guest` wrote: a file on a disk, and its length.
+pub type Written<'a> = (&'a Disk, &'a str, u64);
+
+/// Panics unless the file systems were unmounted in good order, and hold all that was written.
+pub fn clean_and_whole(files: &[Written], log: &str) {
+    let disks: Vec<_> = files.iter().map(|(disk, ..)| *disk).collect();
+    clean(&disks, log);
+    for (line, (_, _, bytes)) in found(files).iter().zip(files) {
+        assert!(line.ends_with(&format!(" holds {bytes} bytes")), "{log}\n{line}");
+    }
+}
+
+/// Boots a machine that only reads, and returns what `guest` says of each file.
+pub fn found(files: &[Written]) -> Vec<String> {
+    let mut image = Image::new();
+    for (index, (disk, path, bytes)) in files.iter().enumerate() {
+        let name = &disk.name;
+        if files[..index].iter().all(|(other, ..)| other.name != *name) {
+            let options = match disk.kind {
+                Kind::Btrfs => "-o ro,rescue=nologreplay",
+                Kind::Ext4 => "-o ro,noload",
+                Kind::Xfs => "-o ro,norecovery",
+                Kind::Blank | Kind::Vfat => "-o ro",
+            };
+            image = image.disk_with(disk, ",read-only=on", options);
+        }
+        image = image.before(&format!("guest check /mnt/{name}/{path} {bytes}"));
+    }
+    let machine = image.before("poweroff -f").boot();
+    let line = |(disk, path, _): &Written| machine.line(&format!("guest: /mnt/{}/{path} ", disk.name));
+    let lines = files.iter().map(line).collect();
+    machine.ends("reboot: Power down");
+    lines
+}
+
+impl Machine {
+    /// What a writer had written to a file of its disk, as the driver told.
+    pub fn written<'a>(&self, disk: &'a Disk, path: &'a str) -> Written<'a> {
+        (disk, path, self.number(&format!("{}-{path}", disk.name)))
+    }
+
+    /// The number in a line of the driver.
+    pub fn number(&self, text: &str) -> u64 {
+        let line = self.line(&format!("driver: {text} "));
+        line.rsplit(' ')
+            .next()
+            .and_then(|word| word.parse().ok())
+            .unwrap_or_else(|| panic!("no number: {line}"))
+    }
+}
+
+/// Runs a tool on an image, and returns its exit status and what it said.
+fn run(tool: &[&str], words: &[&str], image: &Path) -> (i32, String) {
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    let output = Command::new("env").arg(format!("PATH={path}")).args(tool).args(words).arg(image).output();
+    let output = output.expect("env runs");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
+}

@@ -1,0 +1,184 @@
+//! Disks that are in order at the end, and hold all that was written to them.
+
+use crate::common::disk::{Disk, Kind, clean_and_whole, found};
+use crate::common::vm::{Image, Machine, seconds};
+
+#[test]
+fn four_file_systems_that_are_written_to_are_clean_and_whole() {
+    let disks = each_kind();
+    // One more is no service, and writes until KILL ends it.
+    let machine = four_writers(
+        &disks,
+        "setsid guest write /mnt/ext4/to-the-last /run/last deaf &
+         until [ -e /run/last ] && [ $(guest count /run/last) -gt 1000000 ]; do sleep 0.1; done
+         say last $(guest count /run/last); kill -TERM 1",
+    );
+    let mut files = disks.each_ref().map(|disk| machine.written(disk, "data")).to_vec();
+    files.push((&disks[1], "to-the-last", machine.number("last")));
+    let text = machine.ends("reboot: Power down");
+    assert!(text.contains("processes left after TERM, sending KILL"), "{text}");
+    assert!(!text.contains("cannot"), "{text}");
+    assert!(seconds(&text, "power off begins", "reboot: Power down") < 20.0, "{text}");
+    clean_and_whole(&files, &text);
+}
+
+#[test]
+fn a_machine_whose_plug_is_pulled_leaves_nothing_that_is_taken_for_clean_and_whole() {
+    let disks = each_kind();
+    let machine = four_writers(&disks, "");
+    let files = disks.each_ref().map(|disk| machine.written(disk, "data"));
+    let text = machine.unplug();
+    for ((disk, ..), line) in files.iter().zip(found(&files)) {
+        // Where fsync was called a moment ago, nothing is lost.
+        assert!(!line.contains("holds") || !disk.faults().is_empty(), "{}: {line}\n{text}", disk.name);
+        assert!(disk.kind == Kind::Btrfs || !disk.faults().is_empty(), "{} is clean\n{text}", disk.name);
+    }
+}
+
+#[test]
+fn a_root_on_a_disk_is_read_only_at_the_end() {
+    let root = Image::new().writer("data", "").once_written("kill -TERM 1").into_disk("root");
+    let machine = Image::new()
+        .without_server()
+        .disk(&root)
+        .before("for at in proc sys dev run; do mount --move /$at /mnt/root/$at; done")
+        .before("exec switch_root /mnt/root /sbin/zinit-pid1")
+        .boot();
+    let written = machine.number("data");
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("cannot"), "{text}");
+    assert!(seconds(&text, "power off begins", "reboot: Power down") < 20.0, "{text}");
+    clean_and_whole(&[(&root, "mnt/data", written)], &text);
+}
+
+#[test]
+fn swap_is_turned_off_and_the_disk_of_a_swap_file_is_clean() {
+    let swap = Disk::made(Kind::Blank, "swap", 512, &[]);
+    let disk = Disk::new(Kind::Ext4, "disk");
+    let device = "/dev/vda";
+    let machine = Image::new()
+        .memory(192)
+        .drive(&swap, "")
+        .disk(&disk)
+        .before("dd if=/dev/zero of=/mnt/disk/swap bs=1M count=64 2>/dev/null; mkswap /mnt/disk/swap")
+        .before(&format!("mkswap {device}; swapon /mnt/disk/swap; swapon {device}"))
+        .before("mkdir -p /mnt/memory; mount -t tmpfs -o size=100% none /mnt/memory")
+        .before("mount -o remount,size=400m /mnt/memory; guest fill /mnt/memory/data 256")
+        .writer("disk/data", "")
+        .once_written("sed 's/^/driver: /' /proc/swaps; kill -TERM 1")
+        .boot();
+    let used = ["/mnt/disk/swap", device].map(|area| machine.line(&format!("driver: {area}")));
+    for line in used {
+        let used = line.split_whitespace().nth(4).and_then(|word| word.parse::<u32>().ok());
+        assert!(used.is_some_and(|kilobytes| kilobytes > 30_000), "{line}");
+    }
+    let written = machine.written(&disk, "data");
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("cannot"), "{text}");
+    assert!(seconds(&text, "power off begins", "reboot: Power down") < 30.0, "{text}");
+    clean_and_whole(&[written], &text);
+}
+
+#[test]
+fn mounts_that_are_hidden_by_others_are_clean() {
+    let disks = ["a", "b", "c", "d"].map(|name| Disk::new(Kind::Ext4, name));
+    let [a, b, c, d] = &disks;
+    let mut image = Image::new();
+    for disk in &disks {
+        image = image.drive(disk, "");
+    }
+    // Each writer is there before its disk is hidden.
+    let machine = image
+        .before("mkdir -p /mnt/a /mnt/c/sub")
+        .driver(
+            "begin() {
+                 guest write $1 $2 &
+                 until [ -e $2 ] && [ $(guest count $2) -gt 1000000 ]; do sleep 0.1; done
+             }
+             until zinit list >/dev/null; do sleep 0.1; done
+             mount -t ext4 /dev/vda /mnt/a; begin /mnt/a/of-a /run/a
+             mount -t ext4 /dev/vdb /mnt/a; begin /mnt/a/of-b /run/b
+             mount -t ext4 /dev/vdc /mnt/c/sub; begin /mnt/c/sub/of-c /run/c
+             mount -t ext4 /dev/vdd /mnt/c; begin /mnt/c/of-d /run/d
+             for name in a b c d; do say disk $name $(guest count /run/$name); done
+             kill -TERM 1",
+        )
+        .boot();
+    let count = |name: &str| machine.number(&format!("disk {name}"));
+    let files =
+        [(a, "of-a", count("a")), (b, "of-b", count("b")), (c, "of-c", count("c")), (d, "of-d", count("d"))];
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("cannot"), "{text}");
+    assert!(seconds(&text, "power off begins", "reboot: Power down") < 20.0, "{text}");
+    clean_and_whole(&files, &text);
+}
+
+#[test]
+fn two_thousand_mounts_are_unmounted_but_one_whose_path_no_call_takes() {
+    let disk = Disk::new(Kind::Ext4, "disk");
+    let machine = Image::new()
+        .disk(&disk)
+        .before("mkdir -p /mnt/shared /mnt/mirror /mnt/alone /mnt/disk/bound")
+        .before("mount -t tmpfs none /mnt/shared; mount --make-rshared /mnt/shared")
+        .before("mount --bind /mnt/shared /mnt/mirror")
+        .before("guest mounts 500 /mnt/shared /mnt/disk/bound; guest mounts 1000 /mnt/alone /mnt/disk/bound")
+        .before("mkdir /deep; guest deep /deep")
+        .writer("disk/data", "")
+        .writer("disk/bound/data", "")
+        .once_written("say mounts $(wc -l </proc/mounts); kill -TERM 1")
+        .boot();
+    let files = [machine.written(&disk, "data"), (&disk, "bound/data", machine.number("disk-bound-data"))];
+    assert!(machine.number("mounts") > 2000);
+    let text = machine.ends("reboot: Power down");
+    let left: Vec<_> = text.lines().filter(|line| line.contains("cannot")).collect();
+    assert_eq!(left.len(), 1, "{left:?}\n{text}");
+    assert!(left[0].contains("cannot unmount ") && left[0].contains(" /deep/ddd"), "{left:?}");
+    assert!(seconds(&text, "power off begins", "reboot: Power down") < 30.0, "{text}");
+    clean_and_whole(&files, &text);
+}
+
+#[test]
+fn file_systems_on_file_systems_are_clean() {
+    let disks = ["looped", "layered"].map(|name| Disk::new(Kind::Ext4, name));
+    let mut image = Image::new().modules("loop").modules("overlay");
+    for disk in &disks {
+        image = image.disk(disk).writer(&format!("{}/data", disk.name), "");
+    }
+    let machine = image
+        .once_written(
+            "dd if=/dev/zero of=/mnt/looped/image bs=1M count=16 2>/dev/null
+             mke2fs -F /mnt/looped/image >/dev/null
+             mkdir -p /mnt/1 /mnt/2 /mnt/layered/upper /mnt/layered/work
+             mount -o loop /mnt/looped/image /mnt/1
+             cd /mnt/layered; mount -t overlay -o lowerdir=/bin,upperdir=upper,workdir=work none /mnt/2; cd /
+             for at in 1 2; do touch /mnt/$at/file; done
+             kill -TERM 1",
+        )
+        .boot();
+    let files = disks.each_ref().map(|disk| machine.written(disk, "data"));
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("cannot"), "{text}");
+    assert!(seconds(&text, "power off begins", "reboot: Power down") < 20.0, "{text}");
+    clean_and_whole(&files, &text);
+}
+
+/// One disk of each kind.
+fn each_kind() -> [Disk; 4] {
+    [
+        Disk::new(Kind::Btrfs, "btrfs"),
+        Disk::new(Kind::Ext4, "ext4"),
+        Disk::new(Kind::Vfat, "vfat"),
+        Disk::new(Kind::Xfs, "xfs"),
+    ]
+}
+
+/// A machine in which a service writes on each of these disks, before a command is run.
+fn four_writers(disks: &[Disk; 4], command: &str) -> Machine {
+    let mut image = Image::new();
+    for disk in disks {
+        // What these leave without an unmount may be in order and just old, unless fsync was called.
+        let fsync = if matches!(disk.kind, Kind::Btrfs | Kind::Xfs) { "fsync" } else { "" };
+        image = image.disk(disk).writer(&format!("{}/data", disk.name), fsync);
+    }
+    image.once_written(command).boot()
+}

@@ -1,0 +1,93 @@
+//! How a machine ends where the kernel refuses, where it is told otherwise, and where time is short.
+
+use crate::common::disk::{Disk, Kind, clean_and_whole};
+use crate::common::vm::{Image, seconds};
+
+#[test]
+fn without_the_right_to_reboot_sysrq_ends_the_machine() {
+    let disk = Disk::new(Kind::Ext4, "disk");
+    let machine = Image::new()
+        .disk(&disk)
+        .writer("disk/data", "")
+        .once_written("kill -TERM 1")
+        .before("exec guest without-boot /sbin/zinit-pid1")
+        .boot();
+    let written = machine.written(&disk, "data");
+    let text = machine.ends("reboot: Power down");
+    let lines = ["power off refused, EPERM", "halt refused, EPERM", "sysrq: Power Off"];
+    let found: Vec<_> = lines.iter().map(|line| text.find(line)).collect();
+    assert!(found.is_sorted() && !found.contains(&None), "{text}");
+    assert!(seconds(&text, "power off begins", "reboot: Power down") < 30.0, "{text}");
+    clean_and_whole(&[written], &text);
+}
+
+#[test]
+fn a_machine_that_nothing_ends_reaps_for_ever() {
+    let disk = Disk::new(Kind::Ext4, "disk");
+    let machine = Image::new()
+        .disk(&disk)
+        .append("sysrq_always_enabled")
+        .writer("disk/data", "")
+        .once_written(
+            "fsfreeze --freeze /mnt/disk
+             until before=$now; now=$(guest count /run/disk-data); [ \"$before\" = $now ]; do sleep 0.5; done
+             kill -TERM 1",
+        )
+        .before("umount /proc; rmdir /proc; echo >/proc; export ZINIT_LOG_LEVEL=debug")
+        .before("exec guest without-boot /sbin/zinit-pid1")
+        .boot();
+    let dead_end = "nothing ends this machine, reaping for ever";
+    machine.line_within(dead_end, 120);
+    // The writer that hung gets its signal when the kernel thaws all disks, and has a parent that reaps it.
+    let orphans = machine.log.text().matches("zinit-pid1: orphan ").count();
+    machine.monitor("sendkey alt-sysrq-j");
+    machine.log.nth("zinit-pid1: orphan ", orphans + 1);
+    machine.log.nth_within(dead_end, 2, std::time::Duration::from_secs(90));
+    let text = machine.unplug();
+    for line in ["power off refused, EPERM", "halt refused, EPERM"] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert!(!text.contains("Kernel panic"), "{text}");
+    assert_eq!(text.matches(dead_end).count(), 2, "{text}");
+}
+
+#[test]
+fn power_off_can_be_told_to_reboot() {
+    powers_off_as("reboot", "reboot: Restarting system");
+}
+
+#[test]
+fn power_off_can_be_told_to_halt() {
+    powers_off_as("halt", "reboot: System halted");
+}
+
+#[test]
+fn power_off_that_is_told_something_else_is_power_off() {
+    let text = powers_off_as("sleep", "reboot: Power down");
+    assert!(text.contains("ZINIT_POWEROFF=sleep: not understood, ignored"), "{text}");
+}
+
+fn powers_off_as(word: &str, last: &str) -> String {
+    let machine = Image::new()
+        .append(&format!("ZINIT_POWEROFF={word}"))
+        .driver("until zinit list; do sleep 0.1; done; zinit poweroff")
+        .boot();
+    machine.line(last);
+    machine.unplug()
+}
+
+#[test]
+fn a_power_failure_leaves_services_less_time() {
+    let deaf = "trap '' TERM HUP; echo >>/run/deaf; while :; do sleep 1; done";
+    // The server stops one after the other, and gives each of them five seconds.
+    let machine = Image::new()
+        .service("deaf-1", deaf)
+        .service("deaf-2", deaf)
+        .service("deaf-3", deaf)
+        .driver("until [ \"$(wc -l </run/deaf)\" = 3 ] && zinit list; do sleep 0.1; done; kill -PWR 1")
+        .boot();
+    let text = machine.ends("reboot: Power down");
+    let waited = seconds(&text, "power off begins", "does not end, sending KILL");
+    assert!((9.5..11.0).contains(&waited), "{waited} s\n{text}");
+    assert!(seconds(&text, "power off begins", "reboot: Power down") < 25.0, "{text}");
+}

@@ -1,0 +1,165 @@
+//! Disks, file systems and processes that hang at the end of a machine: it ends nevertheless, in a bounded time
+//! that is stated here, and does right by all that does not hang.
+
+use crate::common::disk::{Disk, Kind, clean, clean_and_whole};
+use crate::common::vm::{Image, seconds};
+
+#[test]
+fn a_process_that_hangs_on_a_frozen_disk_is_left_behind() {
+    let [frozen, lower, upper, healthy] =
+        ["frozen", "lower", "upper", "healthy"].map(|name| Disk::new(Kind::Ext4, name));
+    let machine = Image::new()
+        .disk(&frozen)
+        .disk(&lower)
+        .drive(&upper, "")
+        .disk(&healthy)
+        .writer("frozen/data", "")
+        .writer("lower/of-lower", "")
+        .writer("healthy/data", "")
+        // The upper one hides a disk; it is frozen as well, with a process that cannot be killed on it.
+        .once_written(
+            "mount -t ext4 /dev/vdc /mnt/lower; guest write /mnt/lower/of-upper /run/of-upper &
+             until [ -e /run/of-upper ] && [ $(guest count /run/of-upper) -gt 1000000 ]; do sleep 0.1; done
+             fsfreeze --freeze /mnt/lower; fsfreeze --freeze /mnt/frozen
+             until [ $(hanging | grep -c guest) = 2 ]; do sleep 0.1; done
+             kill -TERM 1",
+        )
+        .boot();
+    let files = [
+        machine.written(&frozen, "data"),
+        machine.written(&lower, "of-lower"),
+        machine.written(&healthy, "data"),
+    ];
+    let text = machine.ends("reboot: Power down");
+    assert!(text.contains("processes left after KILL, going on"), "{text}");
+    for path in ["/mnt/frozen", "/mnt/lower"] {
+        assert!(text.contains(&format!("cannot make {path} read-only: EBUSY (busy)")), "{text}");
+    }
+    assert!(!text.contains("cannot unmount /mnt/healthy"), "{text}");
+    assert!(seconds(&text, "power off begins", "reboot: Power down") < 30.0, "{text}");
+    clean(&[&upper], &text);
+    clean_and_whole(&files, &text);
+}
+
+#[test]
+fn fuse_file_systems_whose_servers_do_not_answer_hold_nothing_up_for_long() {
+    let stopped = Disk::made(Kind::Ext4, "stopped", 64, &["-O", "^has_journal"]);
+    let [frozen, healthy] = ["frozen", "healthy"].map(|name| Disk::new(Kind::Ext4, name));
+    let machine = Image::new()
+        .drive(&stopped, "")
+        .disk(&frozen)
+        .disk(&healthy)
+        .host_program("/usr/bin/fuse2fs")
+        .modules("fuse")
+        .writer("healthy/data", "")
+        // A server that is stopped, and one that waits for ever for the disk where its image lies.
+        .once_written(
+            "mkdir -p /mnt/stopped /mnt/hung
+             dd if=/dev/zero of=/mnt/frozen/image bs=1M count=64 2>/dev/null
+             mke2fs -F /mnt/frozen/image >/dev/null
+             fuse2fs /mnt/frozen/image /mnt/hung; guest write /mnt/hung/data /run/hung &
+             fuse2fs /dev/vda /mnt/stopped; guest write /mnt/stopped/data /run/stopped &
+             for name in hung stopped; do
+                 until [ -e /run/$name ] && [ $(guest count /run/$name) -gt 100000 ]; do sleep 0.1; done
+             done
+             fsfreeze --freeze /mnt/frozen
+             until [ $(hanging | grep -c fuse2fs) = 1 ]; do sleep 0.1; done
+             kill -STOP $(pidof fuse2fs); kill -TERM 1",
+        )
+        .boot();
+    let written = machine.written(&healthy, "data");
+    let text = machine.ends("reboot: Power down");
+    assert!(text.lines().any(|line| line.contains("cannot") && line.contains(" /mnt/hung")), "{text}");
+    assert!(!text.contains("cannot unmount /mnt/healthy"), "{text}");
+    assert!(seconds(&text, "power off begins", "reboot: Power down") < 40.0, "{text}");
+    clean(&[&frozen], &text);
+    clean_and_whole(&[written], &text);
+}
+
+#[test]
+fn a_root_that_stops_to_answer_is_given_up_and_the_others_are_not() {
+    let healthy = Disk::new(Kind::Ext4, "healthy");
+    let root = Image::new()
+        .writer("data", "")
+        .writer("healthy/data", "")
+        .once_written("say ready")
+        .into_disk("root");
+    let machine = Image::new()
+        .without_server()
+        .disk(&root)
+        .before("mkdir -p /mnt/root/mnt/healthy; mount -t ext4 /dev/vdb /mnt/root/mnt/healthy")
+        .drive(&healthy, "")
+        .before("for at in proc sys dev run; do mount --move /$at /mnt/root/$at; done")
+        .before("exec switch_root /mnt/root /sbin/zinit-pid1")
+        .boot();
+    let written = machine.written(&healthy, "data");
+    machine.line("driver: ready");
+    machine.monitor("block_set_io_throttle root 1 0 0 0 0 0");
+    machine.monitor("sendkey ctrl-alt-delete");
+    machine.line_within("reboot: Restarting", 120);
+    let text = machine.ends("reboot: Restarting system");
+    assert!(text.contains("cannot make / read-only: ETIMEDOUT"), "{text}");
+    assert!(seconds(&text, "reboot begins", "reboot: Restarting system") < 90.0, "{text}");
+    clean_and_whole(&[written], &text);
+}
+
+#[test]
+fn a_disk_that_was_pulled_out_keeps_nothing_up() {
+    let [gone, healthy] = ["gone", "healthy"].map(|name| Disk::new(Kind::Ext4, name));
+    let machine = Image::new()
+        .disk(&healthy)
+        .disk(&gone)
+        .writer("gone/data", "")
+        .writer("healthy/data", "")
+        .once_written("say ready; until [ ! -e /sys/block/vdb ]; do sleep 0.1; done; kill -TERM 1")
+        .boot();
+    let written = machine.written(&healthy, "data");
+    machine.line("driver: ready");
+    machine.monitor("device_del device-gone");
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("cannot unmount /mnt/healthy"), "{text}");
+    assert!(seconds(&text, "power off begins", "reboot: Power down") < 30.0, "{text}");
+    clean_and_whole(&[written], &text);
+}
+
+#[test]
+fn a_slow_disk_is_waited_for() {
+    let slow = Disk::new(Kind::Ext4, "slow");
+    let machine = Image::new()
+        .memory(768)
+        .disk_with(&slow, ",throttling.bps-write=2097152", "")
+        .before("cd /proc/sys/vm; echo 90 >dirty_ratio; echo 89 >dirty_background_ratio; cd /")
+        .before("echo 0 >/proc/sys/vm/dirty_writeback_centisecs; guest fill /mnt/slow/data 200")
+        .driver("say dirty $(sed -n 's/Dirty: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo); kill -TERM 1")
+        .boot();
+    assert!(machine.number("dirty") > 200_000);
+    machine.line_within("reboot: Power down", 240);
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("cannot"), "{text}");
+    let took = seconds(&text, "power off begins", "reboot: Power down");
+    assert!((90.0..150.0).contains(&took), "{text}");
+    clean_and_whole(&[(&slow, "data", 200 << 20)], &text);
+}
+
+#[test]
+fn a_disk_that_stops_to_answer_is_given_up_and_the_others_are_not() {
+    let [dead, healthy] = ["dead", "healthy"].map(|name| Disk::new(Kind::Ext4, name));
+    let machine = Image::new()
+        .disk(&healthy)
+        .disk(&dead)
+        .writer("dead/data", "")
+        .writer("healthy/data", "")
+        .once_written("say ready")
+        .boot();
+    let written = machine.written(&healthy, "data");
+    machine.line("driver: ready");
+    machine.monitor("block_set_io_throttle dead 1 0 0 0 0 0");
+    machine.monitor("sendkey ctrl-alt-delete");
+    machine.line_within("reboot: Restarting", 120);
+    let text = machine.ends("reboot: Restarting system");
+    assert!(text.contains("sync makes no progress, "), "{text}");
+    assert!(text.contains("cannot unmount /mnt/dead: ETIMEDOUT"), "{text}");
+    assert!(!text.contains("cannot unmount /mnt/healthy"), "{text}");
+    assert!(seconds(&text, "reboot begins", "reboot: Restarting system") < 90.0, "{text}");
+    clean_and_whole(&[written], &text);
+}

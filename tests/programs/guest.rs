@@ -1,0 +1,178 @@
+//! What the tests of disks have done inside of a machine; linked statically, since there is no libc.
+
+use std::ffi::CString;
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, exit};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["write", file, counter, options @ ..] => write(file, counter, options),
+        ["fill", file, mebibytes] => fill(file, number(mebibytes) << 20),
+        ["count", counter] => println!("{}", count(counter).load(Ordering::Relaxed)),
+        ["check", file, bytes] => check(file, number(bytes)),
+        ["mounts", number_of, folder, bound] => mounts(number(number_of), folder, bound),
+        ["deep", folder] => deep(folder),
+        ["without-boot", program] => without_boot(program),
+        _ => {
+            eprintln!("guest: not understood: {arguments:?}");
+            exit(2)
+        }
+    }
+}
+
+/// Appends to a file for as long as it lives, and counts in another one the bytes for which write(2) returned.
+///
+/// The pace is some MiB/s: a disk must not be full before the end. `deaf` ignores TERM and HUP, `fsync`
+/// calls it now and then.
+fn write(path: &str, counter: &str, options: &[&str]) -> ! {
+    if options.contains(&"deaf") {
+        for signal in [libc::SIGTERM, libc::SIGHUP] {
+            // SAFETY: no handler is installed.
+            unsafe { libc::signal(signal, libc::SIG_IGN) };
+        }
+    }
+    let mut file = OpenOptions::new().create(true).append(true).open(path).expect("a file to write");
+    let count = count(counter);
+    let (tag, begin) = (tag(path), Instant::now());
+    loop {
+        let offset = count.load(Ordering::Relaxed);
+        file.write_all(&record(tag, offset)).expect("the disk takes it");
+        let written = offset + RECORD;
+        count.store(written, Ordering::Relaxed);
+        if options.contains(&"fsync") && written.is_multiple_of(64 * RECORD) {
+            file.sync_all().expect("the disk is written");
+        }
+        let due = Duration::from_micros(written / PACE);
+        std::thread::sleep(due.saturating_sub(begin.elapsed()));
+    }
+}
+
+/// Writes as many bytes at once, as fast as it can.
+fn fill(path: &str, bytes: u64) {
+    let mut file = File::create(path).expect("a file to write");
+    for offset in (0..bytes).step_by(RECORD as usize) {
+        file.write_all(&record(tag(path), offset)).expect("the disk takes it");
+    }
+}
+
+/// Looks whether the first bytes of a file are what was written there.
+fn check(path: &str, bytes: u64) {
+    let mut file = match File::open(path) {
+        Ok(file) => BufReader::new(file),
+        Err(error) => return println!("guest: {path} cannot be read: {error}"),
+    };
+    for offset in (0..bytes).step_by(RECORD as usize) {
+        let mut found = [0; RECORD as usize];
+        if let Err(error) = file.read_exact(&mut found) {
+            return println!("guest: {path} is cut at {offset} of {bytes}: {error}");
+        }
+        if found != record(tag(path), offset) {
+            return println!("guest: {path} is damaged at {offset} of {bytes}");
+        }
+    }
+    println!("guest: {path} holds {bytes} bytes");
+}
+
+/// Mounts this many tmpfs and bind mounts of a folder, some of them at paths that have to be escaped.
+fn mounts(count: u64, folder: &str, bound: &str) {
+    const NAMES: [&str; 8] = [
+        "plain",
+        "two words",
+        "new\nline",
+        "back\\slash",
+        "octal\\040",
+        "tab\tstop",
+        "#hash",
+        "\u{1b}[2Jescape",
+    ];
+    for (index, name) in (0..count).zip(NAMES.iter().cycle()) {
+        let path = format!("{folder}/{index} {name}");
+        std::fs::create_dir(&path).expect("a folder to mount on");
+        mount(if index % 3 == 0 { Some(bound) } else { None }, &path);
+    }
+}
+
+/// Mounts a tmpfs at a path of 4,095 bytes, the longest one that a system call takes, and one beside it at a
+/// path that is longer by one.
+fn deep(folder: &str) {
+    std::env::set_current_dir(folder).expect("a folder");
+    let mut left = 4095 - folder.len();
+    while left > 250 {
+        let name = "d".repeat(if left > 400 { 200 } else { 100 });
+        std::fs::create_dir(&name).expect("a folder");
+        std::env::set_current_dir(&name).expect("a folder");
+        left -= 1 + name.len();
+    }
+    for length in [left - 1, left] {
+        let name = "e".repeat(length);
+        std::fs::create_dir(&name).expect("a folder to mount on");
+        mount(None, &name);
+    }
+}
+
+/// Mounts a folder once more, or else a new tmpfs.
+fn mount(bound: Option<&str>, path: &str) {
+    let [from, to, kind] =
+        [bound.unwrap_or("none"), path, "tmpfs"].map(|text| CString::new(text).expect("no NUL"));
+    let flags = if bound.is_some() { libc::MS_BIND } else { 0 };
+    // SAFETY: three strings that end in NUL.
+    let answer = unsafe { libc::mount(from.as_ptr(), to.as_ptr(), kind.as_ptr(), flags, std::ptr::null()) };
+    assert_eq!(answer, 0, "{path}: {}", std::io::Error::last_os_error());
+}
+
+/// Becomes a program that, with all its children, may not call reboot(2).
+fn without_boot(program: &str) -> ! {
+    // SAFETY: prctl(2) takes numbers.
+    let answer = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_SYS_BOOT, 0, 0, 0) };
+    assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());
+    panic!("{}", Command::new(program).exec())
+}
+
+/// A piece of a file: each word of it is different from all others in all files.
+fn record(tag: u64, offset: u64) -> [u8; RECORD as usize] {
+    let mut record = [0; RECORD as usize];
+    for (word, index) in record.chunks_exact_mut(8).zip(offset / 8..) {
+        word.copy_from_slice(&(tag << 40 | index).to_le_bytes());
+    }
+    record
+}
+
+/// A number made of the last part of a path.
+fn tag(path: &str) -> u64 {
+    let name = Path::new(path).file_name().unwrap_or_default();
+    name.as_encoded_bytes().iter().fold(0, |tag, byte| (tag * 31 + u64::from(*byte)) % 0xffff)
+}
+
+/// A number in a file that another process can read whole at any moment.
+fn count(path: &str) -> &'static AtomicU64 {
+    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
+    let file = file.expect("a counter");
+    file.set_len(8).expect("a counter of eight bytes");
+    let (read_write, shared) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
+    // SAFETY: a fresh mapping of eight bytes, aligned to a page and never unmapped.
+    unsafe {
+        let file = std::os::fd::AsRawFd::as_raw_fd(&file);
+        let page = libc::mmap(std::ptr::null_mut(), 8, read_write, shared, file, 0);
+        assert_ne!(page, libc::MAP_FAILED);
+        &*page.cast::<AtomicU64>()
+    }
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().expect("a number")
+}
+
+const RECORD: u64 = 4096;
+
+/// capabilities(7), which the libc crate has not.
+const CAP_SYS_BOOT: libc::c_ulong = 22;
+
+/// Bytes that are written in a microsecond.
+const PACE: u64 = 4;
