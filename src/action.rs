@@ -61,6 +61,11 @@ impl Actions {
         self.add(Action::Signal(pid, signal));
     }
 
+    /// Forgets all actions.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// The actions in order.
     #[must_use]
     pub fn as_slice(&self) -> &[Action] {

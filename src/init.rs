@@ -1,4 +1,4 @@
-//! PID 1 as a whole: it owns the phase and routes events.
+//! PID 1 as a whole: it routes events.
 //!
 //! # Invariants
 //! Asserted over every reachable state in `tests/reachable.rs`:
@@ -10,27 +10,20 @@
 //! - no sequence of events panics or fills the list of actions.
 
 use crate::action::Actions;
+use crate::burst::Burst;
 use crate::event::{Ending, Event, Request};
-use crate::process::{Pid, Place};
-use crate::server::Server;
-use crate::shutdown::Shutdown;
+use crate::limits::RESPAWN_DELAY;
+use crate::log::Fact;
+use crate::process::{Exit, Pid, Place};
+use crate::reaper;
+use crate::state::{Stage, State};
+use crate::task::Task;
 use crate::time::{Instant, Millis};
 use crate::update;
 
-/// The state of PID 1.
+/// PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Init {
-    place: Place,
-    stop_timeout: Millis,
-    poweroff: Ending,
-    phase: Phase,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Phase {
-    Down(Shutdown),
-    Up(Server),
-}
+pub struct Init(State);
 
 const _SIZE: () = assert!(size_of::<Init>() <= 256);
 
@@ -38,52 +31,114 @@ impl Init {
     /// PID 1 at boot, and what it does first; `stop_timeout` is the server's time to stop, ms, and
     /// `poweroff` what a power off is to end with.
     #[must_use]
-    pub fn boot(place: Place, stop_timeout: Millis, poweroff: Ending) -> (Self, Actions) {
-        let mut actions = Actions::default();
-        let phase = Phase::Up(Server::boot(&mut actions));
-        (Self { place, stop_timeout, poweroff, phase }, actions)
+    #[inline(always)]
+    pub fn boot(place: Place, stop_timeout: Millis, poweroff: Ending, actions: &mut Actions) -> Self {
+        let mut state = State {
+            stage: Stage::Starting,
+            deadline: Instant::NEVER,
+            ending: None,
+            server: None,
+            helper: None,
+            since: Instant(0),
+            until: Instant(0),
+            delay: RESPAWN_DELAY,
+            task: Task::Terminate,
+            burst: Burst::default(),
+            place,
+            stop_timeout,
+            poweroff,
+        };
+        state.start(actions);
+        Self(state)
     }
 
     /// When to deliver `Timeout`, if nothing else happens first.
     #[must_use]
-    pub const fn deadline(&self) -> Option<Instant> {
-        match &self.phase {
-            Phase::Down(shutdown) => shutdown.deadline(),
-            Phase::Up(server) => server.deadline(),
-        }
+    pub fn deadline(&self) -> Option<Instant> {
+        (self.0.deadline != Instant::NEVER).then_some(self.0.deadline)
     }
 
-    /// Takes one event. A `Timeout` that is early or repeated changes nothing.
-    #[must_use]
-    pub fn handle(&mut self, event: Event, now: Instant) -> Actions {
-        let mut actions = Actions::default();
-        let ending = if let Event::Requested(request) = event { request.ending() } else { None };
-        match (&mut self.phase, event) {
-            (Phase::Up(_), Event::Requested(Request::Update)) => update::requested(&mut actions),
-            (Phase::Up(server), event) => match ending {
-                Some(ending) => {
-                    let server = server.abandon(&mut actions);
-                    self.end(ending, server, now, &mut actions);
+    /// Takes one event. A `Timeout` that is early or repeated changes nothing, and neither does an answer
+    /// that nobody waits for.
+    #[inline(always)]
+    pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Actions) {
+        let state = &mut self.0;
+        match event {
+            Event::NoChildren => {
+                if state.is_ending_processes() {
+                    state.run(Some(Task::Sync), now, actions);
                 }
-                None => server.handle(&event, now, &mut actions),
+            }
+            Event::Reaped(pid, exit) => state.reaped(pid, exit, now, actions),
+            Event::Requested(request) => state.requested(request, now, actions),
+            Event::SpawnFailed(errno) => match state.stage {
+                Stage::Starting => state.not_started(errno, now, actions),
+                Stage::Sending => state.not_sent(errno, actions),
+                Stage::Working => state.task_ended(Exit::NotExecuted(errno), now, actions),
+                _ => {}
             },
-            (Phase::Down(shutdown), event) => shutdown.handle(&event, now, &mut actions),
-        }
-        // What began the end counts here as well.
-        if let (Phase::Down(shutdown), Event::Requested(request)) = (&mut self.phase, event) {
-            match request {
-                Request::CtrlAltDel => shutdown.ctrl_alt_del(now, &mut actions),
-                Request::PowerFailure => shutdown.power_failure(now),
-                Request::End(_) | Request::RestartServer | Request::Update => {}
+            Event::Spawned(pid) => match state.stage {
+                Stage::Starting => state.started(pid, now, actions),
+                Stage::Sending => {
+                    state.helper = Some(pid);
+                    state.stage = Stage::Asking;
+                }
+                // Who waits for processes to end learns nothing from the child that signals them.
+                Stage::Working if !state.task.is_for_processes() => state.helper = Some(pid),
+                _ => {}
+            },
+            Event::Timeout => {
+                if state.deadline <= now {
+                    state.timeout(now, actions);
+                }
             }
         }
-        actions
+    }
+}
+
+impl State {
+    fn reaped(&mut self, pid: Pid, exit: Exit, now: Instant, actions: &mut Actions) {
+        if self.server == Some(pid) {
+            self.server = None;
+            self.server_ended(pid, exit, now, actions);
+        } else if self.helper == Some(pid) {
+            self.helper = None;
+            if self.stage == Stage::Asking {
+                self.answered(exit, now, actions);
+            } else {
+                self.task_ended(exit, now, actions);
+            }
+        } else {
+            reaper::orphan(pid, exit, actions);
+        }
     }
 
-    fn end(&mut self, ending: Ending, server: Option<Pid>, now: Instant, actions: &mut Actions) {
-        self.phase = Phase::Down(Shutdown::new(self.place, ending));
-        if let Phase::Down(shutdown) = &mut self.phase {
-            shutdown.begin(server, self.stop_timeout, self.poweroff, now, actions);
+    fn requested(&mut self, request: Request, now: Instant, actions: &mut Actions) {
+        match (request.ending(), self.ending) {
+            (Some(_), Some(_)) => actions.fact(Fact::AlreadyEnding),
+            (Some(ending), None) => self.begin(ending, now, actions),
+            (None, None) if request == Request::Update => update::requested(actions),
+            (None, None) => self.restart(now, actions),
+            (None, Some(_)) => {}
+        }
+        // What began the end counts here as well.
+        match request {
+            Request::CtrlAltDel => self.ctrl_alt_del(now, actions),
+            Request::PowerFailure => self.power_failure(now),
+            _ => {}
+        }
+    }
+
+    /// What a deadline means that has passed.
+    fn timeout(&mut self, now: Instant, actions: &mut Actions) {
+        match self.stage {
+            Stage::Backoff => self.start(actions),
+            Stage::Sending | Stage::Asking => self.not_answered(actions),
+            Stage::Settling => self.signal(Fact::RequestFailed, actions),
+            Stage::Leaving | Stage::Killed | Stage::Working => self.give_up(now, actions),
+            Stage::Final => self.dead_end(now, actions),
+            // They have none.
+            Stage::Starting | Stage::Up => {}
         }
     }
 }

@@ -32,6 +32,7 @@
 )]
 
 pub mod action;
+pub mod burst;
 pub mod config;
 pub mod event;
 pub mod farewell;
@@ -49,6 +50,7 @@ pub mod rpc;
 pub mod server;
 pub mod shutdown;
 pub mod signals;
+pub mod state;
 pub mod task;
 pub mod time;
 pub mod update;

@@ -39,19 +39,21 @@ fn pid1(start: Start) -> ! {
     start.environment().for_each(|word| sys.set(word));
     sys.configure(container);
     introduce(&sys, start);
-    let (init, actions) = Init::boot(sys.place(), sys.config().stop_timeout(), sys.config().poweroff);
-    run(&mut sys, init, actions)
+    run(&mut sys)
 }
 
 /// From here on nothing fails: it is retried, or it has a deadline.
-#[inline(always)] // its state is made on the stack of its only caller
-fn run(sys: &mut Sys<'_>, mut init: Init, mut actions: Actions) -> ! {
+#[inline(never)] // what is large in the frame of its caller would be in the way of each access
+fn run(sys: &mut Sys<'_>) -> ! {
+    let mut actions = Actions::default();
+    let mut init = Init::boot(sys.place(), sys.config().stop_timeout(), sys.config().poweroff, &mut actions);
     loop {
         for action in actions.as_slice() {
-            sys.perform(*action);
+            sys.perform(action);
         }
         let event = sys.wait(init.deadline());
-        actions = init.handle(event, sys.now());
+        actions.clear();
+        init.handle(event, sys.now(), &mut actions);
     }
 }
 

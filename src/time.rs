@@ -12,6 +12,9 @@ pub type Millis = u32;
 pub struct Instant(pub u64);
 
 impl Instant {
+    /// Later than anything that happens.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// The time from here to `later`: 0 if that has passed, and 49 days at most.
     #[must_use]
     pub fn until(self, later: Self) -> Millis {

@@ -1,7 +1,7 @@
 //! What the last tasks of a machine decide by: files of `/proc` read backwards, paths, progress, deadlines.
 
 use proptest::prelude::*;
-use zinit_pid1::action::Action;
+use zinit_pid1::action::{Action, Actions};
 use zinit_pid1::event::{Ending, Event, Request};
 use zinit_pid1::init::Init;
 use zinit_pid1::limits::{PATH, PROC_ROOM, PROGRESS_TIMEOUT, STOP_TIMEOUT_S};
@@ -228,15 +228,18 @@ fn the_worst_case_is_the_sum_that_the_readme_states() {
     let pid = |raw| Pid::new(raw).expect("a child's");
     // Every stage runs to its deadline; where each fork fails it is shorter.
     for forks in [true, false] {
-        let (mut init, _) = Init::boot(Place::Machine, STOP_TIMEOUT_S * 1_000, Ending::Poweroff);
+        let mut actions = Actions::default();
+        let mut init = Init::boot(Place::Machine, STOP_TIMEOUT_S * 1_000, Ending::Poweroff, &mut actions);
         let begin = Instant(5_000);
-        let _started = init.handle(Event::Spawned(pid(2)), begin);
+        let mut _started = Actions::default();
+        init.handle(Event::Spawned(pid(2)), begin, &mut _started);
         let mut now = begin;
         let mut event = Event::Requested(Request::End(Ending::Poweroff));
         let (mut next_pid, mut tasks) = (3, vec![]);
         let mut steps = 0;
         while !matches!(tasks.last(), Some((Task::SysRqPoweroff, _))) {
-            let actions = init.handle(event, now);
+            let mut actions = Actions::default();
+            init.handle(event, now, &mut actions);
             steps += 1;
             assert!(steps < 100, "it does not end: {init:?}");
             let forked =

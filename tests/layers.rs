@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file, and the modules of the library, or of `sys`, that it may name.
-const LAYERS: [(&str, &str); 32] = [
+const LAYERS: [(&str, &str); 34] = [
     ("lib", ""),
     ("time", ""),
     ("list", ""),
@@ -28,10 +28,12 @@ const LAYERS: [(&str, &str); 32] = [
     ("signals", "event process"),
     ("reaper", "action log process"),
     ("update", "action log"),
-    ("farewell", "action event limits log process reaper rpc time"),
-    ("server", "action event farewell limits log process reaper rpc time"),
-    ("shutdown", "action event farewell limits log process reaper rpc task time"),
-    ("init", "action event process server shutdown time update"),
+    ("burst", "limits time"),
+    ("state", "burst event process task time"),
+    ("farewell", "action limits log process rpc state task time"),
+    ("server", "action limits log process state task time"),
+    ("shutdown", "action event limits log process state task time"),
+    ("init", "action burst event limits log process reaper state task time update"),
     ("main", "action config init log process sys"),
     ("sys/mod", "action config event limits log process reaper signals task time"),
     ("sys/boot", "config kmsg limits log mount power process raw signal start stdio"),

@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use zinit_pid1::action::Action;
+use zinit_pid1::action::{Action, Actions};
 use zinit_pid1::event::{Ending, Event, Request};
 use zinit_pid1::init::Init;
 use zinit_pid1::log::{Fact, Note};
@@ -112,7 +112,8 @@ struct World {
 
 impl World {
     fn boot(place: Place, stop_timeout: u32, poweroff: Ending) -> Self {
-        let (init, actions) = Init::boot(place, stop_timeout, poweroff);
+        let mut actions = Actions::default();
+        let init = Init::boot(place, stop_timeout, poweroff, &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (now, model, delays) = (Instant(3_000), Model::Starting, vec![1_000]);
         let (server, helpers, tasks, last_pid, over) = (None, Vec::new(), Vec::new(), 2, false);
@@ -182,7 +183,8 @@ impl World {
             return;
         }
         let deadline = self.init.deadline();
-        let actions = self.init.handle(event, self.now);
+        let mut actions = Actions::default();
+        self.init.handle(event, self.now, &mut actions);
         let actions = actions.as_slice();
         self.judge(event, actions, deadline);
         if let Event::Reaped(pid, _) = event {

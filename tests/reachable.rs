@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use zinit_pid1::action::Action;
+use zinit_pid1::action::{Action, Actions};
 use zinit_pid1::event::{Ending, Event, Request};
 use zinit_pid1::init::Init;
 use zinit_pid1::limits::{
@@ -127,7 +127,8 @@ fn check(holds: bool, invariant: &str) -> Checked {
 
 impl World {
     fn boot(place: Place) -> Self {
-        let (init, actions) = Init::boot(place, STOP_TIMEOUT, Ending::Poweroff);
+        let mut actions = Actions::default();
+        let init = Init::boot(place, STOP_TIMEOUT, Ending::Poweroff, &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (server, helper, did) = (false, (HELPERS[0], false), Did::default());
         Self { place, init, now: Instant(5_000), due: Some(Due::Server), server, helper, did }
@@ -187,7 +188,8 @@ impl World {
             Event::NoChildren | Event::Reaped(..) | Event::Requested(_) => {}
             Event::SpawnFailed(_) | Event::Timeout => {}
         }
-        let actions = self.init.handle(event, now);
+        let mut actions = Actions::default();
+        self.init.handle(event, now, &mut actions);
         let actions = actions.as_slice();
         check(actions.len() < MAX_ACTIONS, "no event fills the list of actions")?;
         for (at, action) in actions.iter().enumerate() {
@@ -210,7 +212,8 @@ impl World {
                 check(deadline != before.deadline(), "a deadline that passed is over")?;
                 // PID 1 slept through two deadlines: the second one comes at once, but no third.
                 let mut init = self.init;
-                let _second = init.handle(event, now);
+                let mut _second = Actions::default();
+                init.handle(event, now, &mut _second);
                 let waits = init.deadline().is_none_or(|deadline| deadline > now);
                 check(waits || self.due.is_some(), "no timers spin")?;
             } else {
@@ -330,7 +333,9 @@ impl World {
         for part in parts {
             let (number, rest) = part.split_once(')').expect("Debug closes what it opens");
             let time = Instant(number.parse().expect("an instant is a number"));
-            key += &if key.ends_with("since: ") {
+            key += &if time == Instant::NEVER {
+                "never".to_owned()
+            } else if key.ends_with("since: ") {
                 (time.until(self.now) >= MIN_RUN_TIME).to_string()
             } else {
                 self.left(time.0).to_string()
@@ -342,12 +347,30 @@ impl World {
             let times = times.split(", ").map(|time| self.left(time.parse().expect("a burst is numbers")));
             key = format!("{before}{:?}{rest}", times.collect::<Vec<_>>());
         }
+        // What the stage at hand does not read, and each later one writes before it reads it.
+        let is_at = |stages: &[&str]| stages.iter().any(|stage| text.contains(&format!("stage: {stage},")));
+        if self.did.begin {
+            key = without(&key, "delay: ");
+        }
+        if !is_at(&["Up"]) {
+            key = without(&key, "since: ");
+        }
+        if !is_at(&["Sending", "Asking", "Settling", "Leaving"]) {
+            key = without(&key, "until: ");
+        }
         format!("{key}{:?}", (self.due, self.server, self.helper, self.did))
     }
 
     fn left(&self, until: u64) -> u64 {
         until.saturating_sub(self.now.0).div_ceil(COARSE)
     }
+}
+
+/// The text without the value of a field.
+fn without(text: &str, field: &str) -> String {
+    let (before, rest) = text.split_once(field).expect("there is such a field");
+    let (_, after) = rest.split_once(',').expect("it is not the last one");
+    format!("{before}{after}")
 }
 
 fn pid(raw: i32) -> Pid {

@@ -96,8 +96,8 @@ impl<'a> Sys<'a> {
 
     /// Does one thing; an action that forks for the machine has its answer as the next event.
     #[inline(never)]
-    pub fn perform(&mut self, action: Action) {
-        match action {
+    pub fn perform(&mut self, action: &Action) {
+        match *action {
             Action::Ask(method) => {
                 let event =
                     spawn::child(&mut || courier::run(method, self.config.socket, &self.log).status());

@@ -59,7 +59,8 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
         ([word, ..], _) if word.starts_with('#') => {}
         (["boot", place, stop_timeout, poweroff @ ..], _) => {
             let poweroff = words::poweroff(poweroff.first().unwrap_or(&"poweroff"))?;
-            let (init, actions) = Init::boot(words::place(place)?, words::number(stop_timeout)?, poweroff);
+            let mut actions = Actions::default();
+            let init = Init::boot(words::place(place)?, words::number(stop_timeout)?, poweroff, &mut actions);
             // A kernel needs longer than this to boot, so PID 1 never sees an earlier time.
             let new = Replay { init, now: Instant(1_000), asked: false, exited: false };
             caused = replay.insert(new).perform(&actions);
@@ -96,7 +97,8 @@ impl Replay {
         if matches!(event, Event::Spawned(_) | Event::SpawnFailed(_)) != self.asked {
             return Err("`spawned` or `spawn-failed` comes right after what forks, and only there".into());
         }
-        let actions = self.init.handle(event, self.now);
+        let mut actions = Actions::default();
+        self.init.handle(event, self.now, &mut actions);
         Ok(self.perform(&actions))
     }
 
