@@ -1,27 +1,25 @@
 //! Links the product by linker/pid1.ld; the library, the tests and the examples link as usual.
 //!
-//! Each flag means the same to cc, ld and lld.
+//! For lld, which Rust brings along: GNU ld looks into the libraries that std would need, and refuses them.
 
 use std::env;
 
 fn main() {
-    let script = format!("{}/linker/pid1.ld", env::var("CARGO_MANIFEST_DIR").unwrap());
-    let mut flags = vec![
+    let folder = format!("{}/linker", env::var("CARGO_MANIFEST_DIR").unwrap());
+    // Tools that look into a build want sections and symbols.
+    let for_tools = env::var("PROFILE").unwrap() == "debug" || env::var_os("CARGO_CFG_WHY_PANIC").is_some();
+    let (script, format) = if for_tools { ("tools.ld", "elf64-x86-64") } else { ("pid1.ld", "binary") };
+    let flags = [
         "-nostdlib", // no start files and no libc: _start is ours
         "-static",   // no interpreter
         "-no-pie",   // nobody is there to relocate us
-        "-T",
-        &script,
+        &format!("-L{folder}"),
+        &format!("-T{folder}/{script}"),
+        &format!("-Wl,--oformat={format}"),
     ];
-    // The kernel reads segments, not sections; tools that look into a build do. An ld without this word
-    // ignores it with a warning.
-    let for_tools = env::var("PROFILE").unwrap() == "debug" || env::var_os("CARGO_CFG_WHY_PANIC").is_some();
-    if !for_tools {
-        flags.push("-Wl,-z,nosectionheader");
-    }
     for flag in flags {
         println!("cargo::rustc-link-arg-bins={flag}");
     }
-    println!("cargo::rerun-if-changed={script}");
+    println!("cargo::rerun-if-changed={folder}");
     println!("cargo::rerun-if-changed=build.rs");
 }
