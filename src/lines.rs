@@ -63,5 +63,16 @@ pub fn backwards(room: &mut [u8], read: &mut Read<'_>, show: &mut Show<'_>) {
 #[must_use]
 #[inline(never)]
 pub fn word(line: &[u8], place: usize) -> &[u8] {
-    line.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).nth(place).unwrap_or(&[])
+    let (mut left, mut rest) = (place, line);
+    loop {
+        while let [b' ', behind @ ..] = rest {
+            rest = behind;
+        }
+        let length = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
+        let (word, behind) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        if left == 0 || word.is_empty() {
+            return word;
+        }
+        (left, rest) = (left.wrapping_sub(1), behind);
+    }
 }
