@@ -9,7 +9,7 @@
 //! - a phase that waits for anything has a deadline, but for a running server and an exit;
 //! - no sequence of events panics or fills the list of actions.
 
-use crate::action::Actions;
+use crate::action::{Action, Actions};
 use crate::burst::Burst;
 use crate::event::{Ending, Event, Request};
 use crate::limits::RESPAWN_DELAY;
@@ -33,7 +33,8 @@ impl Init {
     #[must_use]
     #[inline(always)]
     pub fn boot(place: Place, stop_timeout: Millis, poweroff: Ending, actions: &mut Actions) -> Self {
-        let mut state = State {
+        actions.add(Action::SpawnServer);
+        Self(State {
             stage: Stage::Starting,
             deadline: Instant::NEVER,
             ending: None,
@@ -47,9 +48,7 @@ impl Init {
             place,
             stop_timeout,
             poweroff,
-        };
-        state.start(actions);
-        Self(state)
+        })
     }
 
     /// When to deliver `Timeout`, if nothing else happens first.
@@ -60,7 +59,7 @@ impl Init {
 
     /// Takes one event. A `Timeout` that is early or repeated changes nothing, and neither does an answer
     /// that nobody waits for.
-    #[inline(always)]
+    #[inline(never)]
     pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Actions) {
         let state = &mut self.0;
         match event {
