@@ -87,6 +87,7 @@ impl State {
     }
 
     /// Half of the patience at most, so that a server that does not answer gets the signal well before KILL.
+    #[inline(always)]
     fn courier_timeout(&self) -> Millis {
         (self.patience() >> 1).min(COURIER_TIMEOUT)
     }

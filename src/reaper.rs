@@ -18,6 +18,7 @@ pub fn exit(status: u32) -> Option<Exit> {
 /// Notes a child that nobody asked about: an orphan, or a helper whose stage is over.
 ///
 /// At debug level only, so that a storm of orphans is not a storm of log lines.
+#[inline(always)]
 pub fn orphan(pid: Pid, exit: Exit, actions: &mut Actions) {
     actions.log(Note::new(Fact::OrphanReaped).pid(pid).exit(exit));
 }

@@ -10,6 +10,7 @@ use crate::time::Instant;
 
 impl State {
     /// Starts a server.
+    #[inline(always)]
     pub(crate) fn start(&mut self, actions: &mut Actions) {
         actions.add(Action::SpawnServer);
         self.enter(Stage::Starting, Instant::NEVER);

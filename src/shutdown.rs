@@ -121,6 +121,7 @@ impl State {
     }
 
     /// Nothing ends this machine: PID 1 goes on as a reaper, and says so from time to time.
+    #[inline(always)]
     pub(crate) fn dead_end(&mut self, now: Instant, actions: &mut Actions) {
         actions.fact(Fact::DeadEnd);
         self.enter(Stage::Final, now + DEAD_END_REMINDER);
