@@ -5,66 +5,55 @@ use core::ffi::CStr;
 use zinit_pid1::config::{Config, KernelWords};
 use zinit_pid1::limits::REAP_BATCH;
 use zinit_pid1::log::Fact;
-use zinit_pid1::process::Errno;
 
 use super::Sys;
 use super::kmsg::Log;
-use super::mount::EARLY;
+use super::mount;
 use super::power::Standing;
 use super::start::Start;
-use super::stdio::{self, Given};
+use super::stdio;
 use super::{raw, signal};
 
-/// This process before it knows what it is: it has touched nothing but itself.
-pub struct Boot {
-    start: Start,
-    given: Given,
-}
-
-impl Boot {
-    /// Blocks all signals, closes what others left open, and leaves the folder it was started in, which
-    /// would pin a mount.
+impl<'a> Sys<'a> {
+    /// This process before it knows what it is: it blocks all signals, closes what others left open, and leaves
+    /// the folder it was started in, which would pin a mount.
+    #[inline(always)] // the result is made where it stays
     pub fn begin(start: Start) -> Self {
+        // First, because a signal that finds PID 1 without a handler and not blocked is lost.
         signal::block_all();
         let given = stdio::claim();
         let _stays_where_it_is = rustix::process::chdir(c"/");
-        Self { start, given }
-    }
-
-    /// Asks the kernel what this process is, and makes it at home there.
-    ///
-    /// `config` is what argv and environment say; that this is a container is only a hint.
-    /// On a machine `words` gets the kernel command line. In a container that is the host's.
-    #[inline(always)] // the result is made where it stays
-    pub fn settle<'a>(self, config: Config<'a>, words: &mut KernelWords) -> Sys<'a> {
-        let standing = Standing::claim(config.container);
-        // The log needs what is mounted here, so failures wait for it.
-        let mut failures = [Errno::NONE; EARLY.len()];
-        if let Some(machine) = standing.machine() {
-            for (failure, mount) in failures.iter_mut().zip(&EARLY) {
-                *failure = machine.mount(mount);
-            }
-            read_kernel_words(words);
-        }
-        stdio::furnish(self.given, standing.machine().is_some());
-        let log = Log::open(standing.machine().is_some(), self.given.stderr());
-        let start = self.start;
-        let sys = Sys {
-            standing,
-            log,
-            config,
+        Self {
+            standing: Standing::Guest,
+            log: Log::NOWHERE,
+            config: Config::default(),
             start,
+            given,
             event: None,
             server: None,
             unreaped: true,
             batch: REAP_BATCH,
-        };
-        for (mount, failure) in EARLY.iter().zip(&failures) {
-            if *failure != Errno::NONE {
-                sys.log(Fact::MountFailed, *failure, mount.target().to_bytes());
-            }
         }
-        sys
+    }
+
+    /// Asks the kernel what this process is, and makes it at home there; the settings are what argv and
+    /// environment say, and that this is a container is only a hint.
+    ///
+    /// On a machine `words` gets the kernel command line. In a container that is the host's.
+    #[inline(always)]
+    pub fn settle(&mut self, words: &mut KernelWords) {
+        self.standing = Standing::claim(self.config.container);
+        if let Some(machine) = self.standing.machine() {
+            machine.mount_early(mount::ALL, &mut |_, _| {});
+            read_kernel_words(words);
+        }
+        stdio::furnish(self.given, self.standing.machine().is_some());
+        self.log = Log::open(self.standing.machine().is_some(), self.given.stderr());
+        if let Some(machine) = self.standing.machine() {
+            // Once more, because the log needs what was mounted the first time: what failed fails again.
+            let mut report = |target: &CStr, errno| self.log(Fact::MountFailed, errno, target.to_bytes());
+            machine.mount_early(mount::ALL, &mut report);
+        }
     }
 }
 
