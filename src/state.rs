@@ -1,8 +1,8 @@
 //! What PID 1 remembers: the stage at hand, and a place for each thing that any stage needs to know.
 //!
-//! One flat record: a tree of enums with contents took 600 bytes more, to take it apart and put it together at each
-//! step. [`server`](crate::server), [`farewell`](crate::farewell) and [`shutdown`](crate::shutdown) are
-//! what is done with it, [`init`](crate::init) is what they are asked by.
+//! One flat record: a tree of enums with contents took 600 bytes more, to take it apart and put it together at
+//! each step. [`server`](crate::server), [`farewell`](crate::farewell) and [`shutdown`](crate::shutdown) are
+//! what is done with it, and [`init`](crate::init) calls them.
 
 use crate::burst::Burst;
 use crate::event::Ending;
@@ -31,9 +31,11 @@ pub struct State {
     pub(crate) delay: Millis,
     /// The task at hand.
     pub(crate) task: Task,
+    /// The last Ctrl-Alt-Dels.
     pub(crate) burst: Burst,
+    /// What kind of PID 1 this is.
     pub(crate) place: Place,
-    /// The server's time to stop its services.
+    /// The server's time to stop its services, ms.
     pub(crate) stop_timeout: Millis,
     /// What a power off ends with.
     pub(crate) poweroff: Ending,

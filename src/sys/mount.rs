@@ -19,8 +19,9 @@ static EARLY: &[u8] = b"\
 \x02/dev\0devtmpfs\0mode=755\0\
 \x06/run\0tmpfs\0mode=755\0";
 
-/// How many rows there are, and how many the end of a machine needs again.
+/// How many rows there are.
 pub const ALL: usize = 4;
+/// The first row alone, which the end of a machine needs again.
 pub const PROC: usize = 1;
 
 /// The flags as the rows have them. `/dev` may be executed from: SGX enclaves and others map its devices so.
