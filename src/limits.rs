@@ -10,6 +10,11 @@ pub const RESPAWN_DELAY: Millis = 1_000;
 /// Long enough to cost nothing, short enough that a mended board comes up while one watches.
 pub const RESPAWN_DELAY_MAX: Millis = 30_000;
 
+/// How many servers in a row cannot be executed before a container ends.
+///
+/// Its engine sees the status then, and restarts it or not; 15 s are over.
+pub const EXEC_ATTEMPTS: u8 = 5;
+
 /// How long a server must have run for its end to count as a first one again, ms.
 pub const MIN_RUN_TIME: Millis = 60_000;
 

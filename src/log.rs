@@ -69,6 +69,10 @@ facts! {
     ContainerDenied Warn "asked to be in a container, but the kernel says machine";
     /// Nobody knows how to end this machine: it goes on as a reaper.
     DeadEnd Error "nothing ends this machine, reaping for ever";
+    /// The server's program could not be executed again and again: a container ends.
+    GivenUp Error "server cannot be executed, giving up";
+    /// The host's name cannot be set.
+    HostNameFailed Error "cannot take the name in /etc/hostname: !";
     /// The end of the machine has begun.
     EndBegun Info "& begins";
     /// The server's program cannot be executed.

@@ -29,6 +29,8 @@ pub struct State {
     /// What the next backoff lasts, unless the server runs for
     /// [`MIN_RUN_TIME`](crate::limits::MIN_RUN_TIME) before.
     pub(crate) delay: Millis,
+    /// How many servers in a row could not be executed.
+    pub(crate) failures: u8,
     /// The task at hand.
     pub(crate) task: Task,
     pub(crate) burst: Burst,

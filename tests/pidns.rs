@@ -285,6 +285,22 @@ fn a_program_that_cannot_be_executed_is_named_with_the_error_in_words() {
 }
 
 #[test]
+fn a_container_ends_when_no_server_can_be_executed() {
+    let folder = Folder::new();
+    let no_mode = folder.path().join("no-mode");
+    fs::write(&no_mode, "#!/bin/sh").expect("a file");
+    let missing = Setup::stand_in("").with("ZINIT_SERVER", folder.path().join("nothing")).start();
+    let no_mode = Setup::stand_in("").with("ZINIT_SERVER", &no_mode).start();
+    for (mut pid1, reason, status) in [(missing, "ENOENT", 127), (no_mode, "EACCES", 126)] {
+        pid1.line("respawn in 8000 ms");
+        pid1.line("server cannot be executed, giving up");
+        assert_eq!(pid1.end().code(), Some(status));
+        assert_eq!(pid1.log.text().matches("cannot execute ").count(), 5, "{}", pid1.log.text());
+        assert!(pid1.log.text().contains(reason));
+    }
+}
+
+#[test]
 fn the_server_is_looked_for_in_the_usual_places() {
     let mut pid1 = Setup::stand_in("").with("ZINIT_SERVER", "").start();
     pid1.line("no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin");

@@ -9,7 +9,7 @@ use zinit_pid1::process::Errno;
 
 use super::Sys;
 use super::kmsg::Log;
-use super::mount::EARLY;
+use super::mount;
 use super::power::Standing;
 use super::start::Start;
 use super::stdio::{self, Given};
@@ -38,12 +38,9 @@ impl Boot {
     #[inline(always)] // the result is made where it stays
     pub fn settle<'a>(self, config: Config<'a>, words: &mut KernelWords) -> Sys<'a> {
         let standing = Standing::claim(config.container);
-        // The log needs what is mounted here, so failures wait for it.
-        let mut failures = [Errno::NONE; EARLY.len()];
+        let rows = if config.mount { mount::ALL } else { 0 };
         if let Some(machine) = standing.machine() {
-            for (failure, mount) in failures.iter_mut().zip(&EARLY) {
-                *failure = machine.mount(mount);
-            }
+            machine.mount_early(rows, &mut |_, _| {});
             read_kernel_words(words);
         }
         stdio::furnish(self.given, standing.machine().is_some());
@@ -59,10 +56,14 @@ impl Boot {
             unreaped: true,
             batch: REAP_BATCH,
         };
-        for (mount, failure) in EARLY.iter().zip(&failures) {
-            if *failure != Errno::NONE {
-                sys.log(Fact::MountFailed, *failure, mount.target().to_bytes());
+        // Once more, because the log needs what was mounted the first time: what failed fails again.
+        if let Some(machine) = sys.standing.machine() {
+            let errno = machine.take_name();
+            if errno != Errno::NONE {
+                sys.log(Fact::HostNameFailed, errno, &[]);
             }
+            machine
+                .mount_early(rows, &mut |target, errno| sys.log(Fact::MountFailed, errno, target.to_bytes()));
         }
         sys
     }

@@ -20,7 +20,7 @@ use zinit_pid1::reaper;
 use zinit_pid1::task::Task;
 
 use super::kmsg::Log;
-use super::mount::EARLY;
+use super::mount;
 use super::power::{Machine, Standing};
 use super::{raw, signal, spawn};
 
@@ -51,7 +51,7 @@ pub fn run(task: Task, standing: &Standing, log: &Log) -> Errno {
         (Task::Halt, Some(machine)) => return machine.reboot(RebootCommand::Halt),
         (Task::SysRqPoweroff | Task::SysRqReboot, Some(machine)) => {
             // It was taken away before.
-            let _there = EARLY.first().map(|proc| machine.mount(proc));
+            machine.mount_early(mount::PROC, &mut |_, _| {});
             let errno = machine.sysrq(if task == Task::SysRqReboot { b"b" } else { b"o" });
             if errno == Errno::NONE {
                 // The kernel does it in its own time; PID 1 has a deadline for that.

@@ -9,63 +9,53 @@ use zinit_pid1::process::Errno;
 use super::power::Machine;
 use super::raw::{self, errno};
 
-/// A file system of the kernel and where it belongs.
+/// The file systems of the kernel: for each its flags, where it belongs, what it is, and its options.
 ///
-/// The strings lie in the row itself: a pointer and a length would be larger than most of them.
-pub struct Mount {
-    target: [u8; 6],
-    kind: [u8; 9],
-    data: [u8; 10],
-    flags: u8,
-}
+/// One string behind the other, since a table with pointers would be larger than the strings. In this order,
+/// because the log needs `/proc` and `/dev`, and some lie in others.
+static EARLY: &[u8] = b"\
+\x0e/proc\0proc\0\0\
+\x0e/sys\0sysfs\0\0\
+\x02/dev\0devtmpfs\0mode=755\0\
+\x06/run\0tmpfs\0mode=755\0\
+\x06/tmp\0tmpfs\0mode=1777\0\
+\x0a/dev/pts\0devpts\0gid=5,mode=620\0\
+\x06/dev/shm\0tmpfs\0mode=1777\0\
+\x0e/sys/fs/cgroup\0cgroup2\0\0";
 
-/// In this order, since the log needs `/dev` and `/proc`.
-pub static EARLY: [Mount; 4] = [
-    Mount::new(c"/proc", c"proc", c"", NOSUID | NOEXEC | NODEV),
-    Mount::new(c"/sys", c"sysfs", c"", NOSUID | NOEXEC | NODEV),
-    // Not noexec: SGX enclaves and others map /dev/zero and their devices executable.
-    Mount::new(c"/dev", c"devtmpfs", c"mode=0755", NOSUID),
-    // Programs may be run from here: containers' runtimes do.
-    Mount::new(c"/run", c"tmpfs", c"mode=0755", NOSUID | NODEV),
-];
+/// How many rows there are, and how many the end of a machine needs again.
+pub const ALL: usize = 8;
+pub const PROC: usize = 1;
 
-const NOSUID: u8 = libc::MS_NOSUID as u8;
-const NODEV: u8 = libc::MS_NODEV as u8;
-const NOEXEC: u8 = libc::MS_NOEXEC as u8;
-
-impl Mount {
-    const fn new(target: &CStr, kind: &CStr, data: &CStr, flags: u8) -> Self {
-        Self { target: row(target), kind: row(kind), data: row(data), flags }
-    }
-
-    /// The mount point.
-    pub fn target(&self) -> &CStr {
-        text(&self.target)
-    }
-}
-
-/// A string with its NUL, filled up with more of them; too long a string does not compile.
-const fn row<const N: usize>(string: &CStr) -> [u8; N] {
-    let bytes = string.to_bytes_with_nul();
-    let mut row = [0; N];
-    row.split_at_mut(bytes.len()).0.copy_from_slice(bytes);
-    row
-}
+/// The flags as the rows have them. `/dev` may be executed from: SGX enclaves and others map its devices so.
+/// So may `/run`, `/tmp` and `/dev/shm`, from which programs are run.
+const _FLAGS: () = {
+    assert!(libc::MS_NOSUID == 2 && libc::MS_NODEV == 4 && libc::MS_NOEXEC == 8);
+};
 
 impl Machine {
-    /// Mounts a file system, unless one is mounted there already, mount(2).
-    pub fn mount(&self, mount: &Mount) -> Errno {
-        let target = text(&mount.target);
-        if is_mount_point(target) {
-            return Errno::NONE;
-        }
-        // It is there already, or the root cannot be written: the mount itself will tell.
-        let _there = mkdirat(CWD, target, Mode::from_raw_mode(0o755));
-        let (kind, flags) = (text(&mount.kind), MountFlags::from_bits_retain(mount.flags.into()));
-        match rustix::mount::mount(kind, target, kind, flags, text(&mount.data)) {
-            // The same file system at the same place: for kernels before 5.8, which cannot be asked.
-            Ok(()) | Err(rustix::io::Errno::BUSY) => Errno::NONE,
-            Err(error) => errno(error.raw_os_error()),
+    /// Mounts the first `count` file systems, each where none is mounted yet; what fails is reported, mount(2).
+    #[inline(never)]
+    pub fn mount_early(&self, count: usize, report: &mut dyn FnMut(&CStr, Errno)) {
+        let mut at = EARLY.as_ptr();
+        for _ in 0..count {
+            // SAFETY: a row starts here, since `count` is not more than there are.
+            let (flags, target, kind, data) = unsafe {
+                let flags = u32::from(*at);
+                at = at.add(1);
+                (flags, take(&mut at), take(&mut at), take(&mut at))
+            };
+            if is_mount_point(target) {
+                continue;
+            }
+            // It is there already, or the root cannot be written: the mount itself will tell.
+            let _there = mkdirat(CWD, target, Mode::from_raw_mode(0o755));
+            let flags = MountFlags::from_bits_retain(flags);
+            match rustix::mount::mount(kind, target, kind, flags, data) {
+                // The same file system at the same place: for kernels before 5.8, which cannot be asked.
+                Ok(()) | Err(rustix::io::Errno::BUSY) => {}
+                Err(error) => report(target, errno(error.raw_os_error())),
+            }
         }
     }
 
@@ -80,10 +70,17 @@ impl Machine {
     }
 }
 
-/// The string in a row.
-fn text<const N: usize>(row: &[u8; N]) -> &CStr {
-    // SAFETY: `row` left at least one NUL.
-    unsafe { CStr::from_ptr(row.as_ptr().cast()) }
+/// The string at a place, and the place behind it.
+///
+/// # Safety
+/// There is a string with its NUL.
+unsafe fn take(at: &mut *const u8) -> &'static CStr {
+    // SAFETY: as above; the place behind a string is inside of the list or at its end.
+    unsafe {
+        let string = CStr::from_ptr(at.cast());
+        *at = at.add(string.count_bytes() + 1);
+        string
+    }
 }
 
 /// True if a path is the root of a mounted file system, statx(2).

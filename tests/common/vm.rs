@@ -245,7 +245,7 @@ fn stamp(line: &str) -> f64 {
 }
 
 const APPLETS: &str = "sh cat ls sleep kill grep mount umount ps echo touch mkdir mknod dmesg head tail wc tr sed cut true pidof \
-    insmod setsid mkswap swapon fsfreeze dd free poweroff switch_root setpriv mke2fs rmdir xargs losetup unshare cp mv";
+    insmod setsid mkswap swapon fsfreeze dd free poweroff switch_root setpriv mke2fs rmdir xargs losetup unshare cp mv stat";
 
 /// For what is run before the program: it finds them mounted.
 const FIRST_MOUNTS: &str = "mkdir -p /proc /sys /dev /run\nmount -t proc proc /proc\nmount -t sysfs sysfs /sys\n\
