@@ -10,27 +10,24 @@ mod sys;
 use core::panic::PanicInfo;
 
 use zinit_pid1::action::Actions;
-use zinit_pid1::config::{Command, Config, KernelWords, asks_for_container, command};
+use zinit_pid1::config::{Command, KernelWords, asks_for_container, command};
 use zinit_pid1::init::Init;
 use zinit_pid1::log::Fact;
 use zinit_pid1::process::{Errno, Place};
 
 use sys::Sys;
-use sys::boot::Boot;
 use sys::start::Start;
 
 /// The life of PID 1.
 fn pid1(start: Start) -> ! {
-    // First, because a signal that finds PID 1 without a handler and not blocked is lost.
-    let boot = Boot::begin(start);
-    let mut config = Config::default();
-    for word in start.environment() {
-        let _reported_below = config.read(word);
-    }
-    config.container |= start.words().any(asks_for_container);
-    let container = config.container;
     let mut words = KernelWords::default();
-    let mut sys = boot.settle(config, &mut words);
+    let mut sys = Sys::begin(start);
+    for word in start.environment() {
+        sys.read(word);
+    }
+    let container = start.words().any(asks_for_container);
+    sys.configure(container);
+    sys.settle(&mut words);
     // The environment is nearer than the kernel command line, so it has the last word. Mostly it has the
     // same ones, since the kernel puts them there, and they need no second complaint.
     for word in sys::boot::strings(&words).filter(|word| !start.environment().any(|known| known == *word)) {

@@ -12,60 +12,54 @@ use super::kmsg::Log;
 use super::mount;
 use super::power::Standing;
 use super::start::Start;
-use super::stdio::{self, Given};
+use super::stdio;
 use super::{raw, signal};
 
-/// This process before it knows what it is: it has touched nothing but itself.
-pub struct Boot {
-    start: Start,
-    given: Given,
-}
-
-impl Boot {
-    /// Blocks all signals, closes what others left open, and leaves the folder it was started in, which
-    /// would pin a mount.
+impl<'a> Sys<'a> {
+    /// This process before it knows what it is: it blocks all signals, closes what others left open, and leaves
+    /// the folder it was started in, which would pin a mount.
+    #[inline(always)] // the result is made where it stays
     pub fn begin(start: Start) -> Self {
+        // First, because a signal that finds PID 1 without a handler and not blocked is lost.
         signal::block_all();
         let given = stdio::claim();
         let _stays_where_it_is = rustix::process::chdir(c"/");
-        Self { start, given }
-    }
-
-    /// Asks the kernel what this process is, and makes it at home there.
-    ///
-    /// `config` is what argv and environment say; that this is a container is only a hint.
-    /// On a machine `words` gets the kernel command line. In a container that is the host's.
-    #[inline(always)] // the result is made where it stays
-    pub fn settle<'a>(self, config: Config<'a>, words: &mut KernelWords) -> Sys<'a> {
-        let standing = Standing::claim(config.container);
-        let rows = if config.mount { mount::ALL } else { 0 };
-        if let Some(machine) = standing.machine() {
-            machine.mount_early(rows, &mut |_, _| {});
-            read_kernel_words(words);
-        }
-        stdio::furnish(self.given, standing.machine().is_some());
-        let log = Log::open(standing.machine().is_some(), self.given.stderr());
-        let start = self.start;
-        let sys = Sys {
-            standing,
-            log,
-            config,
+        Self {
+            standing: Standing::Guest,
+            log: Log::NOWHERE,
+            config: Config::default(),
             start,
+            given,
             event: None,
             server: None,
             unreaped: true,
             batch: REAP_BATCH,
-        };
-        // Once more, because the log needs what was mounted the first time: what failed fails again.
-        if let Some(machine) = sys.standing.machine() {
+        }
+    }
+
+    /// Asks the kernel what this process is, and makes it at home there; the settings are what argv and
+    /// environment say, and that this is a container is only a hint.
+    ///
+    /// On a machine `words` gets the kernel command line. In a container that is the host's.
+    #[inline(never)]
+    pub fn settle(&mut self, words: &mut KernelWords) {
+        self.standing = Standing::claim(self.config.container);
+        let rows = if self.config.mount { mount::ALL } else { 0 };
+        if let Some(machine) = self.standing.machine() {
+            machine.mount_early(rows, &mut |_, _| {});
+            read_kernel_words(words);
+        }
+        stdio::furnish(self.given, self.standing.machine().is_some());
+        self.log = Log::open(self.standing.machine().is_some(), self.given.stderr());
+        if let Some(machine) = self.standing.machine() {
             let errno = machine.take_name();
             if errno != Errno::NONE {
-                sys.log(Fact::HostNameFailed, errno, &[]);
+                self.log(Fact::HostNameFailed, errno, &[]);
             }
-            machine
-                .mount_early(rows, &mut |target, errno| sys.log(Fact::MountFailed, errno, target.to_bytes()));
+            // Once more, because the log needs what was mounted the first time: what failed fails again.
+            let mut report = |target: &CStr, errno| self.log(Fact::MountFailed, errno, target.to_bytes());
+            machine.mount_early(rows, &mut report);
         }
-        sys
     }
 }
 

@@ -32,6 +32,9 @@ enum How {
 }
 
 impl Log {
+    /// Takes nothing.
+    pub const NOWHERE: Self = Self { fd: STDERR, how: How::Never, level: Level::Info };
+
     /// The kernel's log on a machine where it can be opened, else standard error if this process was
     /// given one; kmsg in the kernel's ABI documents.
     pub fn open(machine: bool, stderr_is_given: bool) -> Self {

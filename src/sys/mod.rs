@@ -35,6 +35,7 @@ use kmsg::Log;
 use power::Standing;
 use spawn::{Report, Server};
 use start::Start;
+use stdio::Given;
 
 /// The kernel, as far as PID 1 deals with it.
 pub struct Sys<'a> {
@@ -42,6 +43,7 @@ pub struct Sys<'a> {
     log: Log,
     config: Config<'a>,
     start: Start,
+    given: Given,
     /// What has happened and was not told yet.
     event: Option<Event>,
     /// The last server, and what it says if it could not be executed.
@@ -61,6 +63,11 @@ impl<'a> Sys<'a> {
     /// The settings that are in force.
     pub const fn config(&self) -> &Config<'a> {
         &self.config
+    }
+
+    /// Takes one setting; what is not understood is logged later, by [`Self::set`].
+    pub fn read(&mut self, word: &'a CStr) {
+        let _reported_later = self.config.read(word);
     }
 
     /// Takes one setting, and logs what is not understood.
