@@ -78,7 +78,7 @@ facts! {
     /// The server's program cannot be executed.
     ExecFailed Error "cannot execute ~: !";
     /// The server's program needs an interpreter that is not there.
-    ExecNoInterpreter Error "cannot execute ~: its interpreter is missing, !";
+    ExecNoInterpreter Error "cannot execute ~: no interpreter, !";
     /// Processes are left after KILL.
     LeftAfterKill Error "processes left after KILL, going on";
     /// Processes are left after TERM.

@@ -39,7 +39,7 @@ const FACTS: [(Fact, Level, &str); 47] = [
     (
         Fact::ExecNoInterpreter,
         Level::Error,
-        "cannot execute TEXT: its interpreter is missing, ENOENT (no such file or directory)",
+        "cannot execute TEXT: no interpreter, ENOENT (no such file or directory)",
     ),
     (Fact::LeftAfterKill, Level::Error, "processes left after KILL, going on"),
     (Fact::LeftAfterTerm, Level::Warn, "processes left after TERM, sending KILL"),

@@ -271,7 +271,7 @@ fn a_program_that_cannot_be_executed_is_named_with_the_error_in_words() {
         (folder.path().join("nothing"), "nothing: ENOENT (no such file or directory)"),
         (file("no-mode", b"#!/bin/sh", 0o644), "no-mode: EACCES (permission denied)"),
         (file("no-format", b"not a program", 0o755), "no-format: ENOEXEC (not a program for this machine)"),
-        (file("no-interpreter", b"#!/no/such/shell\n", 0o755), "no-interpreter: its interpreter is missing"),
+        (file("no-interpreter", b"#!/no/such/shell\n", 0o755), "no-interpreter: no interpreter"),
         (folder.path().to_path_buf(), "EACCES (permission denied)"),
     ] {
         let mut pid1 = Setup::stand_in("").with("ZINIT_SERVER", &path).start();

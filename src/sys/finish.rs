@@ -105,6 +105,8 @@ impl Finish<'_> {
     }
 
     fn swapoff(&self) {
+        // Somebody may have taken it away, and from here on all is read from it.
+        self.machine.mount_early(mount::PROC, &mut |_, _| {});
         // First, or what is swapped out of it would have to find room in memory.
         while self.pass(Step::Memory) {}
         let mut path = Path::new();

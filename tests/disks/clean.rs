@@ -52,6 +52,21 @@ fn a_root_on_a_disk_is_read_only_at_the_end() {
 }
 
 #[test]
+fn a_disk_is_clean_though_somebody_took_proc_away() {
+    let disk = Disk::new(Kind::Ext4, "disk");
+    let machine = Image::new()
+        .disk(&disk)
+        .writer("disk/data", "")
+        .once_written("umount -l /proc && say proc is $(ls /proc | wc -l); kill -TERM 1")
+        .boot();
+    machine.line("driver: proc is 0");
+    let written = machine.number("disk-data");
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("cannot"), "{text}");
+    clean_and_whole(&[(&disk, "data", written)], &text);
+}
+
+#[test]
 fn swap_is_turned_off_and_the_disk_of_a_swap_file_is_clean() {
     let swap = Disk::made(Kind::Blank, "swap", 512, &[]);
     let disk = Disk::new(Kind::Ext4, "disk");
