@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use zinit_pid1::config::{Config, KernelWords};
 use zinit_pid1::limits::REAP_BATCH;
 use zinit_pid1::log::Fact;
+use zinit_pid1::process::Errno;
 
 use super::Sys;
 use super::kmsg::Log;
