@@ -14,8 +14,8 @@ use crate::task::Task;
 pub enum Action {
     /// Send a courier to the server's socket.
     Ask(Method),
-    /// Exit with status 0; never on a machine.
-    Exit,
+    /// Exit with a status; never on a machine.
+    Exit(u8),
     /// Write a line to the log.
     Log(Note),
     /// Do one of the last tasks.

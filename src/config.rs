@@ -19,6 +19,8 @@ pub struct Config<'a> {
     pub socket: &'a CStr,
     /// `ZINIT_CONTAINER`, `container=`, or `-c` in argv: a hint where the kernel does not know.
     pub container: bool,
+    /// `ZINIT_MOUNT`: false for `no`, which leaves the first mounts to somebody else.
+    pub mount: bool,
     /// `ZINIT_STOP_TIMEOUT`: the server's time to stop its services, s.
     pub stop_timeout_s: u32,
     /// `ZINIT_POWEROFF`: what a power off ends with.
@@ -34,6 +36,7 @@ impl Default for Config<'_> {
             config_dir: CONFIG_DIR,
             socket: SOCKET,
             container: false,
+            mount: true,
             stop_timeout_s: STOP_TIMEOUT_S,
             poweroff: Ending::Poweroff,
             log_level: Level::Info,
@@ -68,6 +71,13 @@ impl<'a> Config<'a> {
                 let level = set.map_or(Some(Level::Info), level);
                 self.log_level = level.unwrap_or(self.log_level);
                 return level.is_some();
+            }
+            Setting::Mount => {
+                let no = value.to_bytes() == b"no";
+                if !no && !matches!(value.to_bytes(), b"" | b"yes") {
+                    return false;
+                }
+                self.mount = !no;
             }
             Setting::Poweroff => {
                 let ending = set.map_or(Some(Ending::Poweroff), ending);
@@ -108,6 +118,7 @@ enum Setting {
     ContainerHint,
     Debug,
     LogLevel,
+    Mount,
     Poweroff,
     Server,
     Socket,
@@ -115,12 +126,13 @@ enum Setting {
 }
 
 /// The settings in the order of [`SETTING_NAMES`].
-static SETTINGS: [Setting; 9] = [
+static SETTINGS: [Setting; 10] = [
     Setting::ConfigDir,
     Setting::Container,
     Setting::ContainerHint,
     Setting::Debug,
     Setting::LogLevel,
+    Setting::Mount,
     Setting::Poweroff,
     Setting::Server,
     Setting::Socket,
@@ -133,6 +145,7 @@ ZINIT_CONTAINER
 container
 zinitdebug
 ZINIT_LOG_LEVEL
+ZINIT_MOUNT
 ZINIT_POWEROFF
 ZINIT_SERVER
 ZINIT_SOCKET

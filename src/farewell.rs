@@ -30,7 +30,7 @@ impl State {
     pub(crate) fn answered(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
         match (Outcome::of(exit), self.method(), self.server) {
             (Outcome::Agreed, ..) => self.enter(Stage::Leaving, self.until),
-            (Outcome::Closed, Method::PrepareRestart, Some(server)) => {
+            (Outcome::Unclear, Method::PrepareRestart, Some(server)) => {
                 actions.log(Note::new(Fact::RequestUnanswered).pid(server).span(RESTART_SETTLE));
                 self.enter(Stage::Settling, now + RESTART_SETTLE);
             }

@@ -43,6 +43,7 @@ impl Init {
             since: Instant(0),
             until: Instant(0),
             delay: RESPAWN_DELAY,
+            failures: 0,
             task: Task::Terminate,
             burst: Burst::default(),
             place,

@@ -10,16 +10,21 @@ pub const RESPAWN_DELAY: Millis = 1_000;
 /// Long enough to cost nothing, short enough that a mended board comes up while one watches.
 pub const RESPAWN_DELAY_MAX: Millis = 30_000;
 
+/// How many servers in a row cannot be executed before a container ends.
+///
+/// Its engine sees the status then, and restarts it or not; 15 s are over.
+pub const EXEC_ATTEMPTS: u8 = 5;
+
 /// How long a server must have run for its end to count as a first one again, ms.
 pub const MIN_RUN_TIME: Millis = 60_000;
 
 /// Time a server gets to exit for a soft restart before it is killed, ms: the specification's 5 s.
 pub const RESTART_TIMEOUT: Millis = 5_000;
 
-/// Time a server gets to exit after it closed the connection of a soft restart without a word, ms.
+/// Time a server gets to exit after it refused a soft restart or hung up without a word, ms.
 ///
-/// zinit-server 0.3.9 does so in two of five runs while it is still writing its state file; a signal
-/// at once would cut that short.
+/// zinit-server 0.3.9 hangs up in two of five runs while it is still writing its state file, and sometimes says
+/// that its "supervisor dropped response channel"; a signal at once would cut that short.
 pub const RESTART_SETTLE: Millis = 1_000;
 
 /// Time between two KILLs of a server that does not die, ms: it hangs in the kernel.

@@ -69,6 +69,10 @@ facts! {
     ContainerDenied Warn "asked to be in a container, but the kernel says machine";
     /// Nobody knows how to end this machine: it goes on as a reaper.
     DeadEnd Error "nothing ends this machine, reaping for ever";
+    /// The server's program could not be executed again and again: a container ends.
+    GivenUp Error "server cannot be executed, giving up";
+    /// The host's name cannot be set.
+    HostNameFailed Error "cannot take the name in /etc/hostname: !";
     /// The end of the machine has begun.
     EndBegun Info "& begins";
     /// The server's program cannot be executed.
@@ -105,8 +109,8 @@ facts! {
     RequestFailed Warn "request failed, sending $";
     /// The server did not answer in time, and gets a signal.
     RequestTimedOut Warn "no answer in @ ms, sending $";
-    /// The server hung up: it may be on its way out.
-    RequestUnanswered Warn "server # hung up, it gets @ ms to exit";
+    /// The server refused or hung up: it may be on its way out.
+    RequestUnanswered Warn "server # may be exiting, it gets @ ms";
     /// A soft restart while there is no server: the delay is cut short.
     RespawnNow Info "soft restart, there is no server, starting one now";
     /// A soft restart has begun.

@@ -64,6 +64,8 @@ pub struct Errno(pub u8);
 impl Errno {
     /// No error.
     pub const NONE: Self = Self(0);
+    /// ENOENT: there is no such file.
+    pub const NOT_THERE: Self = Self(2);
 }
 
 /// How a child ended.

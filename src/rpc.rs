@@ -48,9 +48,11 @@ impl Method {
 pub enum Outcome {
     /// The server agreed.
     Agreed,
-    /// The request went out, and the server closed the connection without a whole reply.
-    Closed,
-    /// Nothing was asked, or the server does not want to, or does not make sense.
+    /// The request went out, and the server refused or closed the connection without a whole reply.
+    ///
+    /// zinit-server 0.3.9 does either, at times, while it is on its way out.
+    Unclear,
+    /// Nothing was asked, or the reply does not make sense.
     Failed,
 }
 
@@ -60,7 +62,7 @@ impl Outcome {
     pub const fn status(self) -> u8 {
         match self {
             Self::Agreed => 0,
-            Self::Closed => 2,
+            Self::Unclear => 2,
             Self::Failed => 1,
         }
     }
@@ -70,7 +72,7 @@ impl Outcome {
     pub const fn of(exit: Exit) -> Self {
         match exit {
             Exit::Exited(0) => Self::Agreed,
-            Exit::Exited(2) => Self::Closed,
+            Exit::Exited(2) => Self::Unclear,
             Exit::Exited(_) | Exit::Killed(_) | Exit::NotExecuted(_) => Self::Failed,
         }
     }

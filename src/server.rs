@@ -1,9 +1,9 @@
 //! The server's life: start, respawn with a growing delay, soft restart.
 
 use crate::action::{Action, Actions};
-use crate::limits::{MIN_RUN_TIME, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
+use crate::limits::{EXEC_ATTEMPTS, MIN_RUN_TIME, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
 use crate::log::{Fact, Note};
-use crate::process::{Errno, Exit, Pid};
+use crate::process::{Errno, Exit, Pid, Place};
 use crate::state::{Stage, State};
 use crate::task::Task;
 use crate::time::Instant;
@@ -34,10 +34,20 @@ impl State {
         let note = Note::new(Fact::ServerRespawn).pid(server).exit(exit);
         if self.stage == Stage::Up {
             self.forget_crashes(now);
-            self.back_off(note, now, actions);
-            return;
+            if !self.gives_up(exit) {
+                self.back_off(note, now, actions);
+                return;
+            }
         }
         actions.log(Note { fact: Fact::ServerEnded, ..note });
+        if self.failures >= EXEC_ATTEMPTS {
+            actions.fact(Fact::GivenUp);
+            // The shell's statuses for a program that is not there, and for one that does not run.
+            let not_there = exit == Exit::NotExecuted(Errno::NOT_THERE);
+            actions.add(Action::Exit(if not_there { 127 } else { 126 }));
+            self.enter(Stage::Final, Instant::NEVER);
+            return;
+        }
         self.recall(actions);
         if self.ending.is_some() {
             self.run(Some(Task::Terminate), now, actions);
@@ -61,6 +71,15 @@ impl State {
             // It is being started, or restarted.
             _ => {}
         }
+    }
+
+    /// Counts the servers in a row that could not be executed; true if this one is one too many.
+    ///
+    /// A container's engine then has the last word. A machine tries for ever.
+    fn gives_up(&mut self, exit: Exit) -> bool {
+        let counts = matches!(exit, Exit::NotExecuted(_)) && self.place != Place::Machine;
+        self.failures = if counts { self.failures.wrapping_add(1) } else { 0 };
+        self.failures >= EXEC_ATTEMPTS
     }
 
     fn back_off(&mut self, why: Note, now: Instant, actions: &mut Actions) {

@@ -84,7 +84,7 @@ impl State {
                 self.enter(Stage::Working, now + task.timeout());
             }
             (Place::Container | Place::Guest, _) => {
-                actions.add(Action::Exit);
+                actions.add(Action::Exit(0));
                 self.enter(Stage::Final, Instant::NEVER);
             }
         }

@@ -29,6 +29,8 @@ pub struct State {
     /// What the next backoff lasts, unless the server runs for
     /// [`MIN_RUN_TIME`](crate::limits::MIN_RUN_TIME) before.
     pub(crate) delay: Millis,
+    /// How many servers in a row could not be executed.
+    pub(crate) failures: u8,
     /// The task at hand.
     pub(crate) task: Task,
     /// The last Ctrl-Alt-Dels.
@@ -54,7 +56,7 @@ pub enum Stage {
     Sending,
     /// The courier is with the server.
     Asking,
-    /// The server hung up on the courier: perhaps it is exiting.
+    /// The server refused, or hung up on the courier: perhaps it is exiting.
     Settling,
     /// The server agreed or got a signal.
     Leaving,

@@ -160,6 +160,25 @@ fn a_stop_timeout_is_a_number_of_seconds_up_to_a_day() {
 }
 
 #[test]
+fn the_first_mounts_are_made_unless_somebody_says_no() {
+    let mount = |words: &[&str]| {
+        let words: Vec<CString> = words.iter().copied().map(word).collect();
+        let mut config = Config::default();
+        let understood = words.iter().all(|word| config.read(word));
+        (config.mount, understood)
+    };
+    assert_eq!(mount(&[]), (true, true));
+    assert_eq!(mount(&["ZINIT_MOUNT=no"]), (false, true));
+    assert_eq!(mount(&["ZINIT_MOUNT=no", "ZINIT_MOUNT=yes"]), (true, true));
+    assert_eq!(mount(&["ZINIT_MOUNT=no", "ZINIT_MOUNT="]), (true, true));
+    for value in ["No", "0", "none", "no "] {
+        let bad = format!("ZINIT_MOUNT={value}");
+        assert_eq!(mount(&[&bad]), (true, false), "{value}");
+        assert_eq!(mount(&["ZINIT_MOUNT=no", &bad]), (false, false), "{value}");
+    }
+}
+
+#[test]
 fn a_log_level_is_one_of_five_words() {
     for value in ["Info", "warning", "debug ", "info\n", "6", "off", "err"] {
         let word = format!("ZINIT_LOG_LEVEL={value}");

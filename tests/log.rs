@@ -21,13 +21,19 @@ fn note(fact: Fact) -> Note {
 }
 
 /// The facts in their order, so that none can be left out.
-const FACTS: [(Fact, Level, &str); 45] = [
+const FACTS: [(Fact, Level, &str); 47] = [
     (Fact::AlreadyEnding, Level::Info, "the end is under way already"),
     (Fact::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (Fact::BootGuest, Level::Warn, "version TEXT, not PID 1: it runs the server and touches nothing else"),
     (Fact::BootMachine, Level::Info, "version TEXT, PID 1 of this machine"),
     (Fact::ContainerDenied, Level::Warn, "asked to be in a container, but the kernel says machine"),
     (Fact::DeadEnd, Level::Error, "nothing ends this machine, reaping for ever"),
+    (Fact::GivenUp, Level::Error, "server cannot be executed, giving up"),
+    (
+        Fact::HostNameFailed,
+        Level::Error,
+        "cannot take the name in /etc/hostname: ENOENT (no such file or directory)",
+    ),
     (Fact::EndBegun, Level::Info, "halt begins"),
     (Fact::ExecFailed, Level::Error, "cannot execute TEXT: ENOENT (no such file or directory)"),
     (
@@ -54,7 +60,7 @@ const FACTS: [(Fact, Level, &str); 45] = [
     (Fact::Unreachable, Level::Warn, "server at TEXT: ENOENT (no such file or directory)"),
     (Fact::RequestFailed, Level::Warn, "request failed, sending SIGUSR1"),
     (Fact::RequestTimedOut, Level::Warn, "no answer in 2500 ms, sending SIGUSR1"),
-    (Fact::RequestUnanswered, Level::Warn, "server 42 hung up, it gets 2500 ms to exit"),
+    (Fact::RequestUnanswered, Level::Warn, "server 42 may be exiting, it gets 2500 ms"),
     (Fact::RespawnNow, Level::Info, "soft restart, there is no server, starting one now"),
     (Fact::RestartBegun, Level::Info, "soft restart of server 42 begins"),
     (Fact::ServerEnded, Level::Info, "server 42 exited 1"),

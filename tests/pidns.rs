@@ -227,6 +227,7 @@ fn a_soft_restart_that_is_refused_goes_on_by_usr1() {
     pid1.diary_line("started");
     pid1.signal(libc::SIGUSR1);
     pid1.line("server refuses: ");
+    pid1.line("may be exiting, it gets 1000 ms");
     pid1.line("request failed, sending SIGUSR1");
     pid1.line("killed by signal 10");
     pid1.log.nth("started", 2);
@@ -237,7 +238,7 @@ fn a_server_that_hangs_up_on_a_soft_restart_gets_time_to_leave() {
     let mut pid1 = Setup::stand_in("hang-up").start();
     pid1.diary_line("started");
     pid1.signal(libc::SIGUSR1);
-    pid1.line("hung up, it gets 1000 ms to exit");
+    pid1.line("may be exiting, it gets 1000 ms");
     // Its own exit, 200 ms later, and not a signal.
     pid1.line("exited 0");
     pid1.diary_line("left");
@@ -281,6 +282,22 @@ fn a_program_that_cannot_be_executed_is_named_with_the_error_in_words() {
         pid1.line("respawn in 1000 ms");
         pid1.signal(libc::SIGTERM);
         pid1.ends_well();
+    }
+}
+
+#[test]
+fn a_container_ends_when_no_server_can_be_executed() {
+    let folder = Folder::new();
+    let no_mode = folder.path().join("no-mode");
+    fs::write(&no_mode, "#!/bin/sh").expect("a file");
+    let missing = Setup::stand_in("").with("ZINIT_SERVER", folder.path().join("nothing")).start();
+    let no_mode = Setup::stand_in("").with("ZINIT_SERVER", &no_mode).start();
+    for (mut pid1, reason, status) in [(missing, "ENOENT", 127), (no_mode, "EACCES", 126)] {
+        pid1.line("respawn in 8000 ms");
+        pid1.line("server cannot be executed, giving up");
+        assert_eq!(pid1.end().code(), Some(status));
+        assert_eq!(pid1.log.text().matches("cannot execute ").count(), 5, "{}", pid1.log.text());
+        assert!(pid1.log.text().contains(reason));
     }
 }
 

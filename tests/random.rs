@@ -104,6 +104,8 @@ struct World {
     /// What the next backoff may last.
     delays: Vec<u32>,
     last_pid: i32,
+    /// How many servers in a row could not be executed.
+    failures: u32,
     server: Option<Pid>,
     helpers: Vec<Pid>,
     tasks: Vec<Task>,
@@ -117,9 +119,10 @@ impl World {
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (now, model, delays) = (Instant(3_000), Model::Starting, vec![1_000]);
         let (server, helpers, tasks, last_pid, over) = (None, Vec::new(), Vec::new(), 2, false);
+        let failures = 0;
         #[rustfmt::skip]
         let mut world = Self {
-            place, stop_timeout, poweroff, init, now, model, delays, last_pid, server, helpers, tasks, over,
+            place, stop_timeout, poweroff, init, now, model, delays, last_pid, failures, server, helpers, tasks, over,
         };
         world.perform(actions.as_slice(), false);
         world
@@ -199,7 +202,7 @@ impl World {
         for action in actions {
             assert!(!self.over || matches!(action, Action::Log(_)), "{action:?} after the end");
             match action {
-                Action::Exit => {
+                Action::Exit(_) => {
                     assert_ne!(self.place, Place::Machine);
                     self.over = true;
                 }
@@ -326,6 +329,13 @@ impl World {
             (Model::Up { since }, Reaped(pid, exit)) if Some(pid) == self.server => {
                 if since.until(now) >= 60_000 {
                     self.delays = vec![1_000];
+                }
+                self.failures = if matches!(exit, Exit::NotExecuted(_)) { self.failures + 1 } else { 0 };
+                if self.failures == 5 && self.place != Place::Machine {
+                    let ended = Action::Log(Note::new(Fact::ServerEnded).pid(pid).exit(exit));
+                    let status = if exit == Exit::NotExecuted(Errno(2)) { 127 } else { 126 };
+                    assert_eq!(actions, [ended, log(Fact::GivenUp), Action::Exit(status)]);
+                    return;
                 }
                 self.back_off(Note::new(Fact::ServerRespawn).pid(pid).exit(exit), actions);
             }

@@ -239,9 +239,9 @@ impl World {
                 check(self.server, "only a living server is asked")?;
                 self.due = Some(Due::Helper);
             }
-            Action::Exit => {
+            Action::Exit(status) => {
                 check(self.place != Place::Machine, "a machine never exits")?;
-                check(self.did.begin, "nothing exits of itself")?;
+                check(self.did.begin == (status == 0), "nothing exits of itself but without a server")?;
                 self.did.exit = true;
             }
             Action::Log(note) => self.did.stop_trying |= note == Note::new(Fact::DeadEnd),
@@ -351,6 +351,7 @@ impl World {
         let is_at = |stages: &[&str]| stages.iter().any(|stage| text.contains(&format!("stage: {stage},")));
         if self.did.begin {
             key = without(&key, "delay: ");
+            key = without(&key, "failures: ");
         }
         if !is_at(&["Up"]) {
             key = without(&key, "since: ");

@@ -178,11 +178,11 @@ fn nesting_is_followed_to_the_limit_and_no_deeper() {
 
 #[test]
 fn outcomes_survive_the_way_through_an_exit_status() {
-    for outcome in [Outcome::Agreed, Outcome::Closed, Outcome::Failed] {
+    for outcome in [Outcome::Agreed, Outcome::Unclear, Outcome::Failed] {
         assert_eq!(Outcome::of(Exit::Exited(outcome.status())), outcome);
     }
     assert_eq!(Outcome::of(Exit::Exited(0)), Outcome::Agreed);
-    for status in (1..=255).filter(|status| *status != Outcome::Closed.status()) {
+    for status in (1..=255).filter(|status| *status != Outcome::Unclear.status()) {
         assert_eq!(Outcome::of(Exit::Exited(status)), Outcome::Failed, "{status}");
     }
     // A courier that did not come back by itself brings no answer.

@@ -88,6 +88,72 @@ fn an_image_that_holds_no_folder_for_mounts_boots() {
 }
 
 #[test]
+fn the_first_mounts_have_the_flags_and_modes_that_they_should() {
+    let machine = Image::new()
+        .file("etc/hostname", "board-7\n")
+        .driver(
+            r#"
+            while read -r source point kind options rest; do say mount $point $kind $options,; done </proc/mounts
+            say name $(cat /proc/sys/kernel/hostname)
+            say modes $(stat -c %a:%n /run /tmp /dev/shm)
+            zinit poweroff"#,
+        )
+        .boot();
+    for (point, kind, options) in [
+        ("/proc", "proc", "rw nosuid nodev noexec"),
+        ("/sys", "sysfs", "rw nosuid nodev noexec"),
+        ("/dev", "devtmpfs", "rw nosuid mode=755"),
+        ("/run", "tmpfs", "rw nosuid nodev mode=755"),
+        ("/tmp", "tmpfs", "rw nosuid nodev"),
+        ("/dev/pts", "devpts", "rw nosuid noexec gid=5 mode=620"),
+        ("/dev/shm", "tmpfs", "rw nosuid nodev"),
+        ("/sys/fs/cgroup", "cgroup2", "rw nosuid nodev noexec"),
+    ] {
+        let line = machine.line(&format!("driver: mount {point} "));
+        assert!(line.contains(&format!(" {point} {kind} ")), "{line}");
+        let has =
+            |option: &str| line.rsplit(' ').next().is_some_and(|all| all.split(',').any(|one| one == option));
+        for option in options.split(' ') {
+            assert!(has(option), "{option} in {line}");
+        }
+        let exec = !options.contains("noexec");
+        assert_eq!(has("noexec"), !exec, "{line}");
+    }
+    assert!(machine.line("driver: name").ends_with("name board-7"));
+    assert!(machine.line("driver: modes").contains("755:/run 1777:/tmp 1777:/dev/shm"));
+    let text = machine.ends("reboot: Power down");
+    assert_eq!(text.matches("driver: mount /").count(), 9, "those and the root, each once: {text}");
+    assert!(!text.contains("cannot "), "{text}");
+}
+
+#[test]
+fn the_first_mounts_can_be_left_to_somebody_else() {
+    let machine = Image::new()
+        .before("export ZINIT_MOUNT=no")
+        .driver("say mounts $(cut -d' ' -f2 /proc/mounts | tr '\\n' ' '); zinit poweroff")
+        .boot();
+    let mounts = machine.line("driver: mounts");
+    for mount in ["/tmp", "/dev/pts", "/dev/shm", "/sys/fs/cgroup"] {
+        assert!(mounts.split(' ').all(|word| word != mount), "{mounts}");
+    }
+    machine.ends("reboot: Power down");
+}
+
+#[test]
+fn a_root_that_cannot_be_written_and_a_bad_name_are_named_and_the_machine_boots() {
+    let name = "n".repeat(65);
+    let machine = Image::new()
+        .file("etc/hostname", &name)
+        .before("mount -o remount,ro /")
+        .driver("say up; zinit poweroff")
+        .boot();
+    machine.line("cannot mount /tmp: ENOENT (no such file or directory), going on without");
+    machine.line("cannot take the name in /etc/hostname: EINVAL (invalid)");
+    machine.line("driver: up");
+    machine.ends("reboot: Power down");
+}
+
+#[test]
 fn what_is_mounted_already_is_left_alone() {
     let machine = Image::new()
         .file(
@@ -114,7 +180,7 @@ fn without_a_server_the_machine_waits_reaps_and_obeys() {
         .without_server()
         .file(
             "init",
-            "#!/bin/sh\nmknod /dev/null c 1 3\n(sleep 1; exit 7) &\n(sleep 4; kill -TERM 1) &\nsleep 1000 &\nexec /sbin/zinit-pid1 zinitdebug=1\n",
+            "#!/bin/sh\nmknod /dev/null c 1 3\n(sleep 1; exit 7) &\n(sleep 18; kill -TERM 1) &\nsleep 1000 &\nexec /sbin/zinit-pid1 zinitdebug=1\n",
         )
         .append("zinitdebug=1")
         .boot();
@@ -122,6 +188,8 @@ fn without_a_server_the_machine_waits_reaps_and_obeys() {
     machine.line("exited 7");
     machine.line("not executed, ENOENT (no such file or directory), respawn in 1000 ms");
     machine.line("respawn in 2000 ms");
+    // The fifth in a row, which would be the end of a container.
+    machine.line("respawn in 16000 ms");
     let text = machine.ends("reboot: Power down");
     assert!(text.contains("zinit-pid1: power off begins"), "{text}");
 }

@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use zinit_pid1::config::{Config, KernelWords};
 use zinit_pid1::limits::REAP_BATCH;
 use zinit_pid1::log::Fact;
+use zinit_pid1::process::Errno;
 
 use super::Sys;
 use super::kmsg::Log;
@@ -40,19 +41,24 @@ impl<'a> Sys<'a> {
     /// environment say, and that this is a container is only a hint.
     ///
     /// On a machine `words` gets the kernel command line. In a container that is the host's.
-    #[inline(always)]
+    #[inline(never)]
     pub fn settle(&mut self, words: &mut KernelWords) {
         self.standing = Standing::claim(self.config.container);
+        let rows = if self.config.mount { mount::ALL } else { 0 };
         if let Some(machine) = self.standing.machine() {
-            machine.mount_early(mount::ALL, &mut |_, _| {});
+            machine.mount_early(rows, &mut |_, _| {});
             read_kernel_words(words);
         }
         stdio::furnish(self.given, self.standing.machine().is_some());
         self.log = Log::open(self.standing.machine().is_some(), self.given.stderr());
         if let Some(machine) = self.standing.machine() {
+            let errno = machine.take_name();
+            if errno != Errno::NONE {
+                self.log(Fact::HostNameFailed, errno, &[]);
+            }
             // Once more, because the log needs what was mounted the first time: what failed fails again.
             let mut report = |target: &CStr, errno| self.log(Fact::MountFailed, errno, target.to_bytes());
-            machine.mount_early(mount::ALL, &mut report);
+            machine.mount_early(rows, &mut report);
         }
     }
 }

@@ -27,10 +27,10 @@ pub fn run(method: Method, socket: &CStr, log: &Log) -> Outcome {
     let (fact, text, outcome) = match reply {
         Received::Line(line) => match rpc::decode(method, line) {
             Reply::Agreed => return Outcome::Agreed,
-            Reply::Refused => (Fact::ReplyRefused, line, Outcome::Failed),
+            Reply::Refused => (Fact::ReplyRefused, line, Outcome::Unclear),
             Reply::Garbage => (Fact::ReplyGarbage, line, Outcome::Failed),
         },
-        Received::Part(part) => (Fact::ReplyPart, part, Outcome::Closed),
+        Received::Part(part) => (Fact::ReplyPart, part, Outcome::Unclear),
         Received::TooMuch(part) => (Fact::ReplyTooLong, part, Outcome::Failed),
     };
     log.fact(fact, Errno::NONE, text);

@@ -110,9 +110,9 @@ impl<'a> Sys<'a> {
                     spawn::child(&mut || courier::run(method, self.config.socket, &self.log).status());
                 self.event = Some(event);
             }
-            Action::Exit => {
+            Action::Exit(status) => {
                 if self.standing.machine().is_none() {
-                    raw::exit(0);
+                    raw::exit(status);
                 }
             }
             Action::Log(note) => self.log.line(&note, &[]),

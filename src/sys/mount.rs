@@ -12,20 +12,24 @@ use super::raw::{self, errno};
 /// The file systems of the kernel: for each its flags, where it belongs, what it is, and its options.
 ///
 /// One string behind the other, since a table with pointers would be larger than the strings. In this order,
-/// because the log needs `/proc` and `/dev`.
+/// because the log needs `/proc` and `/dev`, and some lie in others.
 static EARLY: &[u8] = b"\
 \x0e/proc\0proc\0\0\
 \x0e/sys\0sysfs\0\0\
 \x02/dev\0devtmpfs\0mode=755\0\
-\x06/run\0tmpfs\0mode=755\0";
+\x06/run\0tmpfs\0mode=755\0\
+\x06/tmp\0tmpfs\0mode=1777\0\
+\x0a/dev/pts\0devpts\0gid=5,mode=620\0\
+\x06/dev/shm\0tmpfs\0mode=1777\0\
+\x0e/sys/fs/cgroup\0cgroup2\0\0";
 
 /// How many rows there are.
-pub const ALL: usize = 4;
+pub const ALL: usize = 8;
 /// The first row alone, which the end of a machine needs again.
 pub const PROC: usize = 1;
 
 /// The flags as the rows have them. `/dev` may be executed from: SGX enclaves and others map its devices so.
-/// So may `/run`: containers' runtimes run programs from there.
+/// So may `/run`, `/tmp` and `/dev/shm`, from which programs are run.
 const _FLAGS: () = {
     assert!(libc::MS_NOSUID == 2 && libc::MS_NODEV == 4 && libc::MS_NOEXEC == 8);
 };

@@ -102,6 +102,20 @@ impl Machine {
         rustix::fs::sync();
     }
 
+    /// Takes the first word of `/etc/hostname` for the machine's name, sethostname(2); no such file is no error.
+    pub fn take_name(&self) -> Errno {
+        // One byte more than a name may have, so that the kernel refuses one that is too long.
+        let mut text = [0; 65];
+        let length = raw::open(c"/etc/hostname", libc::O_RDONLY).and_then(|file| raw::read(&file, &mut text));
+        let text = text.get(..length.unwrap_or(0) as usize).unwrap_or(&[]);
+        let name = text.split(|byte| *byte <= b' ').next().unwrap_or(&[]);
+        if name.is_empty() {
+            return Errno::NONE;
+        }
+        // SAFETY: the kernel reads the name and not beyond.
+        raw::answer(unsafe { syscall(libc::SYS_sethostname, [raw::address(name.as_ptr()), name.len()]) })
+    }
+
     /// Ends the machine, reboot(2); it returns what went wrong, or 0 if nothing happened.
     pub fn reboot(&self, command: RebootCommand) -> Errno {
         raw::status(reboot(command))

@@ -106,7 +106,7 @@ impl Replay {
         use Action::{Ask, Exit, Run, SpawnServer};
         let actions = actions.as_slice();
         self.asked = actions.iter().any(|action| matches!(action, Ask(_) | Run(_) | SpawnServer));
-        self.exited = actions.iter().any(|action| matches!(action, Exit));
+        self.exited = actions.iter().any(|action| matches!(action, Exit(_)));
         actions.iter().map(|action| format!("< {}", words::action(action))).collect()
     }
 }

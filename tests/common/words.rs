@@ -84,7 +84,8 @@ pub fn action(action: &Action) -> String {
     match action {
         Action::Ask(Method::PrepareRestart) => "ask system.prepare_restart".into(),
         Action::Ask(Method::Shutdown) => "ask system.shutdown".into(),
-        Action::Exit => "exit".into(),
+        Action::Exit(0) => "exit".into(),
+        Action::Exit(status) => format!("exit {status}"),
         Action::Log(note) => {
             let level = level_word(note.level()).to_str().expect("levels are ASCII");
             let line = Line::new(note, b"", false);
