@@ -14,16 +14,24 @@ use crate::task::Task;
 pub enum Action {
     /// Send a courier to the server's socket.
     Ask(Method),
+    /// Stop the hardware watchdog, if there is one, since what comes next ends well without it.
+    Disarm,
     /// Exit with a status; never on a machine.
     Exit(u8),
     /// Write a line to the log.
     Log(Note),
+    /// Start the rescue program, if one is set and none runs.
+    Rescue,
+    /// End this namespace by reboot(2), if that is set, so that the engine starts it again.
+    Restart,
     /// Do one of the last tasks.
     Run(Task),
     /// Send a signal to one child.
     Signal(Pid, Signal),
     /// Start a server.
     SpawnServer,
+    /// Feed the hardware watchdog no more, if there is one: it restarts the machine.
+    Starve,
 }
 
 /// What one event causes, in order.

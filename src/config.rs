@@ -8,41 +8,15 @@ use crate::list;
 use crate::log::Level;
 use crate::time::Millis;
 
-/// What can be set, with what is in force if it is not.
-#[derive(Clone, Copy, Debug)]
+/// The settings, as the words that set them.
+///
+/// They are kept as text and understood where they are used: a field of its own kind for each took 200 bytes more.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Config<'a> {
-    /// `ZINIT_SERVER`: the server's program; `None` stands for the first of the usual places.
-    pub server: Option<&'a CStr>,
-    /// `ZINIT_CONFIG_DIR`: the folder of service files, for the server.
-    pub config_dir: &'a CStr,
-    /// `ZINIT_SOCKET`: the server's socket.
-    pub socket: &'a CStr,
-    /// `ZINIT_CONTAINER`, `container=`, or `-c` in argv: a hint where the kernel does not know.
-    pub container: bool,
-    /// `ZINIT_MOUNT`: false for `no`, which leaves the first mounts to somebody else.
-    pub mount: bool,
-    /// `ZINIT_STOP_TIMEOUT`: the server's time to stop its services, s.
-    pub stop_timeout_s: u32,
-    /// `ZINIT_POWEROFF`: what a power off ends with.
-    pub poweroff: Ending,
-    log_level: Level,
-    debug: bool,
-}
-
-impl Default for Config<'_> {
-    fn default() -> Self {
-        Self {
-            server: None,
-            config_dir: CONFIG_DIR,
-            socket: SOCKET,
-            container: false,
-            mount: true,
-            stop_timeout_s: STOP_TIMEOUT_S,
-            poweroff: Ending::Poweroff,
-            log_level: Level::Info,
-            debug: false,
-        }
-    }
+    /// The value of each name in [`NAMES`]; `None` stands for the default.
+    values: [Option<&'a CStr>; COUNT],
+    /// `-c` in argv: a hint as `ZINIT_CONTAINER` is.
+    hint: bool,
 }
 
 impl<'a> Config<'a> {
@@ -52,177 +26,172 @@ impl<'a> Config<'a> {
     /// business.
     pub fn read(&mut self, word: &'a CStr) -> bool {
         let bytes = word.to_bytes_with_nul();
-        let name = bytes.split(|byte| *byte == b'=').next().unwrap_or(bytes);
-        let Some(setting) = list::place(SETTING_NAMES, name).and_then(|place| SETTINGS.get(place)) else {
-            return true;
-        };
-        let start = name.len().saturating_add(1);
+        let length = bytes.iter().position(|byte| *byte == b'=').unwrap_or(0);
+        let name = bytes.get(..length).unwrap_or(&[]);
+        let Some(setting) = list::place(NAMES, name) else { return true };
+        let Some(slot) = self.values.get_mut(setting) else { return true };
+        let start = length.saturating_add(1);
         if start >= bytes.len() {
             return true;
         }
         let value = &word[start..];
         let set = (!value.is_empty()).then_some(value);
-        match setting {
-            Setting::ConfigDir => self.config_dir = set.unwrap_or(CONFIG_DIR),
-            Setting::Container => self.container = !matches!(value.to_bytes(), b"" | b"0"),
-            Setting::ContainerHint => self.container |= set.is_some(),
-            Setting::Debug => self.debug = value.to_bytes() == b"1",
-            Setting::LogLevel => {
-                let level = set.map_or(Some(Level::Info), level);
-                self.log_level = level.unwrap_or(self.log_level);
-                return level.is_some();
-            }
-            Setting::Mount => {
-                let no = value.to_bytes() == b"no";
-                if !no && !matches!(value.to_bytes(), b"" | b"yes") {
-                    return false;
-                }
-                self.mount = !no;
-            }
-            Setting::Poweroff => {
-                let ending = set.map_or(Some(Ending::Poweroff), ending);
-                self.poweroff = ending.unwrap_or(self.poweroff);
-                return ending.is_some();
-            }
-            Setting::Server => self.server = set,
-            Setting::Socket => self.socket = set.unwrap_or(SOCKET),
-            Setting::StopTimeout => {
-                let seconds = set.map_or(Some(STOP_TIMEOUT_S), |value| seconds(value.to_bytes()));
-                self.stop_timeout_s = seconds.unwrap_or(self.stop_timeout_s);
-                return seconds.is_some();
-            }
+        let understood = set.is_none_or(|value| match setting {
+            STOP_TIMEOUT | WATCHDOG => seconds(value).is_some(),
+            _ => setting < STOP_TIMEOUT || choice(setting, value).is_some(),
+        });
+        if understood {
+            *slot = set;
         }
-        true
+        understood
+    }
+
+    /// `-c` was found in argv.
+    pub const fn hint(&mut self, container: bool) {
+        self.hint |= container;
+    }
+
+    /// `ZINIT_SERVER`: the server's program; `None` stands for the first of the usual places.
+    #[must_use]
+    pub const fn server(&self) -> Option<&'a CStr> {
+        self.values[SERVER]
+    }
+
+    /// `ZINIT_CONFIG_DIR`: the folder of service files, for the server.
+    #[must_use]
+    pub fn config_dir(&self) -> &'a CStr {
+        self.values[CONFIG_DIR].unwrap_or(c"/etc/zinit/services")
+    }
+
+    /// `ZINIT_SOCKET`: the server's socket.
+    #[must_use]
+    pub fn socket(&self) -> &'a CStr {
+        self.values[SOCKET].unwrap_or(c"/run/zinit.sock")
+    }
+
+    /// `ZINIT_CONTAINER`, `container=`, or `-c` in argv: a hint where the kernel does not know.
+    #[must_use]
+    pub fn container(&self) -> bool {
+        let ours = self.values[CONTAINER].is_some_and(|value| value.to_bytes() != b"0");
+        self.hint || ours || self.values[CONTAINER_HINT].is_some()
+    }
+
+    /// `ZINIT_MOUNT`: false for `no`, which leaves the first mounts to somebody else.
+    #[must_use]
+    pub fn mount(&self) -> bool {
+        self.chosen(MOUNT) == 0
+    }
+
+    /// `ZINIT_POWEROFF`: what a power off ends with.
+    #[must_use]
+    pub fn poweroff(&self) -> Ending {
+        match self.chosen(POWEROFF) {
+            1 => Ending::Halt,
+            2 => Ending::Reboot,
+            _ => Ending::Poweroff,
+        }
     }
 
     /// `ZINIT_LOG_LEVEL`, or at least debug by `zinitdebug=1`: for PID 1 and the server.
     #[must_use]
     pub fn level(&self) -> Level {
-        if self.debug { self.log_level.max(Level::Debug) } else { self.log_level }
+        let level = match self.chosen(LOG_LEVEL) {
+            0 => Level::Info,
+            1 => Level::Error,
+            2 => Level::Warn,
+            3 => Level::Debug,
+            _ => Level::Trace,
+        };
+        let debug = self.values[DEBUG].is_some_and(|value| value.to_bytes() == b"1");
+        if debug { level.max(Level::Debug) } else { level }
     }
 
-    /// The server's time to stop its services, ms.
+    /// The word for the level, as zinit-server takes it.
     #[must_use]
-    pub const fn stop_timeout(&self) -> Millis {
-        self.stop_timeout_s.saturating_mul(1_000)
+    pub fn level_word(&self) -> &'a CStr {
+        match self.level() {
+            Level::Debug => c"debug",
+            _ => self.values[LOG_LEVEL].unwrap_or(c"info"),
+        }
+    }
+
+    /// `ZINIT_STOP_TIMEOUT`: the server's time to stop its services, ms.
+    #[must_use]
+    pub fn stop_timeout(&self) -> Millis {
+        self.values[STOP_TIMEOUT].and_then(seconds).unwrap_or(STOP_TIMEOUT_S).saturating_mul(1_000)
+    }
+
+    /// `ZINIT_RESCUE`: what runs on the console while no server does; `None` for nothing.
+    #[must_use]
+    pub const fn rescue(&self) -> Option<&'a CStr> {
+        self.values[RESCUE]
+    }
+
+    /// `ZINIT_WATCHDOG`: after how many seconds without PID 1 the hardware restarts the machine; `None` for never.
+    #[must_use]
+    pub fn watchdog(&self) -> Option<u32> {
+        self.values[WATCHDOG].and_then(seconds)
+    }
+
+    /// `ZINIT_CONTAINER_REBOOT`: true if a reboot of the container is the engine's business.
+    #[must_use]
+    pub fn container_reboot(&self) -> bool {
+        self.chosen(CONTAINER_REBOOT) == 1
+    }
+
+    /// The place of the word in force among those that a setting knows; the first one is the default.
+    fn chosen(&self, setting: usize) -> usize {
+        let word = self.values.get(setting).copied().flatten();
+        word.and_then(|word| choice(setting, word)).unwrap_or(0)
     }
 }
 
-const CONFIG_DIR: &CStr = c"/etc/zinit/services";
-const SOCKET: &CStr = c"/run/zinit.sock";
-
-#[derive(Clone, Copy)]
-enum Setting {
-    ConfigDir,
-    Container,
-    ContainerHint,
-    Debug,
-    LogLevel,
-    Mount,
-    Poweroff,
-    Server,
-    Socket,
-    StopTimeout,
+/// The place of a word among those that a setting knows.
+fn choice(setting: usize, word: &CStr) -> Option<usize> {
+    let words: &[u8] = match setting {
+        CONTAINER_REBOOT => b"0\n1\n",
+        LOG_LEVEL => b"info\nerror\nwarn\ndebug\ntrace\n",
+        MOUNT => b"yes\nno\n",
+        _ => b"poweroff\nhalt\nreboot\n",
+    };
+    list::place(words, word.to_bytes())
 }
 
-/// The settings in the order of [`SETTING_NAMES`].
-static SETTINGS: [Setting; 10] = [
-    Setting::ConfigDir,
-    Setting::Container,
-    Setting::ContainerHint,
-    Setting::Debug,
-    Setting::LogLevel,
-    Setting::Mount,
-    Setting::Poweroff,
-    Setting::Server,
-    Setting::Socket,
-    Setting::StopTimeout,
-];
+fn seconds(word: &CStr) -> Option<u32> {
+    list::number(word.to_bytes()).filter(|seconds| (1..=STOP_TIMEOUT_MAX_S).contains(seconds))
+}
 
-const SETTING_NAMES: &[u8] = b"\
+/// The names: first those with any text for a value, then those with seconds, then those with a few words.
+const NAMES: &[u8] = b"\
 ZINIT_CONFIG_DIR
 ZINIT_CONTAINER
 container
 zinitdebug
-ZINIT_LOG_LEVEL
-ZINIT_MOUNT
-ZINIT_POWEROFF
+ZINIT_RESCUE
 ZINIT_SERVER
 ZINIT_SOCKET
 ZINIT_STOP_TIMEOUT
+ZINIT_WATCHDOG
+ZINIT_CONTAINER_REBOOT
+ZINIT_LOG_LEVEL
+ZINIT_MOUNT
+ZINIT_POWEROFF
 ";
 
-/// A log level by its word.
-fn level(word: &CStr) -> Option<Level> {
-    match list::place(b"error\nwarn\ninfo\ndebug\ntrace\n", word.to_bytes())? {
-        0 => Some(Level::Error),
-        1 => Some(Level::Warn),
-        2 => Some(Level::Info),
-        3 => Some(Level::Debug),
-        _ => Some(Level::Trace),
-    }
-}
-
-/// An ending by the word of the program that asks for it.
-fn ending(word: &CStr) -> Option<Ending> {
-    match list::place(b"poweroff\nhalt\nreboot\n", word.to_bytes())? {
-        0 => Some(Ending::Poweroff),
-        1 => Some(Ending::Halt),
-        _ => Some(Ending::Reboot),
-    }
-}
-
-/// The word for a log level, as zinit-server takes it.
-#[must_use]
-pub const fn level_word(level: Level) -> &'static CStr {
-    match level {
-        Level::Error => c"error",
-        Level::Warn => c"warn",
-        Level::Info => c"info",
-        Level::Debug => c"debug",
-        Level::Trace => c"trace",
-    }
-}
-
-fn seconds(digits: &[u8]) -> Option<u32> {
-    list::number(digits).filter(|seconds| (1..=STOP_TIMEOUT_MAX_S).contains(seconds))
-}
-
-/// What argv asks of a program that is not PID 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command<'a> {
-    /// Print what this program is for and exit.
-    Help,
-    /// Supervise a server.
-    Run,
-    /// A word that means nothing here.
-    Unknown(&'a CStr),
-    /// Print the version and exit.
-    Version,
-}
-
-/// Reads the words of argv behind the program's name.
-pub fn command<'a>(words: impl Iterator<Item = &'a CStr>) -> Command<'a> {
-    for word in words {
-        match list::place(OPTIONS, word.to_bytes()) {
-            Some(0 | 1) => {}
-            Some(2 | 3) => return Command::Help,
-            Some(_) => return Command::Version,
-            None => return Command::Unknown(word),
-        }
-    }
-    Command::Run
-}
-
-/// True if a word of argv says that this is a container: all that PID 1 reads of it, since the kernel
-/// puts every word there that it does not know itself.
-#[must_use]
-pub fn asks_for_container(word: &CStr) -> bool {
-    list::place(OPTIONS, word.to_bytes()).is_some_and(|place| place < 2)
-}
-
-/// The hints, the words for help, and those for the version.
-const OPTIONS: &[u8] = b"-c\n--container\n-h\n--help\n-V\n--version\n";
+const CONFIG_DIR: usize = 0;
+const CONTAINER: usize = 1;
+const CONTAINER_HINT: usize = 2;
+const DEBUG: usize = 3;
+const RESCUE: usize = 4;
+const SERVER: usize = 5;
+const SOCKET: usize = 6;
+const STOP_TIMEOUT: usize = 7;
+const WATCHDOG: usize = 8;
+const CONTAINER_REBOOT: usize = 9;
+const LOG_LEVEL: usize = 10;
+const MOUNT: usize = 11;
+const POWEROFF: usize = 12;
+const COUNT: usize = 13;
 
 /// The kernel command line, read piece by piece and split into words as the kernel does it.
 ///

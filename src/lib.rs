@@ -33,6 +33,7 @@
 
 pub mod action;
 pub mod burst;
+pub mod command;
 pub mod config;
 pub mod event;
 pub mod farewell;

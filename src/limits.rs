@@ -15,6 +15,9 @@ pub const RESPAWN_DELAY_MAX: Millis = 30_000;
 /// Its engine sees the status then, and restarts it or not; 15 s are over.
 pub const EXEC_ATTEMPTS: u8 = 5;
 
+/// The delay from which on the rescue program is started too, ms: that of the fifth server in a row.
+pub const RESCUE_DELAY: Millis = 16_000;
+
 /// How long a server must have run for its end to count as a first one again, ms.
 pub const MIN_RUN_TIME: Millis = 60_000;
 
@@ -78,6 +81,9 @@ pub const UNMOUNT_TIMEOUT: Millis = 300_000;
 
 /// Time that the kernel gets from `reboot(2)` to the end, ms: drivers stop their devices in it.
 pub const REBOOT_TIMEOUT: Millis = 30_000;
+
+/// Time that writing the disks' caches gets where a person ends the machine by `-f`, ms: one who does that waits.
+pub const FORCED_SYNC_TIMEOUT: Millis = 30_000;
 
 /// Time between two lines of a PID 1 that could not end its machine, ms.
 pub const DEAD_END_REMINDER: Millis = 60_000;

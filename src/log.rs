@@ -69,6 +69,8 @@ facts! {
     ContainerDenied Warn "asked to be in a container, but the kernel says machine";
     /// Nobody knows how to end this machine: it goes on as a reaper.
     DeadEnd Error "nothing ends this machine, reaping for ever";
+    /// An ending by force came back.
+    ForceRefused Error "reboot(2) refused: !";
     /// The server's program could not be executed again and again: a container ends.
     GivenUp Error "server cannot be executed, giving up";
     /// The host's name cannot be set.
@@ -77,6 +79,8 @@ facts! {
     EndBegun Info "& begins";
     /// The server's program cannot be executed.
     ExecFailed Error "cannot execute ~: !";
+    /// PID 1 is another program.
+    NotOurs Error "PID 1 is ~, nothing was sent to it";
     /// The server's program needs an interpreter that is not there.
     ExecNoInterpreter Error "cannot execute ~: no interpreter, !";
     /// Processes are left after KILL.
@@ -147,6 +151,22 @@ facts! {
     TaskTimedOut Error "& is not done in time, going on";
     /// A mount is still there at the end.
     UnmountFailed Error "cannot unmount ~: !";
+    /// The rescue program is there.
+    RescueStarted Warn "rescue # started on the console";
+    /// PID 1 does not get a signal from this user.
+    SignalFailed Error "cannot signal PID 1: !";
+    /// What `status` says about children of PID 1.
+    StatusChildren Info "@ children";
+    /// What `status` says without a server.
+    StatusNoServer Info "no server runs";
+    /// What `status` says about the server.
+    StatusServer Info "server # runs for @ s";
+    /// What `status` says about zombies, whosever children they are.
+    StatusZombies Info "@ zombies";
+    /// The watchdog cannot be used.
+    WatchdogFailed Error "cannot use /dev/watchdog: !";
+    /// The watchdog is armed.
+    WatchdogArmed Info "/dev/watchdog is armed, @ s";
     /// A server could not be forked.
     SpawnFailed Error "cannot fork a server: !, next try in @ ms";
     /// A word of argv is not understood.

@@ -10,7 +10,8 @@ mod sys;
 use core::panic::PanicInfo;
 
 use zinit_pid1::action::Actions;
-use zinit_pid1::config::{Command, KernelWords, asks_for_container, command};
+use zinit_pid1::command::{Command, asks_for_container, command};
+use zinit_pid1::config::KernelWords;
 use zinit_pid1::init::Init;
 use zinit_pid1::log::Fact;
 use zinit_pid1::process::{Errno, Place};
@@ -36,6 +37,7 @@ fn pid1(start: Start) -> ! {
     start.environment().for_each(|word| sys.set(word));
     sys.configure(container);
     introduce(&sys, start);
+    sys.watch();
     run(&mut sys)
 }
 
@@ -43,7 +45,8 @@ fn pid1(start: Start) -> ! {
 #[inline(never)] // what is large in the frame of its caller would be in the way of each access
 fn run(sys: &mut Sys<'_>) -> ! {
     let mut actions = Actions::default();
-    let mut init = Init::boot(sys.place(), sys.config().stop_timeout(), sys.config().poweroff, &mut actions);
+    let mut init =
+        Init::boot(sys.place(), sys.config().stop_timeout(), sys.config().poweroff(), &mut actions);
     loop {
         for action in actions.as_slice() {
             sys.perform(action);
@@ -55,17 +58,17 @@ fn run(sys: &mut Sys<'_>) -> ! {
 }
 
 /// Says what this process is.
-#[inline(never)]
+#[inline(always)]
 fn introduce(sys: &Sys<'_>, start: Start) {
     let fact = match sys.place() {
         Place::Container => Fact::BootContainer,
         Place::Guest => {
-            obey(command(start.words()), sys);
+            obey(&command(start.name(), start.words()), sys);
             sys.adopt_orphans();
             Fact::BootGuest
         }
         Place::Machine => {
-            if sys.config().container {
+            if sys.config().container() {
                 sys.log(Fact::ContainerDenied, Errno::NONE, &[]);
             }
             Fact::BootMachine
@@ -75,22 +78,25 @@ fn introduce(sys: &Sys<'_>, start: Start) {
 }
 
 /// Does what argv asks of a process that is not PID 1.
-fn obey(command: Command<'_>, sys: &Sys<'_>) {
-    match command {
-        Command::Help => sys::print_and_exit(1, HELP, 0),
-        Command::Run => {}
+fn obey(command: &Command<'_>, sys: &Sys<'_>) {
+    let (text, status) = match command {
+        Command::Help => (HELP, 0),
         Command::Unknown(word) => {
             sys.log(Fact::WordUnknown, Errno::NONE, word.to_bytes());
-            sys::print_and_exit(2, "", 2)
+            ("", 2)
         }
-        Command::Version => sys::print_and_exit(1, VERSION, 0),
-    }
+        Command::Version => (sys::VERSION, 0),
+        command => match sys.obey(command) {
+            Some(status) => ("", status),
+            None => return,
+        },
+    };
+    sys::print_and_exit(1, text, status)
 }
-
-const VERSION: &str = concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION"), "\n");
 
 const HELP: &str = "PID 1 for zinit-server; not as PID 1 it runs the server as a plain child
 -c, --container  hint: this is a container
+reboot | poweroff | halt [-f] | restart-server | update | status  ask PID 1; -f: do it without
 -V, --version, -h, --help
 ";
 

@@ -45,6 +45,12 @@ impl Signal {
     pub const CONT: Self = Self(18);
     /// The power fails.
     pub const PWR: Self = Self(30);
+    /// To PID 1: halt; no init takes it for something else, as this and the next ones are systemd's.
+    pub const HALT: Self = Self(37);
+    /// To PID 1: power off.
+    pub const POWEROFF: Self = Self(38);
+    /// To PID 1: reboot.
+    pub const REBOOT: Self = Self(39);
 
     /// The name of a signal that PID 1 sends.
     #[must_use]

@@ -1,7 +1,7 @@
 //! The server's life: start, respawn with a growing delay, soft restart.
 
 use crate::action::{Action, Actions};
-use crate::limits::{EXEC_ATTEMPTS, MIN_RUN_TIME, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
+use crate::limits::{EXEC_ATTEMPTS, MIN_RUN_TIME, RESCUE_DELAY, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
 use crate::log::{Fact, Note};
 use crate::process::{Errno, Exit, Pid, Place};
 use crate::state::{Stage, State};
@@ -86,6 +86,9 @@ impl State {
         let delay = self.delay;
         self.delay = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);
         actions.log(why.span(delay));
+        if delay >= RESCUE_DELAY && self.place == Place::Machine {
+            actions.add(Action::Rescue);
+        }
         self.enter(Stage::Backoff, now + delay);
     }
 

@@ -84,6 +84,9 @@ impl State {
                 self.enter(Stage::Working, now + task.timeout());
             }
             (Place::Container | Place::Guest, _) => {
+                if self.place == Place::Container && self.ending == Some(Ending::Reboot) {
+                    actions.add(Action::Restart);
+                }
                 actions.add(Action::Exit(0));
                 self.enter(Stage::Final, Instant::NEVER);
             }
@@ -117,6 +120,10 @@ impl State {
 
     fn go_on(&mut self, now: Instant, actions: &mut Actions) {
         let Some(ending) = self.ending else { return };
+        // A halt that only stands in for a refused reboot must not last: there the watchdog stays armed.
+        if self.task == Task::SyncAgain && matches!(ending, Ending::Poweroff | Ending::Halt) {
+            actions.add(Action::Disarm);
+        }
         self.run(self.task.next(ending), now, actions);
     }
 
@@ -124,6 +131,7 @@ impl State {
     #[inline(always)]
     pub(crate) fn dead_end(&mut self, now: Instant, actions: &mut Actions) {
         actions.fact(Fact::DeadEnd);
+        actions.add(Action::Starve);
         self.enter(Stage::Final, now + DEAD_END_REMINDER);
     }
 }

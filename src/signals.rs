@@ -18,8 +18,8 @@ static PROTOCOL: [(Signal, Request); 9] = [
     (Signal::USR2, Request::Update),
     (Signal::TERM, Request::End(Ending::Poweroff)),
     (Signal::PWR, Request::PowerFailure),
-    (Signal(37), Request::End(Ending::Halt)),
-    (Signal(38), Request::End(Ending::Poweroff)),
-    (Signal(39), Request::End(Ending::Reboot)),
+    (Signal::HALT, Request::End(Ending::Halt)),
+    (Signal::POWEROFF, Request::End(Ending::Poweroff)),
+    (Signal::REBOOT, Request::End(Ending::Reboot)),
     (Signal(40), Request::End(Ending::Kexec)),
 ];

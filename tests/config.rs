@@ -2,7 +2,8 @@
 
 use std::ffi::{CStr, CString};
 
-use zinit_pid1::config::{Command, Config, KernelWords, asks_for_container, command, level_word};
+use zinit_pid1::config::{Config, KernelWords};
+use zinit_pid1::event::Ending;
 use zinit_pid1::limits::KERNEL_COMMAND_LINE;
 use zinit_pid1::log::Level;
 
@@ -12,10 +13,10 @@ fn word(bytes: impl Into<Vec<u8>>) -> CString {
 
 /// What is in force, for a person to read.
 fn in_force(config: &Config<'_>) -> String {
-    let server = config.server.map_or("(first)".into(), CStr::to_string_lossy);
-    let (folder, socket) = (config.config_dir.to_string_lossy(), config.socket.to_string_lossy());
-    let level = level_word(config.level()).to_string_lossy();
-    format!("{server} {folder} {socket} {} {level} {}", config.container, config.stop_timeout_s)
+    let server = config.server().map_or("(first)".into(), CStr::to_string_lossy);
+    let (folder, socket) = (config.config_dir().to_string_lossy(), config.socket().to_string_lossy());
+    let level = config.level_word().to_string_lossy();
+    format!("{server} {folder} {socket} {} {level} {}", config.container(), config.stop_timeout() / 1_000)
 }
 
 /// What is in force after these words, and whether all of them were understood.
@@ -127,7 +128,7 @@ fn a_stop_timeout_is_a_number_of_seconds_up_to_a_day() {
         let word = word(format!("ZINIT_STOP_TIMEOUT={value}"));
         let mut config = Config::default();
         assert!(config.read(&word), "{value}");
-        assert_eq!((config.stop_timeout_s, config.stop_timeout()), (seconds, seconds * 1_000), "{value}");
+        assert_eq!(config.stop_timeout(), seconds * 1_000, "{value}");
     }
     let bad = [
         "0",
@@ -165,7 +166,7 @@ fn the_first_mounts_are_made_unless_somebody_says_no() {
         let words: Vec<CString> = words.iter().copied().map(word).collect();
         let mut config = Config::default();
         let understood = words.iter().all(|word| config.read(word));
-        (config.mount, understood)
+        (config.mount(), understood)
     };
     assert_eq!(mount(&[]), (true, true));
     assert_eq!(mount(&["ZINIT_MOUNT=no"]), (false, true));
@@ -179,6 +180,50 @@ fn the_first_mounts_are_made_unless_somebody_says_no() {
 }
 
 #[test]
+fn what_is_opt_in_is_off_until_it_is_asked_for() {
+    let table = [
+        ("", (None, None, false)),
+        ("ZINIT_RESCUE=/bin/sh", (Some(c"/bin/sh"), None, false)),
+        ("ZINIT_RESCUE=/bin/sh ZINIT_RESCUE=", (None, None, false)),
+        ("ZINIT_WATCHDOG=60", (None, Some(60), false)),
+        ("ZINIT_WATCHDOG=60 ZINIT_WATCHDOG=", (None, None, false)),
+        ("ZINIT_CONTAINER_REBOOT=1", (None, None, true)),
+        ("ZINIT_CONTAINER_REBOOT=1 ZINIT_CONTAINER_REBOOT=0", (None, None, false)),
+    ];
+    for (line, expected) in table {
+        let words: Vec<CString> = line.split(' ').map(word).collect();
+        let mut config = Config::default();
+        assert!(words.iter().all(|word| config.read(word)), "{line}");
+        let found = (config.rescue(), config.watchdog(), config.container_reboot());
+        assert_eq!(found, expected, "{line}");
+    }
+    for bad in ["ZINIT_WATCHDOG=0", "ZINIT_WATCHDOG=on", "ZINIT_WATCHDOG=86401", "ZINIT_CONTAINER_REBOOT=yes"]
+    {
+        let (word, mut config) = (word(bad), Config::default());
+        assert!(!config.read(&word), "{bad}");
+        assert_eq!((config.watchdog(), config.container_reboot()), (None, false), "{bad}");
+    }
+}
+
+#[test]
+fn a_power_off_ends_with_one_of_three_words() {
+    for (value, ending) in [
+        ("", Ending::Poweroff),
+        ("poweroff", Ending::Poweroff),
+        ("halt", Ending::Halt),
+        ("reboot", Ending::Reboot),
+    ] {
+        let (word, mut config) = (word(format!("ZINIT_POWEROFF={value}")), Config::default());
+        assert!(config.read(&word), "{value}");
+        assert_eq!(config.poweroff(), ending, "{value}");
+    }
+    for value in ["kexec", "off", "Reboot", "reboot "] {
+        let (word, mut config) = (word(format!("ZINIT_POWEROFF={value}")), Config::default());
+        assert!(!config.read(&word) && config.poweroff() == Ending::Poweroff, "{value}");
+    }
+}
+
+#[test]
 fn a_log_level_is_one_of_five_words() {
     for value in ["Info", "warning", "debug ", "info\n", "6", "off", "err"] {
         let word = format!("ZINIT_LOG_LEVEL={value}");
@@ -187,8 +232,6 @@ fn a_log_level_is_one_of_five_words() {
     }
     let levels = [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace];
     assert!(levels.is_sorted());
-    let words = levels.map(|level| level_word(level).to_str().expect("ASCII"));
-    assert_eq!(words, ["error", "warn", "info", "debug", "trace"]);
 }
 
 #[test]
@@ -199,7 +242,7 @@ fn no_bytes_of_a_value_are_too_strange_or_too_many() {
             let word = word([name.as_bytes(), &value].concat());
             let mut config = Config::default();
             assert!(config.read(&word));
-            let taken = [config.server.unwrap_or_default(), config.config_dir, config.socket];
+            let taken = [config.server().unwrap_or_default(), config.config_dir(), config.socket()];
             assert_eq!(taken.iter().filter(|taken| taken.to_bytes() == value).count(), 1, "{name} {byte}");
         }
         let words = [b"ZINIT_STOP_TIMEOUT=".to_vec(), b"ZINIT_LOG_LEVEL=".to_vec()];
@@ -221,39 +264,6 @@ fn no_bytes_of_a_value_are_too_strange_or_too_many() {
     );
     assert_eq!(read(&[&format!("ZINIT_LOG_LEVEL={long}")]), (DEFAULT.to_owned(), false));
     assert_eq!(read(&[&long]), (DEFAULT.to_owned(), true));
-}
-
-#[test]
-fn argv_of_a_guest_is_read_up_to_the_first_word_that_decides() {
-    let table: &[(&[&CStr], Command<'_>)] = &[
-        (&[], Command::Run),
-        (&[c"-c"], Command::Run),
-        (&[c"--container", c"-c"], Command::Run),
-        (&[c"-h"], Command::Help),
-        (&[c"--help"], Command::Help),
-        (&[c"-V"], Command::Version),
-        (&[c"-c", c"--version"], Command::Version),
-        (&[c"-h", c"nonsense"], Command::Help),
-        (&[c"nonsense", c"-h"], Command::Unknown(c"nonsense")),
-        (&[c""], Command::Unknown(c"")),
-        (&[c"-C"], Command::Unknown(c"-C")),
-        (&[c"--contain"], Command::Unknown(c"--contain")),
-        (&[c"--container=1"], Command::Unknown(c"--container=1")),
-        (&[c"\xff\xfe"], Command::Unknown(c"\xff\xfe")),
-    ];
-    for (words, expected) in table {
-        assert_eq!(command(words.iter().copied()), *expected, "{words:?}");
-    }
-}
-
-#[test]
-fn only_two_words_of_argv_ask_for_a_container() {
-    for word in [c"-c", c"--container"] {
-        assert!(asks_for_container(word));
-    }
-    for word in [c"", c"-", c"--", c"c", c"-h", c"--help", c"-V", c"--version", c"-cc", c"--container=1"] {
-        assert!(!asks_for_container(word), "{word:?}");
-    }
 }
 
 /// The words of a kernel command line that comes in these pieces; empty ones mean nothing to anybody.
@@ -332,7 +342,7 @@ fn no_byte_of_the_kernel_command_line_makes_a_setting_of_what_follows_the_dashes
                 let _understood = config.read(word);
                 // What is behind `--` becomes no setting, unless `--` itself was hit or quoted.
                 let hit = (dashes..dashes + 4).contains(&at) || byte == b'"';
-                assert!(hit || config.socket != c"/x", "{}", line.escape_ascii());
+                assert!(hit || config.socket() != c"/x", "{}", line.escape_ascii());
             }
         }
     }

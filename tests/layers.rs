@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file, and the modules of the library, or of `sys`, that it may name.
-const LAYERS: [(&str, &str); 34] = [
+const LAYERS: [(&str, &str); 37] = [
     ("lib", ""),
     ("time", ""),
     ("list", ""),
@@ -20,6 +20,7 @@ const LAYERS: [(&str, &str); 34] = [
     ("progress", "limits lines list time"),
     ("event", "process"),
     ("task", "event limits list time"),
+    ("command", "event list process"),
     ("config", "event limits list log time"),
     ("rpc", "limits list process"),
     ("log", "process task time"),
@@ -34,17 +35,19 @@ const LAYERS: [(&str, &str); 34] = [
     ("server", "action limits log process state task time"),
     ("shutdown", "action event limits log process state task time"),
     ("init", "action burst event limits log process reaper state task time update"),
-    ("main", "action config init log process sys"),
-    ("sys/mod", "action config event limits log process reaper signals task time"),
-    ("sys/boot", "config kmsg limits log mount power process raw signal start stdio"),
+    ("main", "action command config init log process sys"),
+    ("sys/mod", "action command config event limits log process reaper signals task time"),
+    ("sys/boot", "config kmsg limits log mount power process raw signal start stdio watchdog"),
+    ("sys/spawn", "config event kmsg log process raw signal start stdio"),
     ("sys/start", "pid1"),
+    ("sys/ask", "arch kmsg limits lines list log power process raw signal spawn"),
     ("sys/arch", "sys"),
     ("sys/mem", ""),
     (
         "sys/finish",
         "event kmsg limits lines list log mount mounts power process progress raw reaper signal spawn task",
     ),
-    ("sys/leaf", "arch config event kmsg limits line log power process raw rpc signal start time"),
+    ("sys/leaf", "arch command config event kmsg limits line log power process raw rpc signal start time"),
     ("sys/raw", "arch process time"),
 ];
 
@@ -117,8 +120,8 @@ fn the_search_finds_every_kind_of_name() {
 /// What a file may name; the leaves of `sys` share a line, as they know the trunk and not each other.
 fn allowed(name: &str) -> &'static str {
     let listed = |name: &str| LAYERS.iter().find(|(known, _)| *known == name).map(|(_, allowed)| *allowed);
-    let leaf = ["sys/courier", "sys/kmsg", "sys/mount", "sys/power", "sys/signal", "sys/spawn", "sys/stdio"]
-        .contains(&name);
+    let leaves = ["courier", "kmsg", "mount", "power", "signal", "stdio", "watchdog"];
+    let leaf = name.strip_prefix("sys/").is_some_and(|name| leaves.contains(&name));
     let name = if name.starts_with("sys/arch/") { "sys/arch" } else { name };
     listed(name)
         .or_else(|| leaf.then(|| listed("sys/leaf")).flatten())

@@ -21,13 +21,14 @@ fn note(fact: Fact) -> Note {
 }
 
 /// The facts in their order, so that none can be left out.
-const FACTS: [(Fact, Level, &str); 47] = [
+const FACTS: [(Fact, Level, &str); 57] = [
     (Fact::AlreadyEnding, Level::Info, "the end is under way already"),
     (Fact::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (Fact::BootGuest, Level::Warn, "version TEXT, not PID 1: it runs the server and touches nothing else"),
     (Fact::BootMachine, Level::Info, "version TEXT, PID 1 of this machine"),
     (Fact::ContainerDenied, Level::Warn, "asked to be in a container, but the kernel says machine"),
     (Fact::DeadEnd, Level::Error, "nothing ends this machine, reaping for ever"),
+    (Fact::ForceRefused, Level::Error, "reboot(2) refused: ENOENT (no such file or directory)"),
     (Fact::GivenUp, Level::Error, "server cannot be executed, giving up"),
     (
         Fact::HostNameFailed,
@@ -36,6 +37,7 @@ const FACTS: [(Fact, Level, &str); 47] = [
     ),
     (Fact::EndBegun, Level::Info, "halt begins"),
     (Fact::ExecFailed, Level::Error, "cannot execute TEXT: ENOENT (no such file or directory)"),
+    (Fact::NotOurs, Level::Error, "PID 1 is TEXT, nothing was sent to it"),
     (
         Fact::ExecNoInterpreter,
         Level::Error,
@@ -79,6 +81,14 @@ const FACTS: [(Fact, Level, &str); 47] = [
     (Fact::TaskRefused, Level::Error, "halt refused, ENOENT (no such file or directory)"),
     (Fact::TaskTimedOut, Level::Error, "halt is not done in time, going on"),
     (Fact::UnmountFailed, Level::Error, "cannot unmount TEXT: ENOENT (no such file or directory)"),
+    (Fact::RescueStarted, Level::Warn, "rescue 42 started on the console"),
+    (Fact::SignalFailed, Level::Error, "cannot signal PID 1: ENOENT (no such file or directory)"),
+    (Fact::StatusChildren, Level::Info, "2500 children"),
+    (Fact::StatusNoServer, Level::Info, "no server runs"),
+    (Fact::StatusServer, Level::Info, "server 42 runs for 2500 s"),
+    (Fact::StatusZombies, Level::Info, "2500 zombies"),
+    (Fact::WatchdogFailed, Level::Error, "cannot use /dev/watchdog: ENOENT (no such file or directory)"),
+    (Fact::WatchdogArmed, Level::Info, "/dev/watchdog is armed, 2500 s"),
     (
         Fact::SpawnFailed,
         Level::Error,

@@ -200,8 +200,11 @@ impl World {
     fn perform(&mut self, actions: &[Action], fork_fails: bool) {
         let mut answer = None;
         for action in actions {
-            assert!(!self.over || matches!(action, Action::Log(_)), "{action:?} after the end");
+            let quiet = matches!(action, Action::Log(_) | Action::Starve);
+            assert!(!self.over || quiet, "{action:?} after the end");
             match action {
+                Action::Disarm | Action::Rescue | Action::Starve => assert_eq!(self.place, Place::Machine),
+                Action::Restart => assert_eq!(self.place, Place::Container),
                 Action::Exit(_) => {
                     assert_ne!(self.place, Place::Machine);
                     self.over = true;
@@ -294,6 +297,12 @@ impl World {
                 let restarts = matches!(ending, Ending::Kexec | Ending::Reboot);
                 ladder.push(if restarts { Task::SysRqReboot } else { Task::SysRqPoweroff });
                 assert!(ladder.starts_with(&self.tasks), "{:?} for {ending:?}", self.tasks);
+                let ends_well = self.tasks.last() == Some(&Task::of(ending));
+                let ends_well = ends_well && matches!(ending, Ending::Halt | Ending::Poweroff);
+                let first = actions.iter().any(|action| matches!(action, Action::Run(_))) && ends_well;
+                assert_eq!(actions.contains(&Action::Disarm), first, "{actions:?} for {ending:?}");
+                let restarts = actions.contains(&Action::Restart);
+                assert!(!restarts || ending == Ending::Reboot, "{actions:?} for {ending:?}");
                 let gave_up = actions.contains(&log(Fact::DeadEnd));
                 assert!(!gave_up || ladder == self.tasks, "something was left out: {:?}", self.tasks);
             }
@@ -372,8 +381,11 @@ impl World {
     }
 
     fn back_off(&mut self, why: Note, actions: &[Action]) {
-        let delay = self.delays.iter().find(|delay| actions == [Action::Log(why.span(**delay))]);
+        let delay = self.delays.iter().find(|delay| actions[0] == Action::Log(why.span(**delay)));
         let delay = *delay.unwrap_or_else(|| panic!("one of {:?} in {actions:?}", self.delays));
+        // The fifth of 1, 2, 4, 8, 16, 30 s and those behind it.
+        let rescue = self.place == Place::Machine && delay > 10_000;
+        assert_eq!(actions[1..], [Action::Rescue][..usize::from(rescue)]);
         assert_eq!(self.init.deadline(), Some(self.now + delay));
         self.delays = vec![(delay * 2).min(30_000)];
         self.model = Model::Backoff { until: self.now + delay };

@@ -113,6 +113,7 @@ struct Did {
     kill_all: bool,
     /// How many of the tasks before the first `reboot` were run.
     tasks: usize,
+    disarmed: bool,
     reboot: bool,
     sysrq: bool,
     exit: bool,
@@ -194,7 +195,8 @@ impl World {
         check(actions.len() < MAX_ACTIONS, "no event fills the list of actions")?;
         for (at, action) in actions.iter().enumerate() {
             check(!self.did.exit, "an exit is the last action")?;
-            check(!was.did.stop_trying || matches!(action, Action::Log(_)), "the dead end only reaps")?;
+            let quiet = matches!(action, Action::Log(_) | Action::Starve);
+            check(!was.did.stop_trying || quiet, "the dead end only reaps")?;
             self.perform(*action).map_err(|why| format!("{why}\naction {at} of {actions:?}"))?;
         }
         let deadline = self.init.deadline();
@@ -243,6 +245,25 @@ impl World {
                 check(self.place != Place::Machine, "a machine never exits")?;
                 check(self.did.begin == (status == 0), "nothing exits of itself but without a server")?;
                 self.did.exit = true;
+            }
+            Action::Disarm => {
+                let at_the_end = self.did.tasks == TASKS.len() && !self.did.reboot;
+                check(at_the_end && !self.did.disarmed, "the watchdog is disarmed last, and once")?;
+                self.did.disarmed = true;
+            }
+            Action::Rescue => {
+                let alone = !self.server && !self.did.begin;
+                check(
+                    self.place == Place::Machine && alone,
+                    "the console is for a machine without a server",
+                )?;
+            }
+            Action::Restart => {
+                let container = self.place == Place::Container && self.did.kill_all;
+                check(container, "a namespace is restarted once nothing runs in it")?;
+            }
+            Action::Starve => {
+                check(self.did.stop_trying, "the watchdog is fed until nothing is left to try")?;
             }
             Action::Log(note) => self.did.stop_trying |= note == Note::new(Fact::DeadEnd),
             Action::Run(task) => {

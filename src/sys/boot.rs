@@ -13,6 +13,7 @@ use super::mount;
 use super::power::Standing;
 use super::start::Start;
 use super::stdio;
+use super::watchdog::Watchdog;
 use super::{raw, signal};
 
 impl<'a> Sys<'a> {
@@ -24,6 +25,8 @@ impl<'a> Sys<'a> {
         signal::block_all();
         let given = stdio::claim();
         let _stays_where_it_is = rustix::process::chdir(c"/");
+        // The kernel calls PID 1 by the link that it was started by, `init` mostly.
+        raw::set_name(c"zinit-pid1");
         Self {
             standing: Standing::Guest,
             log: Log::NOWHERE,
@@ -32,6 +35,8 @@ impl<'a> Sys<'a> {
             given,
             event: None,
             server: None,
+            rescue: None,
+            watchdog: Watchdog::NONE,
             unreaped: true,
             batch: REAP_BATCH,
         }
@@ -43,8 +48,8 @@ impl<'a> Sys<'a> {
     /// On a machine `words` gets the kernel command line. In a container that is the host's.
     #[inline(never)]
     pub fn settle(&mut self, words: &mut KernelWords) {
-        self.standing = Standing::claim(self.config.container);
-        let rows = if self.config.mount { mount::ALL } else { 0 };
+        self.standing = Standing::claim(self.config.container());
+        let rows = if self.config.mount() { mount::ALL } else { 0 };
         if let Some(machine) = self.standing.machine() {
             machine.mount_early(rows, &mut |_, _| {});
             read_kernel_words(words);

@@ -35,6 +35,9 @@ impl Log {
     /// Takes nothing.
     pub const NOWHERE: Self = Self { fd: STDERR, how: How::Never, level: Level::Info };
 
+    /// Standard output, for a process that a person started.
+    pub const STDOUT: Self = Self { fd: libc::STDOUT_FILENO, how: How::Alone, level: Level::Trace };
+
     /// The kernel's log on a machine where it can be opened, else standard error if this process was
     /// given one; kmsg in the kernel's ABI documents.
     pub fn open(machine: bool, stderr_is_given: bool) -> Self {

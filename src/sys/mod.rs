@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 mod arch;
+mod ask;
 pub mod boot;
 mod courier;
 mod finish;
@@ -18,24 +19,28 @@ mod signal;
 mod spawn;
 pub mod start;
 mod stdio;
+mod watchdog;
 
 use core::ffi::CStr;
 
 use zinit_pid1::action::Action;
+use zinit_pid1::command::Command;
 use zinit_pid1::config::Config;
 use zinit_pid1::event::Event;
 use zinit_pid1::limits::REAP_BATCH;
-use zinit_pid1::log::Fact;
+use zinit_pid1::log::{Fact, Note};
 use zinit_pid1::process::{Errno, Exit, Pid, Place};
 use zinit_pid1::task::Task;
 use zinit_pid1::time::Instant;
 use zinit_pid1::{reaper, signals};
 
+pub use ask::VERSION;
 use kmsg::Log;
-use power::Standing;
+use power::{Forced, Standing};
 use spawn::{Report, Server};
 use start::Start;
 use stdio::Given;
+use watchdog::Watchdog;
 
 /// The kernel, as far as PID 1 deals with it.
 pub struct Sys<'a> {
@@ -48,6 +53,9 @@ pub struct Sys<'a> {
     event: Option<Event>,
     /// The last server, and what it says if it could not be executed.
     server: Option<(Pid, Report)>,
+    /// The last rescue program, until it ends.
+    rescue: Option<Pid>,
+    watchdog: Watchdog,
     /// Children may have ended that were not reaped yet.
     unreaped: bool,
     /// How many may be reaped before the next look at the clock and the signals.
@@ -79,9 +87,28 @@ impl<'a> Sys<'a> {
     }
 
     /// Puts the settings in force, with the hint from argv.
+    #[inline(always)]
     pub fn configure(&mut self, container: bool) {
-        self.config.container |= container;
+        self.config.hint(container);
         self.log.level = self.config.level();
+    }
+
+    /// Has a watchdog from now on, if that is set.
+    #[inline(always)]
+    pub fn watch(&mut self) {
+        if let (Some(machine), Some(seconds)) = (self.standing.machine(), self.config.watchdog()) {
+            self.watchdog.arm_with(machine, seconds);
+        }
+    }
+
+    /// Does what argv asks of a process that is not PID 1: an exit status, or none if it is to go on.
+    pub fn obey(&self, command: &Command<'_>) -> Option<u8> {
+        match *command {
+            Command::Ask(_) | Command::Status if !ask::is_ours(&self.log) => Some(1),
+            Command::Ask(signal) => Some(ask::ask(signal, &self.log)),
+            Command::Status => Some(ask::status()),
+            _ => Forced::by(command).map(|forced| ask::force(&forced, &self.log)),
+        }
     }
 
     /// Writes a log line with an error and `text` from outside, or drops it if it is not taken at once.
@@ -107,7 +134,7 @@ impl<'a> Sys<'a> {
         match *action {
             Action::Ask(method) => {
                 let event =
-                    spawn::child(&mut || courier::run(method, self.config.socket, &self.log).status());
+                    spawn::child(&mut || courier::run(method, self.config.socket(), &self.log).status());
                 self.event = Some(event);
             }
             Action::Exit(status) => {
@@ -115,10 +142,20 @@ impl<'a> Sys<'a> {
                     raw::exit(status);
                 }
             }
+            Action::Disarm => self.watchdog.leave(b"V"),
             Action::Log(note) => self.log.line(&note, &[]),
+            Action::Rescue => self.rescue(),
+            Action::Restart => {
+                if let Standing::Container(pid1) = &self.standing
+                    && self.config.container_reboot()
+                {
+                    pid1.restart();
+                }
+            }
             Action::Run(task) => self.event = Some(self.run(task)),
             Action::Signal(pid, signal) => signal::send(pid, signal),
             Action::SpawnServer => self.event = Some(self.spawn_server()),
+            Action::Starve => self.watchdog.leave(b""),
         }
     }
 
@@ -140,7 +177,9 @@ impl<'a> Sys<'a> {
     /// Waits for a signal until the deadline, or only looks for one if there may be children to reap.
     #[inline(never)]
     fn listen(&mut self, deadline: Option<Instant>) {
-        let patience = match deadline.map(|deadline| raw::now().until(deadline)) {
+        let now = raw::now();
+        let deadline = self.watchdog.feed(now, deadline, &self.log);
+        let patience = match deadline.map(|deadline| now.until(deadline)) {
             // Before the signals, so that no flood of them holds up a shutdown.
             Some(0) => {
                 self.event = Some(Event::Timeout);
@@ -162,6 +201,9 @@ impl<'a> Sys<'a> {
             Ok((0, _)) => self.unreaped = false,
             Ok((pid, status)) => {
                 let (Some(pid), Some(exit)) = (Pid::new(pid), reaper::exit(status)) else { return };
+                if self.rescue == Some(pid) {
+                    self.rescue = None;
+                }
                 let report = self.server.as_ref().filter(|(server, _)| *server == pid);
                 let failure = report.and_then(|(_, report)| report.read());
                 self.event = Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)));
@@ -183,6 +225,14 @@ impl<'a> Sys<'a> {
             self.server = Some((pid, report));
         }
         event
+    }
+
+    fn rescue(&mut self) {
+        let (Some(program), None) = (self.config.rescue(), self.rescue) else { return };
+        if let Event::Spawned(pid) = spawn::rescue(program, self.start, &self.log) {
+            self.log.line(&Note::new(Fact::RescueStarted).pid(pid), &[]);
+            self.rescue = Some(pid);
+        }
     }
 
     /// In a child, because a disk, a driver or a process that hangs can hold up each of these calls; where

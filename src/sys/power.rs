@@ -7,6 +7,8 @@ use core::ffi::CStr;
 
 use rustix::process::Signal;
 use rustix::system::{RebootCommand, reboot};
+use zinit_pid1::command::Command;
+use zinit_pid1::event::Ending;
 use zinit_pid1::process::{Errno, Place};
 
 use super::arch::syscall;
@@ -89,6 +91,11 @@ impl Standing {
 }
 
 impl Pid1 {
+    /// Ends the namespace as if by a reboot, reboot(2); it returns only if that is refused.
+    pub fn restart(&self) {
+        let _refused = reboot(RebootCommand::Restart);
+    }
+
     /// Signals every process of the namespace but PID 1 and the caller, kill(2).
     pub fn signal_all(&self, signal: Signal) {
         // Process group 1 is how rustix spells -1. ESRCH says that nobody is left.
@@ -117,6 +124,7 @@ impl Machine {
     }
 
     /// Ends the machine, reboot(2); it returns what went wrong, or 0 if nothing happened.
+    #[inline(always)]
     pub fn reboot(&self, command: RebootCommand) -> Errno {
         raw::status(reboot(command))
     }
@@ -133,6 +141,39 @@ impl Machine {
             .and_then(|trigger| raw::write(trigger.number(), key));
         pressed.map_or_else(raw::errno, |_| Errno::NONE)
     }
+}
+
+/// Held by another process than PID 1 that a person started with `-f`, and told how to end the machine.
+pub struct Forced(Ending);
+
+impl Forced {
+    /// Looks whether argv asks for it.
+    pub const fn by(command: &Command<'_>) -> Option<Self> {
+        match command {
+            Command::Force(ending) => Some(Self(*ending)),
+            _ => None,
+        }
+    }
+
+    /// Writes all caches to the disks, sync(2).
+    pub fn sync(&self) {
+        rustix::fs::sync();
+    }
+
+    /// Ends the machine, or in a container PID 1 of it, reboot(2); it returns what went wrong.
+    pub fn reboot(&self) -> Errno {
+        raw::status(reboot(match self.0 {
+            Ending::Halt => RebootCommand::Halt,
+            Ending::Kexec => RebootCommand::Kexec,
+            Ending::Poweroff => RebootCommand::PowerOff,
+            Ending::Reboot => RebootCommand::Restart,
+        }))
+    }
+}
+
+/// True if this process is in the initial PID namespace, as far as `/proc` tells.
+pub fn is_initial() -> bool {
+    matches!(evidence(), Evidence::Initial)
 }
 
 fn evidence() -> Evidence {

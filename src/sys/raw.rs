@@ -9,8 +9,6 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
 use rustix::fd::BorrowedFd;
-use rustix::fs::OFlags;
-use rustix::io::FdFlags;
 use zinit_pid1::process;
 use zinit_pid1::time::Instant;
 
@@ -43,9 +41,14 @@ impl Fd {
 
 impl Drop for Fd {
     fn drop(&mut self) {
-        // SAFETY: the number is ours alone.
-        unsafe { rustix::io::close(self.0) };
+        close(self.0);
     }
+}
+
+/// Closes a descriptor that this process opened, if there is one, close(2).
+pub fn close(number: i32) {
+    // SAFETY: the number is ours alone, or that of none.
+    unsafe { rustix::io::close(number) };
 }
 
 /// Lends a descriptor to rustix by its number.
@@ -145,40 +148,6 @@ pub fn pipe() -> (Fd, Fd) {
     (Fd(reading), Fd(writing))
 }
 
-/// True if there is an open file of this number, fcntl(2).
-pub fn is_open(number: i32) -> bool {
-    // SAFETY: two numbers.
-    unsafe { syscall(libc::SYS_fcntl, [word(number), word(libc::F_GETFD)]) >= 0 }
-}
-
-/// Hands a descriptor to successors too.
-pub fn inherit(fd: &Fd) {
-    let _cannot_fail = rustix::io::fcntl_setfd(borrow(fd.0), FdFlags::empty());
-}
-
-/// Takes O_NONBLOCK and all other flags from an open file.
-pub fn block(fd: &Fd) {
-    let _cannot_fail = rustix::fs::fcntl_setfl(borrow(fd.0), OFlags::empty());
-}
-
-/// Makes `fd` known under the number `as_number` too, for successors as well, dup(2).
-pub fn duplicate(fd: &Fd, as_number: i32) -> Result<()> {
-    // SAFETY: whoever owned `as_number` gave it up by calling this.
-    checked(unsafe { syscall(libc::SYS_dup3, [word(fd.0), word(as_number), 0]) }).map(drop)
-}
-
-/// Closes all descriptors from `first` on, close_range(2).
-pub fn close_from(first: i32) {
-    // SAFETY: called before this process has opened any of its own.
-    if unsafe { syscall(libc::SYS_close_range, [word(first), word(i32::MAX), 0]) } >= 0 {
-        return;
-    }
-    // A kernel before 5.9: the default soft limit is as far as one can go without looking.
-    for fd in first..1024 {
-        drop(Fd(fd));
-    }
-}
-
 /// Reads where a link leads, readlink(2): how many bytes of it there are.
 pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
     let (start, room) = (address(target.as_mut_ptr()), target.len());
@@ -213,10 +182,25 @@ pub fn fork() -> i32 {
     unsafe { syscall(libc::SYS_clone, [word(libc::SIGCHLD), 0]) as i32 }
 }
 
+/// Gives a device an order, ioctl(2).
+///
+/// # Safety
+/// The argument is what the order asks for.
+pub unsafe fn ioctl(device: &Fd, order: usize, argument: usize) -> Result<()> {
+    // SAFETY: as above.
+    checked(unsafe { syscall(libc::SYS_ioctl, [word(device.0), order, argument]) }).map(drop)
+}
+
 /// Makes the orphans below this process its children, prctl(2).
 pub fn adopt_orphans() -> Result<()> {
     // SAFETY: five numbers.
     checked(unsafe { syscall(libc::SYS_prctl, [word(libc::PR_SET_CHILD_SUBREAPER), 1, 0, 0, 0]) }).map(drop)
+}
+
+/// Gives this process the name that it has in `/proc` and for ps(1), prctl(2).
+pub fn set_name(name: &CStr) {
+    // SAFETY: the kernel reads a string up to its NUL.
+    unsafe { syscall(libc::SYS_prctl, [word(libc::PR_SET_NAME), address(name.as_ptr())]) };
 }
 
 /// Reaps a child that has ended, wait4(2): its pid, or 0 if none has, and its status.

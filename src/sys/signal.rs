@@ -3,11 +3,11 @@
 //! # Safety
 //! The structures are the kernel's, not libc's: its sigset has 64 bits everywhere but on MIPS.
 
-use zinit_pid1::process::{Pid, Signal};
+use zinit_pid1::process::{Errno, Pid, Signal};
 use zinit_pid1::time::Millis;
 
 use super::arch::syscall;
-use super::raw::{Result, address, checked, word};
+use super::raw::{Result, address, answer, checked, word};
 
 /// Blocks all signals and gives each its default disposition, sigprocmask(2), sigaction(2).
 ///
@@ -46,6 +46,12 @@ pub fn send(pid: Pid, signal: Signal) {
     if let (Some(pid), Some(signal)) = (rustix::process::Pid::from_raw(pid.raw()), signal) {
         let _gone = rustix::process::kill_process(pid, signal);
     }
+}
+
+/// Sends a signal to PID 1, kill(2): EPERM for whom it does not obey.
+pub fn send_to_pid1(signal: Signal) -> Errno {
+    // SAFETY: two numbers.
+    answer(unsafe { syscall(libc::SYS_kill, [1, usize::from(signal.0)]) })
 }
 
 fn set_mask(mask: u64) {

@@ -1,10 +1,10 @@
 //! Forked children: the server, and how any other child is started.
 
-use core::ffi::CStr;
+use core::ffi::{CStr, c_char};
 use core::ptr;
 
 use rustix::fs::{Access, AtFlags, CWD};
-use zinit_pid1::config::{Config, level_word};
+use zinit_pid1::config::Config;
 use zinit_pid1::event::Event;
 use zinit_pid1::log::Fact;
 use zinit_pid1::process::{Errno, Pid};
@@ -13,6 +13,7 @@ use super::kmsg::Log;
 use super::raw::{self, Fd, errno};
 use super::signal;
 use super::start::Start;
+use super::stdio;
 
 /// Forks a child that does `work`, still with all signals blocked, and exits with its status.
 #[inline(never)]
@@ -62,39 +63,58 @@ impl Server<'_> {
 
     /// Becomes the server; it returns only what went wrong, after it was logged.
     fn become_server(&self, log: &Log) -> Errno {
-        let Some(path) = self.config.server.or_else(|| PLACES.iter().map(place).find(|path| exists(path)))
+        let Some(path) = self.config.server().or_else(|| PLACES.iter().map(place).find(|path| exists(path)))
         else {
             log.fact(Fact::ServerMissing, Errno::NONE, &[]);
             return NOT_THERE;
         };
         let config = self.config;
-        let level = level_word(config.level());
+        let level = config.level_word();
         let mode = if self.machine { c"--pid1-mode".as_ptr() } else { ptr::null() };
         let argv = [
             path.as_ptr(),
             c"-c".as_ptr(),
-            config.config_dir.as_ptr(),
+            config.config_dir().as_ptr(),
             c"-s".as_ptr(),
-            config.socket.as_ptr(),
+            config.socket().as_ptr(),
             c"--log-level".as_ptr(),
             level.as_ptr(),
             mode,
             ptr::null(),
         ];
 
+        // SAFETY: the array ends in NULL, its strings in NUL.
+        unsafe { self.start.become_program(path, argv.as_ptr(), log) }
+    }
+}
+
+/// Forks a child that becomes the rescue program, on the console.
+pub fn rescue(program: &CStr, start: Start, log: &Log) -> Event {
+    child(&mut || {
+        let _leader = rustix::process::setsid();
+        stdio::take_console();
+        let argv = [program.as_ptr(), ptr::null()];
+        // SAFETY: the array ends in NULL, its string in NUL.
+        unsafe { start.become_program(program, argv.as_ptr(), log) }.0
+    })
+}
+
+impl Start {
+    /// Becomes a program with the environment that this one got; it returns only what went wrong, after it was
+    /// logged.
+    ///
+    /// # Safety
+    /// `argv` ends in NULL, its strings in NUL.
+    #[inline(never)]
+    unsafe fn become_program(self, path: &CStr, argv: *const *const c_char, log: &Log) -> Errno {
         // A session of its own: Ctrl-C on a terminal is for PID 1, which then tells the server.
         let _leader = rustix::process::setsid();
-        let has_path = self.start.environment().any(|word| word.to_bytes().starts_with(b"PATH="));
-        let envp = if has_path {
-            self.start.environment_as_it_is()
-        } else {
-            // SAFETY: this process reads no argv any more.
-            unsafe { self.start.environment_with(DEFAULT_PATH) }
-        };
-        // Last, so that a signal finds either a blocked child or the server.
+        // SAFETY: this process reads no argv any more.
+        let envp = unsafe { self.environment_with(DEFAULTS) };
+        // Last, so that a signal finds either a blocked child or the program.
         signal::unblock_all();
         // SAFETY: both arrays end in NULL, their strings in NUL.
-        let errno = unsafe { raw::execve(path, argv.as_ptr().cast(), envp) };
+        let errno = unsafe { raw::execve(path, argv.cast(), envp) };
         // Or a log that nobody reads any more would end this child before its report.
         signal::block_all();
         let interpreter = errno == NOT_THERE && exists(path);
@@ -130,7 +150,8 @@ fn place(row: &[u8; 28]) -> &CStr {
     unsafe { CStr::from_ptr(row.as_ptr().cast()) }
 }
 
-/// For a server that got no PATH from the kernel, which gives none.
-const DEFAULT_PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// For a server to which nobody gave them: the kernel gives no PATH, and `env -i` none of these.
+const DEFAULTS: &[u8] =
+    b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\0HOME=/\0TERM=linux\0\0";
 
 const NOT_THERE: Errno = Errno(libc::ENOENT as u8);

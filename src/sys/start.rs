@@ -4,20 +4,27 @@
 //! The layout is the kernel's, execve(2): argc, argv, NULL, envp, NULL, and the strings behind it. All of
 //! it lies on the initial stack and stays there for as long as the process lives.
 
-use core::ffi::CStr;
+use core::ffi::{CStr, c_char};
 
 /// The program's arguments and environment.
 #[derive(Clone, Copy)]
 pub struct Start {
-    /// argv without the program's name.
-    words: *const *const u8,
+    /// Where argc lies, and behind it argv.
+    stack: *const usize,
     envp: *mut *const u8,
 }
 
 impl Start {
+    /// The program's name; empty if it was started without.
+    pub fn name(self) -> &'static CStr {
+        strings(self.stack.wrapping_add(1).cast()).next().unwrap_or(c"")
+    }
+
     /// The words behind the program's name.
     pub fn words(self) -> impl Iterator<Item = &'static CStr> + Clone {
-        strings(self.words)
+        // SAFETY: argc lies here. Without a name there are no words either.
+        let behind = unsafe { (*self.stack).min(1) };
+        strings(self.stack.wrapping_add(behind).wrapping_add(1).cast())
     }
 
     /// The environment, `NAME=VALUE` mostly.
@@ -25,26 +32,48 @@ impl Start {
         strings(self.envp)
     }
 
-    /// The environment for a successor, with one more string in front.
+    /// The environment for a successor, with those of the defaults in front whose names it lacks.
     ///
-    /// The room for it is the NULL that ends argv, just before envp: an array that cannot grow at its
-    /// end, where the kernel's auxiliary vector lies, grows at its front.
+    /// The room for them is argv with the NULL that ends it and argc, just before envp: an array that cannot grow
+    /// at its end, where the kernel's auxiliary vector lies, grows at its front. There are three places since
+    /// Linux 5.18, which gives each program a name; before, one without has room for two defaults.
     ///
     /// # Safety
-    /// argv is not read any more in this process.
-    pub unsafe fn environment_with(self, first: &'static CStr) -> *const *const u8 {
-        // SAFETY: argv and its NULL lie below envp, so there is a slot.
+    /// argv is not read any more in this process. The defaults are `NAME=VALUE` and NUL, one behind the other, and
+    /// an empty one at the end.
+    #[inline(always)]
+    pub unsafe fn environment_with(self, defaults: &'static [u8]) -> *const *const u8 {
+        let mut first = self.envp;
+        // SAFETY: each default has its NUL and another string behind it, and the place is behind argc's or that.
         unsafe {
-            let slot = self.envp.sub(1);
-            slot.write(first.as_ptr().cast());
-            slot
+            let mut default = CStr::from_ptr(defaults.as_ptr().cast());
+            while !default.is_empty() && first.cast_const().cast() > self.stack {
+                if !self.environment().any(|word| same_name(word.as_ptr(), default.as_ptr())) {
+                    first = first.sub(1);
+                    first.write(default.as_ptr().cast());
+                }
+                default = CStr::from_ptr(default.as_ptr().add(default.count_bytes() + 1));
+            }
+        }
+        first
+    }
+}
+
+/// True if two strings are the same up to the first `=`.
+///
+/// # Safety
+/// The second one holds such a byte, and the first one ends in NUL.
+unsafe fn same_name(mut word: *const c_char, mut default: *const c_char) -> bool {
+    // SAFETY: the first difference is at the end of either or before.
+    unsafe {
+        while *word == *default {
+            if *default == b'='.cast_signed() {
+                return true;
+            }
+            (word, default) = (word.add(1), default.add(1));
         }
     }
-
-    /// The environment for a successor as the kernel gave it.
-    pub const fn environment_as_it_is(self) -> *const *const u8 {
-        self.envp
-    }
+    false
 }
 
 /// The strings of an array that NULL ends.
@@ -66,12 +95,7 @@ fn strings(mut at: *const *const u8) -> impl Iterator<Item = &'static CStr> + Cl
 /// Called by `_start`, once, with the kernel's stack.
 pub unsafe extern "C" fn start(stack: *const usize) -> ! {
     // SAFETY: argc lies first, argv behind it, envp behind the NULL of argv.
-    let start = unsafe {
-        let argc = *stack;
-        let argv = stack.add(1);
-        // Without a name there are no words either.
-        let words = argv.add(argc.min(1));
-        Start { words: words.cast(), envp: argv.add(argc).add(1).cast_mut().cast() }
-    };
+    let envp = unsafe { stack.add((*stack).wrapping_add(2)) };
+    let start = Start { stack, envp: envp.cast_mut().cast() };
     crate::pid1(start)
 }

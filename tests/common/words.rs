@@ -3,7 +3,6 @@
 use std::str::FromStr;
 
 use zinit_pid1::action::Action;
-use zinit_pid1::config::level_word;
 use zinit_pid1::event::{Ending, Event};
 use zinit_pid1::line::Line;
 use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
@@ -87,12 +86,16 @@ pub fn action(action: &Action) -> String {
         Action::Exit(0) => "exit".into(),
         Action::Exit(status) => format!("exit {status}"),
         Action::Log(note) => {
-            let level = level_word(note.level()).to_str().expect("levels are ASCII");
+            let level = format!("{:?}", note.level()).to_lowercase();
             let line = Line::new(note, b"", false);
             let line = str::from_utf8(line.as_bytes()).expect("lines are ASCII");
             let fact = line.strip_prefix("zinit-pid1: ").and_then(|line| line.strip_suffix('\n'));
             format!("log {level}: {}", fact.expect("a line has a prefix and a newline"))
         }
+        Action::Disarm => "disarm".into(),
+        Action::Rescue => "rescue".into(),
+        Action::Restart => "restart-namespace".into(),
+        Action::Starve => "starve".into(),
         Action::Run(task) => match task {
             Task::Terminate => "terminate-all".into(),
             Task::Kill => "kill-all".into(),

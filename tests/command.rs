@@ -1,0 +1,129 @@
+//! argv of a process that is not PID 1: every word in every place where it means something, or does not.
+
+use std::ffi::{CStr, CString};
+
+use zinit_pid1::command::Command::{self, Ask, Force, Help, Run, Status, Unknown, Version};
+use zinit_pid1::command::{asks_for_container, command};
+use zinit_pid1::event::{Ending, Request};
+use zinit_pid1::process::Signal;
+use zinit_pid1::signals;
+
+/// What a line of argv asks for, the program's name in front.
+fn of(line: &str) -> Command<'static> {
+    let word =
+        |word: &str| -> &'static CStr { Box::leak(CString::new(word).expect("no NUL").into_boxed_c_str()) };
+    let words: Vec<&CStr> = line.split(' ').map(word).collect();
+    command(words[0], words[1..].iter().copied())
+}
+
+const HALT: Command<'_> = Ask(Signal::HALT);
+const REBOOT: Command<'_> = Ask(Signal::REBOOT);
+const POWEROFF: Command<'_> = Ask(Signal::POWEROFF);
+
+#[test]
+fn each_word_means_one_thing() {
+    let table = [
+        ("zinit-pid1", Run),
+        ("/sbin/zinit-pid1 -c", Run),
+        ("zinit-pid1 --container -c", Run),
+        ("zinit-pid1 -h", Help),
+        ("zinit-pid1 --help", Help),
+        ("zinit-pid1 -V", Version),
+        ("zinit-pid1 -c --version", Version),
+        ("zinit-pid1 -h nonsense", Help),
+        ("zinit-pid1 halt", HALT),
+        ("zinit-pid1 reboot", REBOOT),
+        ("zinit-pid1 poweroff", POWEROFF),
+        ("zinit-pid1 shutdown", POWEROFF),
+        ("zinit-pid1 restart-server", Ask(Signal::USR1)),
+        ("zinit-pid1 update", Ask(Signal::USR2)),
+        ("zinit-pid1 status", Status),
+        ("zinit-pid1 -c reboot", REBOOT),
+        ("zinit-pid1 reboot -f", Force(Ending::Reboot)),
+        ("zinit-pid1 poweroff --force", Force(Ending::Poweroff)),
+        ("zinit-pid1 halt -p", POWEROFF),
+        ("halt", HALT),
+        ("/sbin/reboot", REBOOT),
+        ("./poweroff", POWEROFF),
+        ("reboot -f -f", Force(Ending::Reboot)),
+        ("halt -f -p", Force(Ending::Poweroff)),
+        ("reboot -h", Help),
+        ("reboot --help", Help),
+        ("poweroff --version", Version),
+        ("shutdown", POWEROFF),
+        ("shutdown now", POWEROFF),
+        ("shutdown -h now", POWEROFF),
+        ("shutdown -P +0", POWEROFF),
+        ("shutdown -r now", REBOOT),
+        ("shutdown -H", HALT),
+        ("shutdown -r -f", Force(Ending::Reboot)),
+        ("shutdown --help", Help),
+        // A name that is none of an ending is no order, so that a link by chance does nothing.
+        ("status", Run),
+        ("update", Run),
+        ("init", Run),
+        ("", Run),
+        ("/reboot/zinit-pid1", Run),
+    ];
+    for (line, expected) in table {
+        assert_eq!(of(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn what_is_not_understood_does_nothing() {
+    for line in [
+        "zinit-pid1 nonsense -h",
+        "zinit-pid1 -C",
+        "zinit-pid1 --container=1",
+        "zinit-pid1 Reboot",
+        "zinit-pid1 -f",
+        "zinit-pid1 now",
+        "zinit-pid1 -r",
+        "zinit-pid1 reboot poweroff",
+        "zinit-pid1 reboot -r",
+        "zinit-pid1 reboot now",
+        "zinit-pid1 reboot -c",
+        "zinit-pid1 status -f",
+        "zinit-pid1 status reboot",
+        "zinit-pid1 update -f",
+        "zinit-pid1 restart-server -f",
+        "zinit-pid1 restart-server -p",
+        "reboot 5",
+        "reboot reboot",
+        "halt -H",
+        "shutdown +5",
+        "shutdown 12:00",
+        "shutdown -c",
+        "shutdown -r now soon",
+    ] {
+        assert!(matches!(of(line), Unknown(_)), "{line}: {:?}", of(line));
+    }
+    assert_eq!(of("reboot -f 5"), Unknown(c"5"));
+    let strange = c"\xff\xfe";
+    assert_eq!(command(c"zinit-pid1", [strange].into_iter()), Unknown(strange));
+}
+
+#[test]
+fn each_signal_means_to_pid_1_what_was_asked_for() {
+    for (line, request) in [
+        ("halt", Request::End(Ending::Halt)),
+        ("reboot", Request::End(Ending::Reboot)),
+        ("poweroff", Request::End(Ending::Poweroff)),
+        ("zinit-pid1 restart-server", Request::RestartServer),
+        ("zinit-pid1 update", Request::Update),
+    ] {
+        let Ask(signal) = of(line) else { panic!("{line} asks PID 1") };
+        assert_eq!(signals::request(signal.0.into()), Some(request), "{line}");
+    }
+}
+
+#[test]
+fn only_two_words_of_argv_ask_for_a_container() {
+    for word in [c"-c", c"--container"] {
+        assert!(asks_for_container(word));
+    }
+    for word in [c"", c"-", c"--", c"c", c"-h", c"--help", c"-V", c"reboot", c"-cc", c"--container=1"] {
+        assert!(!asks_for_container(word), "{word:?}");
+    }
+}
