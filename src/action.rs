@@ -46,7 +46,7 @@ impl Actions {
     }
 
     /// Appends a line for the log.
-    #[inline(never)]
+    #[inline(always)]
     pub fn log(&mut self, note: Note) {
         self.add(Action::Log(note));
     }

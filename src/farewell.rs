@@ -14,6 +14,7 @@ use crate::time::{Instant, Millis};
 
 impl State {
     /// Asks the server to go; it has its patience until KILL, all steps together.
+    #[inline(always)]
     pub(crate) fn ask(&mut self, now: Instant, actions: &mut Actions) {
         actions.add(Action::Ask(self.method()));
         self.until = now + self.patience();

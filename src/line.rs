@@ -99,6 +99,7 @@ impl Line {
         self.byte(digit.wrapping_add(b'0'));
     }
 
+    #[inline(always)]
     fn errno(&mut self, errno: Errno) {
         match words::errno(errno) {
             Some(words) => self.text(words),

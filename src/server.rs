@@ -82,6 +82,7 @@ impl State {
         self.failures >= EXEC_ATTEMPTS
     }
 
+    #[inline(always)]
     fn back_off(&mut self, why: Note, now: Instant, actions: &mut Actions) {
         let delay = self.delay;
         self.delay = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);

@@ -37,6 +37,7 @@ pub enum Task {
 impl Task {
     /// The task that ends a machine in this way.
     #[must_use]
+    #[inline(never)]
     pub const fn of(ending: Ending) -> Self {
         match ending {
             Ending::Kexec => Self::Kexec,
@@ -85,6 +86,7 @@ impl Task {
 
     /// The time it may take, ms.
     #[must_use]
+    #[inline(never)]
     pub const fn timeout(self) -> Millis {
         match self {
             Self::Terminate => TERM_GRACE,

@@ -26,7 +26,7 @@ pub fn ask(signal: Signal, log: &Log) -> u8 {
 }
 
 /// Ends the machine without PID 1, once the disks are written or took too long; it returns if that is refused.
-#[inline(always)]
+#[inline(never)]
 pub fn force(forced: &Forced, log: &Log) -> u8 {
     let _writer = spawn::child(&mut || {
         forced.sync();

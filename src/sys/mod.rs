@@ -112,6 +112,7 @@ impl<'a> Sys<'a> {
     }
 
     /// Writes a log line with an error and `text` from outside, or drops it if it is not taken at once.
+    #[inline(never)]
     pub fn log(&self, fact: Fact, errno: Errno, text: &[u8]) {
         self.log.fact(fact, errno, text);
     }
@@ -175,7 +176,7 @@ impl<'a> Sys<'a> {
     }
 
     /// Waits for a signal until the deadline, or only looks for one if there may be children to reap.
-    #[inline(never)]
+    #[inline(always)]
     fn listen(&mut self, deadline: Option<Instant>) {
         let now = raw::now();
         let deadline = self.watchdog.feed(now, deadline, &self.log);
@@ -195,7 +196,7 @@ impl<'a> Sys<'a> {
     }
 
     /// Reaps one child, wait(2); there may be nothing to learn from it.
-    #[inline(never)]
+    #[inline(always)]
     fn reap(&mut self) {
         match raw::wait() {
             Ok((0, _)) => self.unreaped = false,

@@ -41,6 +41,7 @@ pub fn wait(patience: Option<Millis>) -> Result<i32> {
 }
 
 /// Sends a signal to one child, kill(2). It can be gone already: that is learnt from `wait`.
+#[inline(never)]
 pub fn send(pid: Pid, signal: Signal) {
     let signal = rustix::process::Signal::from_named_raw(signal.0.into());
     if let (Some(pid), Some(signal)) = (rustix::process::Pid::from_raw(pid.raw()), signal) {

@@ -110,6 +110,7 @@ fn duplicate(fd: &Fd, as_number: i32) -> raw::Result<()> {
 }
 
 /// Closes all descriptors from `first` on, close_range(2).
+#[inline(never)]
 fn close_from(first: i32) {
     // SAFETY: called before this process has opened any of its own.
     if unsafe { syscall(libc::SYS_close_range, [raw::word(first), raw::word(i32::MAX), 0]) } >= 0 {

@@ -15,6 +15,7 @@ use super::{Folder, PATIENCE, brought, program, root};
 pub struct Image {
     folder: Folder,
     append: String,
+    console: String,
     server: bool,
     memory: u32,
     files: Vec<(PathBuf, String)>,
@@ -32,6 +33,7 @@ impl Image {
         let image = Self {
             folder: Folder::new(),
             append: String::new(),
+            console: CONSOLE.to_string(),
             server: true,
             memory: 256,
             files: vec![],
@@ -58,6 +60,12 @@ impl Image {
     /// Adds to the kernel command line.
     pub fn append(mut self, words: &str) -> Self {
         self.append = words.to_string();
+        self
+    }
+
+    /// Says something else than `console=ttyS0`; what services print goes to the serial line all the same.
+    pub fn console(mut self, words: &str) -> Self {
+        self.console = words.to_string();
         self
     }
 
@@ -101,7 +109,9 @@ impl Image {
 
     /// Adds a service that is started again whenever it ends.
     pub fn service(self, name: &str, command: &str) -> Self {
-        let script = format!("#!/bin/sh\nexec >/dev/console 2>&1\n{command}\n");
+        // Another console than the test's log may not be there at all.
+        let log = if self.console == CONSOLE { "console" } else { "ttyS0" };
+        let script = format!("#!/bin/sh\nexec >/dev/{log} 2>&1\n{command}\n");
         let service = format!(
             "[service]\nname = \"{name}\"\nexec = \"/bin/{name}\"\n[lifecycle]\nrestart = \"always\"\n"
         );
@@ -130,7 +140,7 @@ impl Image {
         qemu.args(["-serial", "stdio"]).arg("-kernel").arg(brought("target/vm/vmlinuz"));
         qemu.arg("-initrd").arg(&initramfs).arg("-monitor");
         qemu.arg(format!("unix:{},server,nowait", monitor.display()));
-        qemu.args(["-append", &format!("console=ttyS0 panic=-1 loglevel=8 {}", self.append)]);
+        qemu.args(["-append", &format!("{} panic=-1 loglevel=8 {}", self.console, self.append)]);
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut qemu = qemu.spawn().expect("QEMU runs: scripts/setup packages");
         let log = Log::default();
@@ -206,8 +216,13 @@ impl Machine {
     }
 
     /// Waits until the machine has ended by itself, with `last` as the kernel's last word, and in order.
-    pub fn ends(mut self, last: &str) -> String {
+    pub fn ends(self, last: &str) -> String {
         self.line(last);
+        self.ends_silently()
+    }
+
+    /// Waits until the machine has ended by itself, and not by a panic.
+    pub fn ends_silently(mut self) -> String {
         let begin = Instant::now();
         while self.qemu.try_wait().expect("QEMU can be waited for").is_none() {
             assert!(begin.elapsed() < PATIENCE, "QEMU does not end:\n{}", self.log.text());
@@ -243,6 +258,8 @@ fn stamp(line: &str) -> f64 {
 
 const APPLETS: &str = "sh cat ls sleep kill grep mount umount ps echo touch mkdir mknod dmesg head tail wc tr sed cut true pidof \
     insmod setsid mkswap swapon fsfreeze dd free poweroff switch_root setpriv mke2fs rmdir xargs losetup unshare cp mv stat";
+
+const CONSOLE: &str = "console=ttyS0";
 
 /// For what is run before the program: it finds them mounted.
 const FIRST_MOUNTS: &str = "mkdir -p /proc /sys /dev /run\nmount -t proc proc /proc\nmount -t sysfs sysfs /sys\n\

@@ -1,0 +1,248 @@
+//! What a board needs of PID 1, in a virtual machine: a console that may be missing, a rescue shell, a
+//! hardware watchdog, and the commands that people and the kernel call.
+
+mod common;
+
+use common::vm::Image;
+
+#[test]
+fn a_server_gets_path_home_and_term_if_nobody_gives_them() {
+    let server = "#!/bin/sh\necho env: $(/bin/busybox env | /bin/busybox sort)\n/bin/busybox kill -TERM 1\n\
+                  exec /bin/busybox sleep 9\n";
+    let machine = Image::new()
+        .file("init", "#!/bin/sh\nexec /bin/busybox env -i HOME=/root MINE=1 /sbin/zinit-pid1\n")
+        .append("ZINIT_SERVER=/bin/other")
+        .file("bin/other", server)
+        .boot();
+    let env = machine.line("env: ");
+    // The shell adds PWD and what stands there of its own.
+    for word in ["HOME=/root", "MINE=1", "TERM=linux"] {
+        assert_eq!(env.matches(word).count(), 1, "{word} in {env}");
+    }
+    assert!(env.contains(" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "), "{env}");
+    machine.ends("reboot: Power down");
+
+    let bare = "#!/bin/sh\nexec /bin/busybox env -i /sbin/zinit-pid1\n";
+    let machine =
+        Image::new().file("init", bare).append("ZINIT_SERVER=/bin/other").file("bin/other", server).boot();
+    let env = machine.line("env: ");
+    assert!(env.contains("HOME=/ ") && env.contains(" TERM=linux"), "{env}");
+    machine.ends("reboot: Power down");
+}
+
+#[test]
+fn without_a_console_it_boots_and_ends() {
+    // The kernel knows one that swallows all, one that is not there, and a terminal that this machine has not.
+    for console in ["console=null", "console=ttyS7", "console=hvc0"] {
+        let machine = Image::new()
+            .console(console)
+            .driver(
+                "for fd in 0 1 2; do say fd $(ls -l /proc/1/fd/$fd | sed 's/.*-> //'); done
+                 dmesg | grep 'zinit-pid1: '
+                 until zinit list; do sleep 0.1; done; zinit poweroff",
+            )
+            .boot();
+        let fd = machine.line("driver: fd ");
+        machine.log.nth("driver: fd /dev/", 3);
+        let text = machine.ends_silently();
+        assert!(fd.ends_with("/dev/null"), "{console}: {fd}");
+        assert!(text.contains("PID 1 of this machine"), "{text}");
+        assert!(text.contains("driver  |"), "the client has listed the services: {text}");
+    }
+}
+
+#[test]
+fn a_rescue_program_gets_the_console_once_at_a_time_while_no_server_starts() {
+    let machine = Image::new()
+        .append("ZINIT_RESCUE=/bin/rescue ZINIT_SERVER=/bin/bad")
+        .file("bin/bad", "#!/bin/sh\nexit 3\n")
+        .file(
+            "bin/rescue",
+            "#!/bin/sh\necho \"rescue: on $(tty), session $(cut -d' ' -f6 /proc/$$/stat) of $$\"
+             echo rescue: a terminal >/dev/tty\nsleep 4\necho rescue: over\nexit 7\n",
+        )
+        // Each one cuts the wait for the next server short.
+        .before("(sleep 1; while sleep 0.3; do kill -USR1 1; done) &")
+        .boot();
+    machine.line("rescue: on /dev/console, session ");
+    machine.line("rescue: a terminal");
+    machine.line("rescue: over");
+    machine.log.nth("rescue: on /dev/console, session ", 2);
+    machine.log.nth("rescue: over", 2);
+    machine.monitor("sendkey ctrl-alt-delete");
+    let text = machine.ends("reboot: Restarting system");
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("zinit-pid1: ")).collect();
+    let failed = lines.iter().filter(|line| line.contains("exited 3, respawn")).count();
+    let first = lines.iter().position(|line| line.contains("rescue ")).expect("it was started");
+    let before = lines[..first].iter().filter(|line| line.contains("exited 3, respawn")).count();
+    assert_eq!(before, 5, "after the fifth failure: {text}");
+    assert!(failed > 15, "servers were tried all the while: {text}");
+    // Never two of them at once.
+    let turns: Vec<&str> = text.lines().filter(|line| line.contains("rescue: o")).collect();
+    for (at, turn) in turns.iter().enumerate() {
+        assert_eq!(turn.contains("rescue: over"), at % 2 == 1, "{turns:#?}");
+    }
+    for line in text.lines().filter(|line| line.contains("rescue: on ")) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words[words.len() - 3], words[words.len() - 1], "it leads its session: {line}");
+    }
+}
+
+#[test]
+fn a_rescue_program_that_is_not_there_is_named_and_not_needed() {
+    let machine = Image::new()
+        .append("ZINIT_RESCUE=/bin/none ZINIT_SERVER=/bin/bad")
+        .file("bin/bad", "#!/bin/sh\nexit 3\n")
+        .before("(sleep 1; while sleep 0.3; do kill -USR1 1; done) &")
+        .boot();
+    machine.line("cannot execute /bin/none: ENOENT (no such file or directory)");
+    machine.log.nth("exited 3, respawn", 8);
+    machine.monitor("sendkey ctrl-alt-delete");
+    machine.ends("reboot: Restarting system");
+}
+
+/// A machine with the kernel's own watchdog in software, of 2 s.
+fn watched() -> Image {
+    Image::new().modules("softdog").append("ZINIT_WATCHDOG=2")
+}
+
+/// Freezes PID 1, so that its loop is stuck: no signal can do that from within.
+const FREEZE: &str = "mkdir /sys/fs/cgroup/stuck; echo 1 >/sys/fs/cgroup/stuck/cgroup.procs
+    say freezing; echo 1 >/sys/fs/cgroup/stuck/cgroup.freeze";
+
+#[test]
+fn a_watchdog_is_fed_while_all_is_well_and_disarmed_by_a_power_off() {
+    let machine = watched().driver("sleep 7; say well; zinit poweroff").boot();
+    machine.line("/dev/watchdog is armed, 2 s");
+    machine.line("driver: well");
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("did not stop"), "the magic letter was there: {text}");
+    assert!(!text.contains("softdog: Initiating system reboot"), "{text}");
+}
+
+#[test]
+fn a_watchdog_restarts_a_machine_whose_pid_1_is_stuck() {
+    let machine = watched().driver(FREEZE).boot();
+    machine.line("driver: freezing");
+    machine.ends("softdog: Initiating system reboot");
+}
+
+#[test]
+fn a_watchdog_stays_armed_through_a_shutdown_that_hangs() {
+    let hang = format!("trap '' TERM; kill -TERM 1; sleep 0.5\n{FREEZE}\nsleep 1000");
+    let machine = watched().driver(&hang).boot();
+    machine.line("power off begins");
+    machine.ends("softdog: Initiating system reboot");
+}
+
+#[test]
+fn a_watchdog_restarts_a_machine_that_nothing_else_ends() {
+    let machine = watched()
+        // Without /proc PID 1 cannot lift the kernel's limit of ten lines.
+        .append("ZINIT_WATCHDOG=2 printk.devkmsg=on")
+        .driver("until zinit list; do sleep 0.1; done; kill -39 1")
+        .before("umount /proc; rmdir /proc; echo >/proc")
+        .copy(common::guest(), "bin/guest")
+        .before("exec guest without-boot /sbin/zinit-pid1")
+        .boot();
+    machine.line("nothing ends this machine, reaping for ever");
+    let text = machine.ends("softdog: Initiating system reboot");
+    assert!(text.contains("watchdog0: watchdog did not stop!"), "it was closed, and not disarmed: {text}");
+}
+
+#[test]
+fn a_watchdog_that_comes_later_is_armed_then_and_one_that_never_comes_is_named() {
+    let machine = Image::new()
+        .append("ZINIT_WATCHDOG=2")
+        .copy(common::brought("target/vm/modules/watchdog.ko"), "watchdog.ko")
+        .copy(common::brought("target/vm/modules/softdog.ko"), "softdog.ko")
+        .driver("insmod /watchdog.ko; insmod /softdog.ko; sleep 4; zinit poweroff")
+        .boot();
+    machine.line("cannot use /dev/watchdog: ENOENT (no such file or directory)");
+    machine.line("/dev/watchdog is armed, 2 s");
+    machine.ends("reboot: Power down");
+}
+
+/// A machine on which the program has its other names too.
+fn called() -> Image {
+    let link = "for name in reboot poweroff halt shutdown; do ln -s zinit-pid1 /sbin/$name; done";
+    Image::new().before(link)
+}
+
+#[test]
+fn each_name_asks_pid_1_for_its_ending() {
+    for (command, begins, last) in [
+        ("/sbin/reboot", "reboot begins", "reboot: Restarting system"),
+        ("/sbin/poweroff", "power off begins", "reboot: Power down"),
+        ("/sbin/halt", "halt begins", "reboot: System halted"),
+        ("/sbin/shutdown -r now", "reboot begins", "reboot: Restarting system"),
+        ("/sbin/zinit-pid1 poweroff", "power off begins", "reboot: Power down"),
+    ] {
+        let machine = called().driver(&format!("until zinit list; do sleep 0.1; done; {command}; say $?")).boot();
+        machine.line("driver: 0");
+        machine.line(begins);
+        machine.line("stopping all services");
+        machine.line(last);
+    }
+}
+
+#[test]
+fn the_kernel_calls_sbin_poweroff_in_its_own_way() {
+    // As orderly_poweroff() does it, and with the same call: a program without a terminal, started by the kernel.
+    let machine = called()
+        .driver(
+            "say command $(cat /proc/sys/kernel/poweroff_cmd); until zinit list; do sleep 0.1; done
+             echo '|/sbin/poweroff' >/proc/sys/kernel/core_pattern; ulimit -c unlimited; sh -c 'kill -SEGV $$'",
+        )
+        .boot();
+    machine.line("driver: command /sbin/poweroff");
+    machine.line("power off begins");
+    machine.ends("reboot: Power down");
+}
+
+#[test]
+fn force_ends_a_machine_whose_pid_1_is_stuck_and_refuses_what_makes_no_sense() {
+    let nobody = "/usr/bin/setpriv --reuid 65534 --clear-groups";
+    let machine = called()
+        .host_program("/usr/bin/setpriv")
+        .driver(&format!(
+            "/sbin/reboot soon; say status $?\n{nobody} /sbin/reboot; say status $?
+             {nobody} /sbin/reboot -f; say status $?\n{FREEZE}\n/sbin/poweroff -f"
+        ))
+        .boot();
+    machine.line("soon: unknown word, nothing was started, try --help");
+    machine.line("driver: status 2");
+    machine.line("cannot signal PID 1: EPERM (not permitted)");
+    machine.line("reboot(2) refused: EPERM (not permitted)");
+    machine.log.nth("driver: status 1", 2);
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("power off begins"), "{text}");
+}
+
+#[test]
+fn status_says_what_pid_1_does_and_requests_reach_it() {
+    let machine = called()
+        .service("parent", "sleep 0.1 & exec sleep 1000")
+        .driver(
+            "until zinit list; do sleep 0.1; done; sleep 3
+             zinit-pid1 status; say status $?
+             before=$(pidof zinit-server); zinit-pid1 restart-server
+             until [ \"$(pidof zinit-server)\" != \"$before\" ] && zinit list; do sleep 0.1; done; say restarted
+             zinit-pid1 update
+             kill -STOP $(pidof zinit-server); kill -KILL $(pidof zinit-server); sleep 0.3; zinit-pid1 status
+             say status $?; zinit-pid1 poweroff",
+        )
+        .boot();
+    machine.line(&format!("zinit-pid1: version {}, PID 1 of this machine", env!("CARGO_PKG_VERSION")));
+    let server = machine.line(" runs for ");
+    let age: u32 = server.split(' ').nth(5).expect("an age").parse().expect("a number");
+    assert!((3..20).contains(&age), "{server}");
+    machine.line("zinit-pid1: 1 children");
+    machine.line("zinit-pid1: 1 zombies");
+    machine.line("driver: status 0");
+    machine.line("driver: restarted");
+    machine.line("SIGUSR2: no update is there");
+    machine.line("zinit-pid1: no server runs");
+    machine.line("driver: status 3");
+    machine.ends("reboot: Power down");
+}
