@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 pub mod disk;
+pub mod docker;
 pub mod namespace;
 pub mod vm;
 
