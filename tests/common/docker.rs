@@ -92,7 +92,7 @@ impl Engine {
 
     /// Has scripts/image pack an image, and loads it.
     fn image(&self, name: &str, what: impl FnOnce(&mut Command)) {
-        let file = self.folder.path().join("image.tar");
+        let file = self.folder.path().join(format!("{name}.tar"));
         let mut image = Command::new(root().join("scripts/image"));
         image.arg("oci").arg(&file).args(["--name", &format!("{name}:latest")]).arg("--init").arg(program());
         what(&mut image);
@@ -201,7 +201,15 @@ impl Container {
     pub fn run(options: &[&str], image: &str, words: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("c{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let mut run = docker(&["run", "--detach", "--network=none", "--env=NO_COLOR=1", "--name", &name]);
+        let mut run = docker(&[
+            "run",
+            "--pull=never",
+            "--detach",
+            "--network=none",
+            "--env=NO_COLOR=1",
+            "--name",
+            &name,
+        ]);
         told(run.args(options).arg(image).args(words));
         let mut follow = docker(&["logs", "--follow", &name]);
         let mut follower = follow.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("docker runs");
