@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::namespace::{Setup, children, state, status};
-use common::{stand_in, until};
+use common::{stand_in, terminal, until};
 
 #[test]
 fn the_server_gets_a_clean_start() {
@@ -420,20 +420,6 @@ fn a_guest_is_the_reaper_of_the_orphans_below_it() {
     pid1.log.nth("orphan ", 50);
     let guest = guest(&mut pid1);
     until("no zombie", || children(guest).len() == 1);
-}
-
-/// A terminal's two ends: that of the one who shows it, and that of the programs in it.
-fn terminal() -> (OwnedFd, OwnedFd) {
-    // SAFETY: plain system calls on descriptors that this test opens.
-    unsafe {
-        let main = libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
-        assert!(main >= 0 && libc::grantpt(main) == 0 && libc::unlockpt(main) == 0);
-        let mut name = [0; 64];
-        assert_eq!(libc::ptsname_r(main, name.as_mut_ptr(), name.len()), 0);
-        let other = libc::open(name.as_ptr(), libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
-        assert!(other >= 0);
-        (OwnedFd::from_raw_fd(main), OwnedFd::from_raw_fd(other))
-    }
 }
 
 fn pipe() -> (File, OwnedFd) {

@@ -6,9 +6,11 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 pub mod disk;
+pub mod docker;
 pub mod namespace;
 pub mod vm;
 
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -88,4 +90,18 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) -> Duration {
         std::thread::sleep(Duration::from_millis(1));
     }
     begin.elapsed()
+}
+
+/// A terminal's two ends: that of the one who shows it, and that of the programs in it.
+pub fn terminal() -> (OwnedFd, OwnedFd) {
+    // SAFETY: plain system calls on descriptors that this test opens.
+    unsafe {
+        let main = libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
+        assert!(main >= 0 && libc::grantpt(main) == 0 && libc::unlockpt(main) == 0);
+        let mut name = [0; 64];
+        assert_eq!(libc::ptsname_r(main, name.as_mut_ptr(), name.len()), 0);
+        let other = libc::open(name.as_ptr(), libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
+        assert!(other >= 0);
+        (OwnedFd::from_raw_fd(main), OwnedFd::from_raw_fd(other))
+    }
 }

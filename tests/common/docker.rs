@@ -1,0 +1,279 @@
+//! The program as PID 1 of Docker's containers, on an engine that the test process starts for itself.
+//!
+//! The engine has namespaces of its own, with its own /run: it meets no other engine of the machine, and
+//! whatever becomes of the test process, no container, mount or process is left behind.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio, id};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::namespace::Log;
+use super::{Folder, brought, program, root, until};
+
+/// The engine's own folder, and the shell that keeps it.
+struct Engine {
+    folder: Folder,
+    keeper: Mutex<Child>,
+}
+
+static ENGINE: OnceLock<Engine> = OnceLock::new();
+
+/// What the keeper does: the engine runs as long as somebody holds the other end of standard input.
+///
+/// The engine stops its containers at TERM. A cgroup stays until it is removed.
+const KEEP: &str = r#"
+    folder=$1 group=$2
+    shift 2
+    mount -t tmpfs run /run || exit
+    { "$@"; echo "the engine ended with status $?"; } &
+    cat >/dev/null
+    kill "$(cat /run/docker.pid)"
+    wait
+    find /sys/fs/cgroup -depth -type d -path "*/$group*" -exec rmdir {} ';' 2>/dev/null
+    rm -rf --one-file-system "$folder"
+"#;
+
+impl Engine {
+    /// Starts the engine and gives it the image `zinit`, which has all that a container needs.
+    fn start() -> Self {
+        let folder = Folder::new();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        assert!(at("sock").len() <= 107, "no socket can be made at {}: take a shorter TMPDIR", at("sock"));
+        let group = format!("zinit-pid1-{}", id());
+        let mut keeper = as_root("unshare");
+        keeper.args(["--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"]);
+        keeper.args(["sh", "-c", KEEP, "keeper"]).arg(folder.path()).args([&group, installed("dockerd")]);
+        keeper.args(["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]);
+        keeper.args(["--exec-opt=native.cgroupdriver=cgroupfs", &format!("--cgroup-parent=/{group}")]);
+        keeper.args(["--exec-root=/run/docker", "--pidfile=/run/docker.pid", "--data-root", &at("data")]);
+        // SAFETY: getgid(2) takes nothing and cannot fail.
+        keeper.args([
+            "--group",
+            &unsafe { libc::getgid() }.to_string(),
+            "-H",
+            &format!("unix://{}", at("sock")),
+        ]);
+        // A group of its own: Ctrl-C is for the test process, and the engine then ends in order.
+        keeper.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut keeper = keeper.spawn().expect("unshare runs: package util-linux");
+        let log = Log::default();
+        log.follow(keeper.stdout.take().expect("a pipe"));
+        log.follow(keeper.stderr.take().expect("a pipe"));
+        let engine = Self { folder, keeper: Mutex::new(keeper) };
+        until("the engine", || {
+            let ended = engine.keeper.lock().expect("nobody panics").try_wait().expect("a child").is_some();
+            assert!(
+                !ended && !log.text().contains("the engine ended"),
+                "no engine, is this root?\n{}",
+                log.text()
+            );
+            engine.client(&["version"]).output().expect("docker runs").status.success()
+        });
+        // SAFETY: the function is there as long as the program is.
+        assert_eq!(unsafe { libc::atexit(end) }, 0, "the engine's end can be arranged");
+        engine.image("zinit", |image| {
+            let bin = engine.folder.path().join("bin");
+            fs::create_dir(&bin).expect("a folder");
+            for applet in ["sh", "sleep", "ps", "id"] {
+                std::os::unix::fs::symlink("busybox", bin.join(applet)).expect("a link");
+            }
+            let service = service(engine.folder.path(), "one", "sleep 1000");
+            image.arg("--server").arg(brought("target/zinit/bin/zinit-server"));
+            image.arg("--client").arg(brought("target/zinit/bin/zinit"));
+            image.arg("--service").arg(service).args(["--add", &format!("{}:bin", bin.display())]);
+            image.args(["--add", "/bin/busybox:bin/busybox"]);
+        });
+        engine
+    }
+
+    /// Has scripts/image pack an image, and loads it.
+    fn image(&self, name: &str, what: impl FnOnce(&mut Command)) {
+        let file = self.folder.path().join(format!("{name}.tar"));
+        let mut image = Command::new(root().join("scripts/image"));
+        image.arg("oci").arg(&file).args(["--name", &format!("{name}:latest")]).arg("--init").arg(program());
+        what(&mut image);
+        told(&mut image);
+        told(self.client(&["load", "--quiet", "--input"]).arg(&file));
+    }
+
+    /// The client of this engine.
+    fn client(&self, words: &[&str]) -> Command {
+        let mut client = Command::new(installed("docker"));
+        let folder = self.folder.path();
+        // The builder of old needs no plug-in.
+        client
+            .env_clear()
+            .env("DOCKER_CONFIG", folder.join("client"))
+            .env("DOCKER_BUILDKIT", "0")
+            .env("TERM", "dumb");
+        client.arg("-H").arg(format!("unix://{}", folder.join("sock").display())).args(words);
+        client.stdin(Stdio::null());
+        client
+    }
+}
+
+/// Ends the engine, for a process that is about to exit.
+extern "C" fn end() {
+    if let Some(mut keeper) = ENGINE.get().and_then(|engine| engine.keeper.lock().ok()) {
+        drop(keeper.stdin.take());
+        let _ended = keeper.wait();
+    }
+}
+
+/// A client of the engine, with the words that it gets.
+pub fn docker(words: &[&str]) -> Command {
+    ENGINE.get_or_init(Engine::start).client(words)
+}
+
+/// Has scripts/image pack an image without a server, with one more file in it.
+pub fn image_without_server(name: &str, file: Option<(&Path, &str)>) {
+    let engine = ENGINE.get_or_init(Engine::start);
+    engine.image(name, |image| {
+        if let Some((source, target)) = file {
+            image.args(["--add", &format!("{}:{target}", source.display())]);
+        }
+    });
+}
+
+/// Writes a service file into a folder.
+pub fn service(folder: &Path, name: &str, command: &str) -> PathBuf {
+    let file = folder.join(format!("{name}.toml"));
+    let text =
+        format!("[service]\nname = \"{name}\"\nexec = '''{command}'''\n[lifecycle]\nrestart = \"always\"\n");
+    fs::write(&file, text).expect("a service");
+    file
+}
+
+/// Runs a command to its end, which must be a good one, and returns what it wrote.
+pub fn told(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", both(&output));
+    both(&output)
+}
+
+fn both(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+}
+
+/// A program of Debian's or of Docker's own packages; what lies elsewhere may be anything.
+fn installed(name: &str) -> &'static str {
+    let places =
+        if name == "docker" { ["/usr/bin/docker"; 2] } else { ["/usr/sbin/dockerd", "/usr/bin/dockerd"] };
+    let found = places.into_iter().find(|place| Path::new(place).exists());
+    found.unwrap_or_else(|| panic!("no {name}: run scripts/setup"))
+}
+
+/// A command that root runs.
+fn as_root(program: &str) -> Command {
+    // SAFETY: geteuid(2) takes nothing and cannot fail.
+    if unsafe { libc::geteuid() } == 0 {
+        return Command::new(program);
+    }
+    let mut sudo = Command::new("sudo");
+    sudo.args(["--non-interactive", program]);
+    sudo
+}
+
+/// A container, which is removed with its value.
+pub struct Container {
+    pub name: String,
+    follower: Child,
+    log: Log,
+}
+
+impl Container {
+    /// Runs the image `zinit` with options of `docker run`.
+    pub fn zinit(options: &[&str]) -> Self {
+        Self::run(options, "zinit", &[])
+    }
+
+    /// Runs the image `zinit` with a folder of services, which is /shared as well.
+    pub fn services(folder: &Folder, options: &[&str]) -> Self {
+        let volume = |to: &str| format!("--volume={}:{to}", folder.path().display());
+        Self::zinit(&[options, &[&volume("/etc/zinit/services"), &volume("/shared")]].concat())
+    }
+
+    /// Runs an image with options of `docker run`, and words for its program.
+    pub fn run(options: &[&str], image: &str, words: &[&str]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("c{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut run = docker(&[
+            "run",
+            "--pull=never",
+            "--detach",
+            "--network=none",
+            "--env=NO_COLOR=1",
+            "--name",
+            &name,
+        ]);
+        told(run.args(options).arg(image).args(words));
+        let mut follow = docker(&["logs", "--follow", &name]);
+        let mut follower = follow.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("docker runs");
+        let log = Log::default();
+        log.follow(follower.stdout.take().expect("a pipe"));
+        log.follow(follower.stderr.take().expect("a pipe"));
+        Self { name, follower, log }
+    }
+
+    /// Waits for the `count`th line that contains `text`; of a first life only, if there is a second one.
+    pub fn nth(&self, text: &str, count: usize) -> String {
+        self.log.nth(text, count)
+    }
+
+    /// Waits for the first line that contains `text`.
+    pub fn line(&self, text: &str) -> String {
+        self.nth(text, 1)
+    }
+
+    /// All lines so far: of the server, and of the program, which writes to standard error.
+    pub fn logs(&self) -> (String, String) {
+        let output = docker(&["logs", &self.name]).output().expect("docker runs");
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        (text(output.stdout), text(output.stderr))
+    }
+
+    /// What `docker VERB OPTIONS CONTAINER WORDS` says, however it ends.
+    pub fn ask(&self, verb: &[&str], words: &[&str]) -> String {
+        both(&docker(verb).arg(&self.name).args(words).output().expect("docker runs"))
+    }
+
+    /// The pid of a service that `zinit list` shows as running, waited for.
+    pub fn running(&self, service: &str) -> String {
+        let mut pid = None;
+        until(&format!("{service} to run"), || {
+            let list = self.ask(&["exec"], &["zinit", "list"]);
+            pid = list.split_once(&format!("{service} Running (pid: ")).map(|(_, rest)| rest.to_string());
+            pid.is_some()
+        });
+        pid.and_then(|pid| Some(pid.split_once(')')?.0.to_string())).expect("a pid")
+    }
+
+    /// A value of the engine's state of the container, such as `ExitCode`.
+    pub fn state(&self, what: &str) -> String {
+        self.ask(&["inspect", "--format", &format!("{{{{{what}}}}}")], &[]).trim().to_string()
+    }
+
+    /// Stops the container as a user does, and takes it for exit status 0; the time that it took.
+    pub fn stops(&self) -> Duration {
+        let begin = Instant::now();
+        told(&mut docker(&["stop", &self.name]));
+        let time = begin.elapsed();
+        let (server, program) = self.logs();
+        assert_eq!(self.state(".State.ExitCode"), "0", "{program}{server}");
+        assert!(program.contains("zinit-pid1: stop begins"), "{program}");
+        assert!(!server.contains("zinit-pid1:"), "the program's lines belong on standard error:\n{server}");
+        time
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _gone = self.ask(&["rm", "--force"], &[]);
+        let _ended = self.follower.kill();
+        let _reaped = self.follower.wait();
+    }
+}

@@ -1,0 +1,285 @@
+//! The real program and the real zinit-server in containers of a real engine, Docker.
+
+mod common;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::docker::{Container, docker, image_without_server, service, told};
+use common::namespace::Log;
+use common::{Folder, brought, program, root, terminal, until};
+
+/// What the engine and its client may take beside what they wait for.
+const ENGINE: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_container_runs_its_services_and_stops_with_0() {
+    let container = Container::zinit(&[]);
+    container.line("version 0.1.0, PID 1 of a container");
+    container.running("one");
+    let time = container.stops();
+    println!("docker stop: {time:?}");
+    assert!(time < ENGINE, "{time:?}");
+    let (server, program) = container.logs();
+    assert!(server.contains("stopping all services") && server.contains("zinit-server stopped"), "{server}");
+    assert!(!program.contains("sending"), "nothing but the request was needed:\n{program}");
+}
+
+#[test]
+fn a_stop_waits_for_a_slow_service_and_not_longer() {
+    let folder = Folder::new();
+    service(
+        folder.path(),
+        "slow",
+        "trap 'sleep 2; exit' TERM; echo >/shared/ready; while :; do sleep 0.1; done",
+    );
+    let container = Container::services(&folder, &[]);
+    until("the trap", || folder.path().join("ready").exists());
+    let time = container.stops();
+    println!("docker stop: {time:?}");
+    let slow = Duration::from_secs(2);
+    assert!(time >= slow && time < slow + ENGINE, "{time:?}");
+}
+
+#[test]
+fn a_soft_restart_replaces_the_server_and_the_container_lives_on() {
+    let container = Container::zinit(&[]);
+    let began = container.state(".State.StartedAt");
+    let mut saved = false;
+    // 0.3.9 races with itself, and exits from about every second restart before its state file is written.
+    for restart in 1..=20 {
+        let service = container.running("one");
+        told(&mut docker(&["kill", "--signal=USR1", &container.name]));
+        container.nth("IPC server listening", restart + 1);
+        let (server, program) = container.logs();
+        assert!(
+            !program.contains("sending") && !program.contains("respawn"),
+            "it leaves by itself:\n{program}"
+        );
+        assert_eq!(program.matches(" exited 0").count(), restart, "{program}");
+        saved = server.contains("state saved for restart");
+        if saved {
+            container.line("restore complete");
+            assert_eq!(container.running("one"), service, "{server}");
+            break;
+        }
+    }
+    assert!(saved, "the server never saved its state");
+    assert_eq!(container.state(".State.StartedAt"), began);
+    container.stops();
+}
+
+#[test]
+fn a_killed_server_is_respawned_within_the_container() {
+    let container = Container::zinit(&[]);
+    let line = container.line("zinit-pid1: server ");
+    let server = line.split(' ').nth(2).expect("zinit-pid1: server PID");
+    container.ask(&["exec"], &["sh", "-c", &format!("kill -KILL {server}")]);
+    container.line(&format!("server {server} killed by signal 9, respawn in 1000 ms"));
+    container.nth("IPC server listening", 2);
+    container.stops();
+}
+
+#[test]
+fn a_restart_by_the_engine_is_an_end_in_order_and_a_second_start() {
+    let container = Container::zinit(&[]);
+    container.running("one");
+    told(&mut docker(&["restart", &container.name]));
+    container.running("one");
+    let (server, program) = container.logs();
+    let first = program.split("PID 1 of a container").nth(1).expect("a first life");
+    assert!(first.contains("stop begins") && first.contains("exited 0"), "{program}");
+    assert_eq!(program.matches("PID 1 of a container").count(), 2, "{program}");
+    assert_eq!(server.matches("zinit-server stopped").count(), 1, "{server}");
+    container.stops();
+}
+
+#[test]
+fn below_another_init_it_supervises_and_stops_as_well() {
+    let container = Container::zinit(&["--init"]);
+    container.line("not PID 1: it runs the server and touches nothing else");
+    container.running("one");
+    let processes = container.ask(&["exec"], &["ps"]);
+    assert!(processes.contains("    1 0        /sbin/docker-init"), "{processes}");
+    container.stops();
+    let (server, program) = container.logs();
+    assert!(server.contains("zinit-server stopped") && program.contains("exited 0"), "{program}{server}");
+}
+
+#[test]
+fn a_read_only_root_needs_a_tmpfs_for_the_socket() {
+    for user in ["--user=0", "--user=1000"] {
+        let hard = [
+            user,
+            "--read-only",
+            "--cap-drop=ALL",
+            "--security-opt=no-new-privileges",
+            "--tmpfs=/run:uid=1000",
+        ];
+        let container =
+            Container::zinit(if user == "--user=0" { &["--read-only", "--tmpfs=/run"] } else { &hard });
+        container.running("one");
+        container.stops();
+        let (server, program) = container.logs();
+        assert!(server.contains("zinit-server stopped"), "{server}");
+        assert!(!program.contains("sending"), "{program}");
+    }
+}
+
+#[test]
+fn a_user_may_take_a_socket_in_another_folder() {
+    let container = Container::zinit(&["--user=1000", "--env=ZINIT_SOCKET=/tmp/zinit.sock"]);
+    container.line("IPC server listening path=/tmp/zinit.sock");
+    container.line("service started service=one");
+    let user = container.ask(&["exec"], &["sh", "-c", "id -u; ps"]);
+    assert!(user.starts_with("1000") && user.contains("    1 1000     /sbin/zinit-pid1"), "{user}");
+    container.stops();
+    let (server, program) = container.logs();
+    assert!(server.contains("zinit-server stopped") && !program.contains("sending"), "{program}{server}");
+}
+
+#[test]
+fn without_a_place_for_the_socket_services_run_and_the_end_is_by_signals() {
+    for (option, reason) in [("--read-only", "Read-only file system"), ("--user=1000", "Permission denied")] {
+        let container = Container::zinit(&[option]);
+        container.line("service started service=one");
+        assert!(container.line("IPC server error").contains(reason));
+        let time = container.stops();
+        assert!(time < ENGINE, "{time:?}");
+        let (_, program) = container.logs();
+        for line in [
+            "server at /run/zinit.sock: ENOENT (no such file or directory)",
+            "request failed, sending SIGTERM",
+        ] {
+            assert!(program.contains(line), "{program}");
+        }
+    }
+}
+
+#[test]
+fn at_the_limit_of_processes_the_end_needs_no_fork() {
+    let folder = Folder::new();
+    // Each shell waits for the next one; the last one fails, and the one before it takes its place. They are 40
+    // at most, should the engine set no limit.
+    let fork =
+        "f() { [ $1 = 40 ] || (f $(($1 + 1))); sleep 1000 & echo >/shared/full; exec sleep 1000; }; f 1";
+    service(folder.path(), "fork", fork);
+    let container = Container::services(&folder, &["--pids-limit=20"]);
+    until("the limit", || folder.path().join("full").exists());
+    container.stops();
+    let (_, program) = container.logs();
+    assert!(program.contains("cannot fork: EAGAIN (no resources now)"), "{program}");
+    assert!(program.contains("killed by signal 15"), "{program}");
+}
+
+#[test]
+fn at_the_limit_of_memory_a_service_is_killed_and_pid_1_goes_on() {
+    let folder = Folder::new();
+    service(folder.path(), "small", "sleep 1000");
+    service(folder.path(), "large", "x=0123456789abcdef; while :; do x=$x$x; done");
+    let container = Container::services(&folder, &["--memory=16m", "--memory-swap=16m"]);
+    let line = container.line("process exited service=large");
+    assert!(line.contains("signal=Some(9)"), "{line}");
+    container.running("small");
+    let (_, program) = container.logs();
+    assert!(!program.contains("respawn"), "neither PID 1 nor the server was hit:\n{program}");
+    container.stops();
+    // The engine tells it only of a container that has ended.
+    assert_eq!(container.state(".State.OOMKilled"), "true", "it was not the engine's limit");
+}
+
+#[test]
+fn ctrl_c_in_the_attached_terminal_stops_the_container_with_0() {
+    let (main, other) = terminal();
+    let same = |end: &OwnedFd| end.try_clone().expect("a descriptor");
+    let mut run = docker(&[
+        "run",
+        "--pull=never",
+        "--interactive",
+        "--tty",
+        "--rm",
+        "--network=none",
+        "--env=NO_COLOR=1",
+        "zinit",
+    ]);
+    run.stdin(Stdio::from(same(&other))).stdout(Stdio::from(same(&other))).stderr(Stdio::from(other));
+    let mut client = run.spawn().expect("docker runs");
+    drop(run); // its ends of the terminal, so that this one sees the last of it
+    let log = Log::default();
+    log.follow(File::from(same(&main)));
+    log.line("service started service=one");
+    File::from(main).write_all(b"\x03").expect("Ctrl-C");
+    let status = client.wait().expect("docker ends");
+    assert_eq!(status.code(), Some(0), "{}", log.text());
+    log.line("zinit-pid1: stop begins");
+    log.line("zinit-server stopped");
+}
+
+#[test]
+fn words_behind_the_entry_point_are_no_error() {
+    let container = Container::run(&[], "zinit", &["-c", "/etc/zinit/services", "quiet"]);
+    container.running("one");
+    let (_, program) = container.logs();
+    assert!(!program.contains("unknown"), "{program}");
+    container.stops();
+}
+
+#[test]
+fn a_container_without_a_server_ends_with_127_and_the_engine_starts_it_again() {
+    image_without_server("bare", None);
+    let container = Container::run(&["--restart=on-failure:1"], "bare", &[]);
+    let begin = Instant::now();
+    until("the second end", || {
+        std::thread::sleep(Duration::from_millis(100)); // each look is a process
+        container.state(".RestartCount") == "1" && container.state(".State.Status") == "exited"
+    });
+    // 1 + 2 + 4 + 8 s, twice.
+    assert!(begin.elapsed() >= Duration::from_secs(29), "{:?}", begin.elapsed());
+    assert_eq!(container.state(".State.ExitCode"), "127");
+    let (_, program) = container.logs();
+    let missing = "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin";
+    assert_eq!(program.matches(missing).count(), 10, "{program}");
+    assert_eq!(program.matches("server cannot be executed, giving up").count(), 2, "{program}");
+}
+
+#[test]
+fn a_container_with_a_server_that_is_no_program_ends_with_126() {
+    let folder = Folder::new();
+    let file = folder.path().join("zinit-server");
+    fs::write(&file, "not a program").expect("a file");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("a mode");
+    image_without_server("no-mode", Some((&file, "sbin/zinit-server")));
+    let container = Container::run(&[], "no-mode", &[]);
+    assert_eq!(told(&mut docker(&["wait", &container.name])).trim(), "126");
+    let (_, program) = container.logs();
+    let reason = "cannot execute /sbin/zinit-server: EACCES (permission denied)";
+    assert_eq!(program.matches(reason).count(), 5, "{program}");
+    assert!(program.ends_with("zinit-pid1: server cannot be executed, giving up\n"), "{program}");
+}
+
+#[test]
+fn the_dockerfile_of_the_readme_builds_an_image_that_runs() {
+    let folder = Folder::new();
+    let at = |name: &str| folder.path().join(name);
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let lines =
+        readme.lines().skip_while(|line| *line != "    FROM scratch").take_while(|line| !line.is_empty());
+    let dockerfile: Vec<&str> = lines.map(|line| line.trim_start()).collect();
+    assert!(dockerfile.len() > 2, "no FROM scratch in README.md");
+    fs::write(at("Dockerfile"), dockerfile.join("\n")).expect("a file");
+    fs::copy(program(), at("zinit-pid1")).expect("a copy");
+    fs::copy(brought("target/zinit/bin/zinit-server"), at("zinit-server")).expect("a copy");
+    fs::copy("/bin/busybox", at("busybox")).expect("a copy");
+    fs::create_dir(at("services")).expect("a folder");
+    service(&at("services"), "one", "while sleep 1; do :; done");
+    told(docker(&["build", "--quiet", "--network=none", "--tag=readme"]).arg(folder.path()));
+    let container = Container::run(&[], "readme", &[]);
+    container.line("service started service=one");
+    let time = container.stops();
+    assert!(time < ENGINE, "{time:?}");
+    assert!(container.logs().0.contains("zinit-server stopped"));
+}
