@@ -63,7 +63,7 @@ fn introduce(sys: &Sys<'_>, start: Start) {
     let fact = match sys.place() {
         Place::Container => Fact::BootContainer,
         Place::Guest => {
-            obey(&command(start.name(), start.words()), sys);
+            obey(&command(start.name(), start.words()));
             sys.adopt_orphans();
             Fact::BootGuest
         }
@@ -77,16 +77,12 @@ fn introduce(sys: &Sys<'_>, start: Start) {
     sys.log(fact, Errno::NONE, env!("CARGO_PKG_VERSION").as_bytes());
 }
 
-/// Does what argv asks of a process that is not PID 1.
-fn obey(command: &Command<'_>, sys: &Sys<'_>) {
+/// Does what argv asks of a process that is not PID 1; it returns for a server to supervise.
+fn obey(command: &Command<'_>) {
     let (text, status) = match command {
         Command::Help => (HELP, 0),
-        Command::Unknown(word) => {
-            sys.log(Fact::WordUnknown, Errno::NONE, word.to_bytes());
-            ("", 2)
-        }
         Command::Version => (sys::VERSION, 0),
-        command => match sys.obey(command) {
+        command => match Sys::obey(command) {
             Some(status) => ("", status),
             None => return,
         },

@@ -102,12 +102,17 @@ impl<'a> Sys<'a> {
     }
 
     /// Does what argv asks of a process that is not PID 1: an exit status, or none if it is to go on.
-    pub fn obey(&self, command: &Command<'_>) -> Option<u8> {
+    pub fn obey(command: &Command<'_>) -> Option<u8> {
+        let log = &Log::STDERR;
         match *command {
-            Command::Ask(_) | Command::Status if !ask::is_ours(&self.log) => Some(1),
-            Command::Ask(signal) => Some(ask::ask(signal, &self.log)),
+            Command::Ask(_) | Command::Status if !ask::is_ours(log) => Some(1),
+            Command::Ask(signal) => Some(ask::ask(signal, log)),
             Command::Status => Some(ask::status()),
-            _ => Forced::by(command).map(|forced| ask::force(&forced, &self.log)),
+            Command::Unknown(word) => {
+                log.fact(Fact::WordUnknown, Errno::NONE, word.to_bytes());
+                Some(2)
+            }
+            _ => Forced::by(command).map(|forced| ask::force(&forced, log)),
         }
     }
 

@@ -161,6 +161,8 @@ impl Image {
         }
         let files = [(self.tree(), "/".to_string()), ("/bin/busybox".into(), "bin/busybox".to_string())];
         for (from, to) in files.iter().chain(&self.files) {
+            // Libraries are links mostly, which would be packed as such.
+            let from = fs::canonicalize(from).expect("a file or a folder");
             pack.arg("--add").arg(format!("{}:{to}", from.display()));
         }
         assert!(pack.status().expect("scripts/image runs").success());
