@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 use common::namespace::{Setup, state};
@@ -275,7 +276,7 @@ fn a_program_that_cannot_be_executed_is_named_with_the_error_in_words() {
         (file("no-interpreter", b"#!/no/such/shell\n", 0o755), "no-interpreter: no interpreter"),
         (folder.path().to_path_buf(), "EACCES (permission denied)"),
     ] {
-        let mut pid1 = Setup::stand_in("").with("ZINIT_SERVER", &path).start();
+        let mut pid1 = Setup::stand_in("obey").with("ZINIT_SERVER", &path).start();
         let line = pid1.line(line);
         assert!(line.contains(&format!("cannot execute {}", path.display())), "{line}");
         pid1.line("not executed, E");
@@ -290,8 +291,8 @@ fn a_container_ends_when_no_server_can_be_executed() {
     let folder = Folder::new();
     let no_mode = folder.path().join("no-mode");
     fs::write(&no_mode, "#!/bin/sh").expect("a file");
-    let missing = Setup::stand_in("").with("ZINIT_SERVER", folder.path().join("nothing")).start();
-    let no_mode = Setup::stand_in("").with("ZINIT_SERVER", &no_mode).start();
+    let missing = Setup::stand_in("obey").with("ZINIT_SERVER", folder.path().join("nothing")).start();
+    let no_mode = Setup::stand_in("obey").with("ZINIT_SERVER", &no_mode).start();
     for (mut pid1, reason, status) in [(missing, "ENOENT", 127), (no_mode, "EACCES", 126)] {
         pid1.line("respawn in 8000 ms");
         pid1.line("server cannot be executed, giving up");
@@ -303,7 +304,7 @@ fn a_container_ends_when_no_server_can_be_executed() {
 
 #[test]
 fn the_server_is_looked_for_in_the_usual_places() {
-    let mut pid1 = Setup::stand_in("").with("ZINIT_SERVER", "").start();
+    let mut pid1 = Setup::stand_in("obey").with("ZINIT_SERVER", "").start();
     pid1.line("no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin");
     pid1.line("not executed, ENOENT (no such file or directory), respawn in 1000 ms");
     pid1.signal(libc::SIGTERM);
@@ -339,4 +340,34 @@ fn a_socket_path_may_have_107_bytes() {
         pid1.ends_well();
         assert!(pid1.diary().contains("system.shutdown"), "{length}");
     }
+}
+
+#[test]
+fn a_container_that_reboots_ends_its_namespace_so_if_that_is_set_and_may_be_done() {
+    for (allowed, requested, expected) in [
+        // As if by SIGHUP, reboot(2): which LXC and Incus take for a reboot.
+        (true, libc::SIGINT, (None, Some(libc::SIGHUP))),
+        (true, 39, (None, Some(libc::SIGHUP))),
+        (true, libc::SIGTERM, (Some(0), None)),
+        (false, libc::SIGINT, (Some(0), None)),
+    ] {
+        let mut setup = Setup::stand_in("obey").with("ZINIT_CONTAINER_REBOOT", "1");
+        if !allowed {
+            setup = setup.run("exec setpriv --bounding-set=-sys_boot \"$0\" \"$@\"");
+        }
+        let mut pid1 = setup.start();
+        pid1.diary_line("started");
+        pid1.signal(requested);
+        let status = pid1.end();
+        assert_eq!((status.code(), status.signal()), expected, "{requested}: {}", pid1.log.text());
+        assert!(pid1.diary().contains("left"), "the server was asked: {}", pid1.diary());
+    }
+}
+
+#[test]
+fn without_the_setting_a_container_that_reboots_exits_0() {
+    let mut pid1 = Setup::stand_in("obey").start();
+    pid1.diary_line("started");
+    pid1.signal(libc::SIGINT);
+    pid1.ends_well();
 }

@@ -259,8 +259,8 @@ impl World {
                 )?;
             }
             Action::Restart => {
-                let container = self.place == Place::Container && self.did.kill_all;
-                check(container, "a namespace is restarted once nothing runs in it")?;
+                let container = self.place == Place::Container && self.did.terminate_all;
+                check(container, "a namespace is restarted in its end, after TERM")?;
             }
             Action::Starve => {
                 check(self.did.stop_trying, "the watchdog is fed until nothing is left to try")?;
