@@ -41,7 +41,7 @@ fn a_machine_lives_through_crashes_and_a_soft_restart_and_is_powered_off() {
     for mount in ["/proc proc", "/sys sysfs", "/dev devtmpfs", "/run tmpfs"] {
         assert_eq!(mounts.matches(mount).count(), 1, "{mounts}");
     }
-    machine.line("driver: pid1 init /sbin/zinit-pid1");
+    machine.line("driver: pid1 zinit-pid1 /sbin/zinit-pid1");
     machine.line("driver: console /dev/console");
     machine.line("driver: rate limit on");
     // Facility 1, user, and level 6, info, by syslog(2); the kernel's own time stands behind it.
