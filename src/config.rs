@@ -10,7 +10,7 @@ use crate::time::Millis;
 
 /// The settings, as the words that set them.
 ///
-/// They are kept as text and understood where they are used: a field of its own kind for each took 200 bytes more.
+/// They are kept as text and understood where they are used, so that one more of them takes little more room than its name.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Config<'a> {
     /// The value of each name in [`NAMES`]; `None` stands for the default.

@@ -63,7 +63,7 @@ fn introduce(sys: &Sys<'_>, start: Start) {
     let fact = match sys.place() {
         Place::Container => Fact::BootContainer,
         Place::Guest => {
-            obey(&command(start.name(), start.words()));
+            obey(&command(start.name(), start.words()), sys);
             sys.adopt_orphans();
             Fact::BootGuest
         }
@@ -78,11 +78,11 @@ fn introduce(sys: &Sys<'_>, start: Start) {
 }
 
 /// Does what argv asks of a process that is not PID 1; it returns for a server to supervise.
-fn obey(command: &Command<'_>) {
+fn obey(command: &Command<'_>, sys: &Sys<'_>) {
     let (text, status) = match command {
         Command::Help => (HELP, 0),
         Command::Version => (sys::VERSION, 0),
-        command => match Sys::obey(command) {
+        command => match sys.obey(command) {
             Some(status) => ("", status),
             None => return,
         },

@@ -73,6 +73,12 @@ impl Errno {
     pub const NONE: Self = Self(0);
     /// ENOENT: there is no such file.
     pub const NOT_THERE: Self = Self(2);
+
+    /// The shell's status for a program that is not there, and for one that does not run.
+    #[must_use]
+    pub fn exec_status(self) -> u8 {
+        if self == Self::NOT_THERE { 127 } else { 126 }
+    }
 }
 
 /// How a child ended.

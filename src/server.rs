@@ -42,9 +42,8 @@ impl State {
         actions.log(Note { fact: Fact::ServerEnded, ..note });
         if self.failures >= EXEC_ATTEMPTS {
             actions.fact(Fact::GivenUp);
-            // The shell's statuses for a program that is not there, and for one that does not run.
-            let not_there = exit == Exit::NotExecuted(Errno::NOT_THERE);
-            actions.add(Action::Exit(if not_there { 127 } else { 126 }));
+            let errno = if let Exit::NotExecuted(errno) = exit { errno } else { Errno::NONE };
+            actions.add(Action::Exit(errno.exec_status()));
             self.enter(Stage::Final, Instant::NEVER);
             return;
         }

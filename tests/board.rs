@@ -7,27 +7,28 @@ use common::vm::Image;
 
 #[test]
 fn a_server_gets_path_home_and_term_if_nobody_gives_them() {
-    let server = "#!/bin/sh\necho env: $(/bin/busybox env | /bin/busybox sort)\n/bin/busybox kill -TERM 1\n\
-                  exec /bin/busybox sleep 9\n";
-    let machine = Image::new()
-        .file("init", "#!/bin/sh\nexec /bin/busybox env -i HOME=/root MINE=1 /sbin/zinit-pid1\n")
-        .append("ZINIT_SERVER=/bin/other")
-        .file("bin/other", server)
-        .boot();
-    let env = machine.line("env: ");
+    let machine = |given: &str| {
+        let server = "#!/bin/sh\necho env: $(/bin/busybox env | /bin/busybox sort)\n/bin/busybox kill -TERM 1\n\
+                      exec /bin/busybox sleep 9\n";
+        Image::new()
+            .file("init", &format!("#!/bin/sh\nexec /bin/busybox env -i {given} /sbin/zinit-pid1\n"))
+            .append("ZINIT_SERVER=/bin/other")
+            .file("bin/other", server)
+            .boot()
+    };
+    let given = machine("HOME=/root MINE=1");
+    let env = given.line("env: ");
     // The shell adds PWD and what stands there of its own.
     for word in ["HOME=/root", "MINE=1", "TERM=linux"] {
         assert_eq!(env.matches(word).count(), 1, "{word} in {env}");
     }
     assert!(env.contains(" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "), "{env}");
-    machine.ends("reboot: Power down");
+    given.ends("reboot: Power down");
 
-    let bare = "#!/bin/sh\nexec /bin/busybox env -i /sbin/zinit-pid1\n";
-    let machine =
-        Image::new().file("init", bare).append("ZINIT_SERVER=/bin/other").file("bin/other", server).boot();
-    let env = machine.line("env: ");
+    let bare = machine("");
+    let env = bare.line("env: ");
     assert!(env.contains("HOME=/ ") && env.contains(" TERM=linux"), "{env}");
-    machine.ends("reboot: Power down");
+    bare.ends("reboot: Power down");
 }
 
 #[test]
@@ -53,18 +54,23 @@ fn without_a_console_it_boots_and_ends() {
     }
 }
 
+/// A machine with a rescue program, whose server fails again and again.
+fn failing(rescue: &str) -> Image {
+    Image::new()
+        .append(&format!("ZINIT_RESCUE={rescue} ZINIT_SERVER=/bin/bad"))
+        .file("bin/bad", "#!/bin/sh\nexit 3\n")
+        // Each one cuts the wait for the next server short.
+        .before("(sleep 1; while sleep 0.3; do kill -USR1 1; done) &")
+}
+
 #[test]
 fn a_rescue_program_gets_the_console_once_at_a_time_while_no_server_starts() {
-    let machine = Image::new()
-        .append("ZINIT_RESCUE=/bin/rescue ZINIT_SERVER=/bin/bad")
-        .file("bin/bad", "#!/bin/sh\nexit 3\n")
+    let machine = failing("/bin/rescue")
         .file(
             "bin/rescue",
             "#!/bin/sh\necho \"rescue: on $(tty), session $(cut -d' ' -f6 /proc/$$/stat) of $$\"
              echo rescue: a terminal >/dev/tty\nsleep 4\necho rescue: over\nexit 7\n",
         )
-        // Each one cuts the wait for the next server short.
-        .before("(sleep 1; while sleep 0.3; do kill -USR1 1; done) &")
         .boot();
     machine.line("rescue: on /dev/console, session ");
     machine.line("rescue: a terminal");
@@ -92,11 +98,7 @@ fn a_rescue_program_gets_the_console_once_at_a_time_while_no_server_starts() {
 
 #[test]
 fn a_rescue_program_that_is_not_there_is_named_and_not_needed() {
-    let machine = Image::new()
-        .append("ZINIT_RESCUE=/bin/none ZINIT_SERVER=/bin/bad")
-        .file("bin/bad", "#!/bin/sh\nexit 3\n")
-        .before("(sleep 1; while sleep 0.3; do kill -USR1 1; done) &")
-        .boot();
+    let machine = failing("/bin/none").boot();
     machine.line("cannot execute /bin/none: ENOENT (no such file or directory)");
     machine.log.nth("exited 3, respawn", 8);
     machine.monitor("sendkey ctrl-alt-delete");

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::docker::{Container, docker, image_without_server, service, told};
+use common::docker::{Container, docker, image_without_server, run, service, told};
 use common::namespace::Log;
 use common::{Folder, brought, program, root, terminal, until};
 
@@ -21,6 +21,10 @@ fn a_container_runs_its_services_and_stops_with_0() {
     let container = Container::zinit(&[]);
     container.line("version 0.1.0, PID 1 of a container");
     container.running("one");
+    let status = container.ask(&["exec"], &["/sbin/zinit-pid1", "status"]);
+    for line in ["version 0.1.0, PID 1 of a container", " runs for ", ": 0 zombies"] {
+        assert!(status.contains(line), "{status}");
+    }
     let time = container.stops();
     println!("docker stop: {time:?}");
     assert!(time < ENGINE, "{time:?}");
@@ -105,6 +109,8 @@ fn below_another_init_it_supervises_and_stops_as_well() {
     container.running("one");
     let processes = container.ask(&["exec"], &["ps"]);
     assert!(processes.contains("    1 0        /sbin/docker-init"), "{processes}");
+    let refused = container.ask(&["exec"], &["sh", "-c", "/sbin/zinit-pid1 poweroff; echo status $? >&2"]);
+    assert_eq!(refused, "zinit-pid1: PID 1 is docker-init, nothing was sent to it\nstatus 1\n");
     container.stops();
     let (server, program) = container.logs();
     assert!(server.contains("zinit-server stopped") && program.contains("exited 0"), "{program}{server}");
@@ -204,16 +210,7 @@ fn at_the_limit_of_memory_a_service_is_killed_and_pid_1_goes_on() {
 fn ctrl_c_in_the_attached_terminal_stops_the_container_with_0() {
     let (main, other) = terminal();
     let same = |end: &OwnedFd| end.try_clone().expect("a descriptor");
-    let mut run = docker(&[
-        "run",
-        "--pull=never",
-        "--interactive",
-        "--tty",
-        "--rm",
-        "--network=none",
-        "--env=NO_COLOR=1",
-        "zinit",
-    ]);
+    let mut run = run(&["--interactive", "--tty", "--rm", "zinit"]);
     run.stdin(Stdio::from(same(&other))).stdout(Stdio::from(same(&other))).stderr(Stdio::from(other));
     let mut client = run.spawn().expect("docker runs");
     drop(run); // its ends of the terminal, so that this one sees the last of it

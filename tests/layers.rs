@@ -40,7 +40,7 @@ const LAYERS: [(&str, &str); 37] = [
     ("sys/boot", "config kmsg limits log mount power process raw signal start stdio watchdog"),
     ("sys/spawn", "config event kmsg log process raw signal start stdio"),
     ("sys/start", "pid1"),
-    ("sys/ask", "arch kmsg limits lines list log power process raw signal spawn"),
+    ("sys/ask", "arch event kmsg limits lines list log power process raw signal spawn"),
     ("sys/arch", "sys"),
     ("sys/mem", ""),
     (

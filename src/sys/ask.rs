@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use zinit_pid1::event::Event;
 use zinit_pid1::limits::{FORCED_SYNC_TIMEOUT, PROC_ROOM};
 use zinit_pid1::lines;
 use zinit_pid1::list;
@@ -28,12 +29,18 @@ pub fn ask(signal: Signal, log: &Log) -> u8 {
 /// Ends the machine without PID 1, once the disks are written or took too long; it returns if that is refused.
 #[inline(never)]
 pub fn force(forced: &Forced, log: &Log) -> u8 {
-    let _writer = spawn::child(&mut || {
+    let mut write = || {
         forced.sync();
         0
-    });
-    // Its end is a signal, and others are none.
-    while raw::wait().is_ok_and(|(pid, _)| pid == 0) && signal::wait(Some(FORCED_SYNC_TIMEOUT)).is_ok() {}
+    };
+    if let Event::SpawnFailed(_) = spawn::child(&mut write) {
+        write();
+    }
+    let end = raw::now() + FORCED_SYNC_TIMEOUT;
+    // The writer's end is a signal; another one does not give it more time.
+    while raw::now() < end && raw::wait().is_ok_and(|(pid, _)| pid == 0) {
+        let _signal = signal::wait(Some(raw::now().until(end)));
+    }
     log.fact(Fact::ForceRefused, forced.reboot(), &[]);
     1
 }
@@ -44,8 +51,8 @@ pub fn force(forced: &Forced, log: &Log) -> u8 {
 pub fn status() -> u8 {
     let fact = if power::is_initial() { Fact::BootMachine } else { Fact::BootContainer };
     let mut room = [0; PROC_ROOM];
-    Log::STDOUT.fact(fact, Errno::NONE, version(read(c"/proc/1/exe", &mut room)));
-    let up = seconds(lines::word(read(c"/proc/uptime", &mut room), 0), FRACTION);
+    Log::STDOUT.fact(fact, Errno::NONE, version(raw::read_file(c"/proc/1/exe", &mut room)));
+    let up = seconds(lines::word(raw::read_file(c"/proc/uptime", &mut room), 0), FRACTION);
     let mut seen = Seen::default();
     let _there = rustix::process::chdir(c"/proc");
     look(&mut seen, &mut room);
@@ -81,8 +88,8 @@ fn look(seen: &mut Seen, room: &mut [u8]) {
         let end = unsafe { at.add(length as usize) };
         while at < end {
             // SAFETY: as above.
-            let (name, behind) =
-                unsafe { (CStr::from_ptr(at.add(19).cast()), at.add(usize::from(*at.add(16)))) };
+            let (name, length) =
+                unsafe { (CStr::from_ptr(at.add(19).cast()), at.add(16).cast::<u16>().read_unaligned()) };
             let pid = list::number(name.to_bytes()).and_then(|pid| Pid::new(pid.cast_signed()));
             if let Some(pid) = pid
                 && rustix::process::chdir(name).is_ok()
@@ -90,7 +97,8 @@ fn look(seen: &mut Seen, room: &mut [u8]) {
                 seen.process(pid, room);
                 let _here = rustix::process::chdir(c"/proc");
             }
-            at = behind;
+            // SAFETY: as above.
+            at = unsafe { at.add(length.into()) };
         }
     }
 }
@@ -106,7 +114,7 @@ impl Seen {
     /// Looks at the process in whose folder this one is; it can be gone already.
     #[inline(never)]
     fn process(&mut self, pid: Pid, room: &mut [u8]) {
-        let stat = read(c"stat", room);
+        let stat = raw::read_file(c"stat", room);
         // The name stands in brackets and can hold brackets itself.
         let name_ends = stat.iter().rposition(|byte| *byte == b')').unwrap_or(0);
         let words = stat.get(name_ends.wrapping_add(1)..).unwrap_or(&[]);
@@ -117,7 +125,7 @@ impl Seen {
         self.children = self.children.wrapping_add(1);
         let since = seconds(lines::word(words, 19), TICKS);
         // No other child is started with this argument.
-        if find(read(c"cmdline", room), ARGUMENT).is_some() {
+        if find(raw::read_file(c"cmdline", room), ARGUMENT).is_some() {
             (self.server, self.since) = (Some(pid), since);
         }
     }
@@ -153,19 +161,13 @@ fn seconds(number: &[u8], fraction: usize) -> u32 {
 /// True if PID 1 is this program; else that is logged.
 pub fn is_ours(log: &Log) -> bool {
     let mut room = [0; 16];
-    let name = read(c"/proc/1/comm", &mut room);
+    let name = raw::read_file(c"/proc/1/comm", &mut room);
     let name = name.split_last().map_or(name, |(_newline, name)| name);
     let ours = name == b"zinit-pid1";
     if !ours {
         log.fact(Fact::NotOurs, Errno::NONE, name);
     }
     ours
-}
-
-/// What a file of `/proc` holds, up to a room full; nothing if it cannot be read.
-fn read<'a>(path: &CStr, room: &'a mut [u8]) -> &'a [u8] {
-    let length = raw::open(path, libc::O_RDONLY).and_then(|file| raw::read(&file, room));
-    room.get(..length.unwrap_or(0) as usize).unwrap_or(&[])
 }
 
 /// What `--version` prints.

@@ -102,7 +102,7 @@ impl<'a> Sys<'a> {
     }
 
     /// Does what argv asks of a process that is not PID 1: an exit status, or none if it is to go on.
-    pub fn obey(command: &Command<'_>) -> Option<u8> {
+    pub fn obey(&self, command: &Command<'_>) -> Option<u8> {
         let log = &Log::STDERR;
         match *command {
             Command::Ask(_) | Command::Status if !ask::is_ours(log) => Some(1),
@@ -112,7 +112,7 @@ impl<'a> Sys<'a> {
                 log.fact(Fact::WordUnknown, Errno::NONE, word.to_bytes());
                 Some(2)
             }
-            _ => Forced::by(command).map(|forced| ask::force(&forced, log)),
+            _ => Forced::by(command, &self.standing).map(|forced| ask::force(&forced, log)),
         }
     }
 

@@ -113,8 +113,7 @@ impl Machine {
     pub fn take_name(&self) -> Errno {
         // One byte more than a name may have, so that the kernel refuses one that is too long.
         let mut text = [0; 65];
-        let length = raw::open(c"/etc/hostname", libc::O_RDONLY).and_then(|file| raw::read(&file, &mut text));
-        let text = text.get(..length.unwrap_or(0) as usize).unwrap_or(&[]);
+        let text = raw::read_file(c"/etc/hostname", &mut text);
         let name = text.split(|byte| *byte <= b' ').next().unwrap_or(&[]);
         if name.is_empty() {
             return Errno::NONE;
@@ -147,10 +146,10 @@ impl Machine {
 pub struct Forced(Ending);
 
 impl Forced {
-    /// Looks whether argv asks for it.
-    pub const fn by(command: &Command<'_>) -> Option<Self> {
-        match command {
-            Command::Force(ending) => Some(Self(*ending)),
+    /// Looks whether argv asks a process for it that is not PID 1.
+    pub const fn by(command: &Command<'_>, standing: &Standing) -> Option<Self> {
+        match (command, standing) {
+            (Command::Force(ending), Standing::Guest) => Some(Self(*ending)),
             _ => None,
         }
     }

@@ -98,6 +98,13 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
     checked(unsafe { syscall(libc::SYS_read, [word(fd.0), address(buffer.as_mut_ptr()), buffer.len()]) })
 }
 
+/// What a small file holds, up to a room full; nothing if it cannot be read. Whatever it is, nothing is waited for.
+pub fn read_file<'a>(path: &CStr, room: &'a mut [u8]) -> &'a [u8] {
+    let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let length = open(path, flags).and_then(|file| read(&file, room));
+    room.get(..length.unwrap_or(0) as usize).unwrap_or(&[])
+}
+
 /// Reads what is there from a place on, up to a buffer full, pread(2).
 pub fn read_at(fd: &Fd, place: usize, buffer: &mut [u8]) -> Result<i32> {
     let arguments = [word(fd.0), address(buffer.as_mut_ptr()), buffer.len(), place];

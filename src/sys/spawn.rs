@@ -55,8 +55,7 @@ impl Server<'_> {
         let event = child(&mut || {
             let errno = self.become_server(log);
             let _sent = raw::write(writing.number(), &[errno.0]);
-            // The shell's statuses for a program that is not there, and for one that does not run.
-            if errno == NOT_THERE { 127 } else { 126 }
+            errno.exec_status()
         });
         (event, Report(reading))
     }
@@ -66,7 +65,7 @@ impl Server<'_> {
         let Some(path) = self.config.server().or_else(|| PLACES.iter().map(place).find(|path| exists(path)))
         else {
             log.fact(Fact::ServerMissing, Errno::NONE, &[]);
-            return NOT_THERE;
+            return Errno::NOT_THERE;
         };
         let config = self.config;
         let level = config.level_word();
@@ -117,7 +116,7 @@ impl Start {
         let errno = unsafe { raw::execve(path, argv.cast(), envp) };
         // Or a log that nobody reads any more would end this child before its report.
         signal::block_all();
-        let interpreter = errno == NOT_THERE && exists(path);
+        let interpreter = errno == Errno::NOT_THERE && exists(path);
         let fact = if interpreter { Fact::ExecNoInterpreter } else { Fact::ExecFailed };
         log.fact(fact, errno, path.to_bytes());
         errno
@@ -153,5 +152,3 @@ fn place(row: &[u8; 28]) -> &CStr {
 /// For a server to which nobody gave them: the kernel gives no PATH, and `env -i` none of these.
 const DEFAULTS: &[u8] =
     b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\0HOME=/\0TERM=linux\0\0";
-
-const NOT_THERE: Errno = Errno(libc::ENOENT as u8);

@@ -53,7 +53,7 @@ impl Watchdog {
 
     /// Opens it, which is what arms it, and sets its time as far as the hardware lets itself be told.
     fn arm(&mut self, log: &Log) -> raw::Result<()> {
-        let device = raw::open(c"/dev/watchdog", libc::O_WRONLY)?;
+        let device = raw::open(c"/dev/watchdog", libc::O_WRONLY | libc::O_NONBLOCK)?;
         let seconds = &raw mut self.seconds;
         // SAFETY: both orders read or write one number.
         let order = |order| unsafe { raw::ioctl(&device, order, raw::address(seconds)) };
@@ -71,7 +71,8 @@ impl Watchdog {
     pub fn leave(&mut self, letter: &[u8]) {
         let _disarmed = raw::write(self.device, letter);
         self.seconds = 0;
-        raw::close(self.device);
+        // Once: the number may be another file's by the next time.
+        raw::close(core::mem::replace(&mut self.device, -1));
     }
 }
 

@@ -94,7 +94,7 @@ impl Engine {
     fn image(&self, name: &str, what: impl FnOnce(&mut Command)) {
         let file = self.folder.path().join(format!("{name}.tar"));
         let mut image = Command::new(root().join("scripts/image"));
-        image.arg("oci").arg(&file).args(["--name", &format!("{name}:latest")]).arg("--init").arg(program());
+        image.arg("oci").arg(&file).args(["--name", name]).arg("--init").arg(program());
         what(&mut image);
         told(&mut image);
         told(self.client(&["load", "--quiet", "--input"]).arg(&file));
@@ -127,6 +127,13 @@ extern "C" fn end() {
 /// A client of the engine, with the words that it gets.
 pub fn docker(words: &[&str]) -> Command {
     ENGINE.get_or_init(Engine::start).client(words)
+}
+
+/// `docker run` without a network, with options.
+pub fn run(options: &[&str]) -> Command {
+    let mut run = docker(&["run", "--pull=never", "--network=none", "--env=NO_COLOR=1"]);
+    run.args(options);
+    run
 }
 
 /// Has scripts/image pack an image without a server, with one more file in it.
@@ -201,16 +208,7 @@ impl Container {
     pub fn run(options: &[&str], image: &str, words: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("c{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let mut run = docker(&[
-            "run",
-            "--pull=never",
-            "--detach",
-            "--network=none",
-            "--env=NO_COLOR=1",
-            "--name",
-            &name,
-        ]);
-        told(run.args(options).arg(image).args(words));
+        told(run(&["--detach", "--name", &name]).args(options).arg(image).args(words));
         let mut follow = docker(&["logs", "--follow", &name]);
         let mut follower = follow.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("docker runs");
         let log = Log::default();
