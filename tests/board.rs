@@ -54,6 +54,47 @@ fn without_a_console_it_boots_and_ends() {
     }
 }
 
+#[test]
+fn a_serial_line_that_nobody_reads_any_more_holds_nothing_up() {
+    // The line is full before PID 1 begins, and is the kernel's console too. The kernel itself waits 10 ms for
+    // each byte that such a line does not take, and goes on.
+    let machine = Image::new()
+        .console("console=ttyS1")
+        .deaf_line()
+        .before(
+            "dd if=/dev/zero of=/dev/ttyS1 bs=1k count=1024 2>/dev/null &
+             while :; do old=$(cat /proc/$!/io); sleep 1; [ \"$old\" = \"$(cat /proc/$!/io)\" ] && break; done
+             echo full after $old >/dev/ttyS0",
+        )
+        .driver(
+            "say console $(cat /sys/class/tty/console/active) $(ls -l /proc/1/fd/2 | sed 's/.*-> //')
+             dmesg | grep zinit-pid1
+             until zinit list; do sleep 0.1; done; say listed; zinit poweroff",
+        )
+        .boot();
+    machine.line("full after ");
+    machine.line("driver: console ttyS1 /dev/console");
+    machine.line("driver: listed");
+    machine.ends_silently();
+}
+
+#[test]
+fn a_serial_line_that_stops_while_the_server_writes_to_it_holds_no_shutdown_up() {
+    let machine = Image::new()
+        .console("console=ttyS1")
+        .append("ZINIT_STOP_TIMEOUT=3 quiet")
+        .deaf_line()
+        .driver(
+            "until zinit list; do sleep 0.1; done; ls -l /proc/$(pidof zinit-server)/fd/2
+             dd if=/dev/zero of=/dev/ttyS1 bs=1k count=1024 2>/dev/null & sleep 2
+             say full, the other one still $(kill -0 $! && echo waits); kill -TERM 1",
+        )
+        .boot();
+    machine.line("/fd/2 -> /dev/console");
+    machine.line("driver: full, the other one still waits");
+    machine.ends_silently();
+}
+
 /// A machine with a rescue program, whose server fails again and again.
 fn failing(rescue: &str) -> Image {
     Image::new()

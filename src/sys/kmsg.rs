@@ -57,6 +57,11 @@ impl Log {
         Self { fd, how, level }
     }
 
+    /// The kernel's log, for a server that would wait for a console whose other side has stopped reading.
+    pub fn instead_of_console(&self) -> Option<i32> {
+        (self.how == How::Kernel && !raw::is_writable(STDERR)).then_some(self.fd)
+    }
+
     /// Writes a fact with an error and with `text` from outside, or drops it.
     #[inline(never)] // the note is made here and not at every call
     pub fn fact(&self, fact: Fact, errno: Errno, text: &[u8]) {

@@ -82,6 +82,11 @@ impl Server<'_> {
             ptr::null(),
         ];
 
+        if let Some(fd) = log.instead_of_console() {
+            for number in [libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+                let _placed = stdio::duplicate(fd, number);
+            }
+        }
         // SAFETY: the array ends in NULL, its strings in NUL.
         unsafe { self.start.become_program(path, argv.as_ptr(), log) }
     }

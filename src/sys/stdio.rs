@@ -58,7 +58,7 @@ pub fn furnish(given: Given, console: bool) {
                 inherit(&fd);
                 let _filled = fd.keep();
             } else {
-                let _placed = duplicate(&fd, number);
+                let _placed = duplicate(fd.number(), number);
             }
         }
     }
@@ -72,7 +72,7 @@ pub fn take_console() {
     // SAFETY: the order takes a number.
     let _refused = unsafe { raw::ioctl(&fd, libc::TIOCSCTTY as usize, 1) };
     for number in 0..3 {
-        let _placed = duplicate(&fd, number);
+        let _placed = duplicate(fd.number(), number);
     }
 }
 
@@ -103,10 +103,9 @@ fn block(fd: &Fd) {
 }
 
 /// Makes `fd` known under the number `as_number` too, for successors as well, dup(2).
-fn duplicate(fd: &Fd, as_number: i32) -> raw::Result<()> {
+pub fn duplicate(fd: i32, as_number: i32) -> raw::Result<()> {
     // SAFETY: whoever owned `as_number` gave it up by calling this.
-    raw::checked(unsafe { syscall(libc::SYS_dup3, [raw::word(fd.number()), raw::word(as_number), 0]) })
-        .map(drop)
+    raw::checked(unsafe { syscall(libc::SYS_dup3, [raw::word(fd), raw::word(as_number), 0]) }).map(drop)
 }
 
 /// Closes all descriptors from `first` on, close_range(2).

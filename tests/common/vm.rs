@@ -69,6 +69,19 @@ impl Image {
         self
     }
 
+    /// Adds a second serial line, ttyS1, whose other side takes 64 KiB and then nothing more.
+    pub fn deaf_line(mut self) -> Self {
+        let line = self.folder.path().join("line");
+        for end in ["in", "out"] {
+            let made = Command::new("mkfifo").arg(line.with_extension(end)).status();
+            assert!(made.expect("mkfifo runs: package coreutils").success());
+        }
+        let line = format!("pipe,id=line,path={}", line.display());
+        self.hardware
+            .extend(["-chardev", &line, "-device", "isa-serial,chardev=line,index=1"].map(String::from));
+        self
+    }
+
     /// Gives the machine another amount of memory than 256 MiB.
     pub fn memory(mut self, mebibytes: u32) -> Self {
         self.memory = mebibytes;
