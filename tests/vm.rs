@@ -273,3 +273,105 @@ fn the_environment_has_the_last_word_and_a_bad_setting_is_named_once() {
     let text = machine.ends("reboot: Power down");
     assert_eq!(text.matches("ZINIT_STOP_TIMEOUT=soon: not understood, ignored").count(), 1, "{text}");
 }
+
+/// Copies the image to a root of its own below `/new`, as a script in an initramfs does with a disk.
+const NEW_ROOT: &str = "mkdir /new; mount -t tmpfs -o mode=755 root /new
+    for path in /*; do case $path in /new|/proc|/sys|/dev|/run) ;; *) cp -a $path /new ;; esac; done";
+
+#[test]
+fn a_shell_in_an_initramfs_hands_over_with_a_daemon_and_zombies_left_behind() {
+    let machine = Image::new()
+        // A daemon with the server's name, which holds on to the old root.
+        .file("bin/zinit-server", "#!/bin/sh\ntrap 'exit 9' USR2; read nothing </run/nobody\n")
+        .before(NEW_ROOT)
+        .copy(common::guest(), "bin/guest")
+        .before(
+            "mknod /run/nobody p; setsid /bin/zinit-server & (sleep 2; exit 4) &
+             for path in /proc /sys /dev /run; do mkdir /new$path; mount -o move $path /new$path; done
+             exec guest with-zombie /bin/switch_root /new /sbin/zinit-pid1",
+        )
+        .append("zinitdebug=1")
+        .driver(
+            r#"
+            say root $(stat -f -c %T /) $(cat /proc/mounts | cut -d' ' -f2 | tr '\n' ' ')
+            until zinit list; do sleep 0.1; done
+            say servers $(pidof zinit-server | wc -w), zombies $(cat /proc/[0-9]*/stat | grep -c ' Z 1 ')
+            for pid in $(pidof zinit-server); do
+                [ "$(readlink /proc/$pid/exe)" = /sbin/zinit-server ] || kill -USR2 $pid
+            done
+            sleep 2; say servers $(pidof zinit-server | wc -w), zombies $(cat /proc/[0-9]*/stat | grep -c ' Z 1 ')
+            zinit poweroff"#,
+        )
+        .boot();
+    let root = machine.line("driver: root tmpfs /");
+    for path in ["/proc", "/sys", "/dev", "/run"] {
+        assert_eq!(root.split(' ').filter(|word| *word == path).count(), 1, "{root}");
+    }
+    machine.line("driver: servers 2, zombies 0");
+    machine.line("driver: servers 1, zombies 0");
+    let text = machine.ends("reboot: Power down");
+    assert_eq!(text.matches("respawn in").count(), 0, "no death was taken for the server's: {text}");
+    for status in [3, 4, 9] {
+        assert_eq!(text.matches(&format!("exited {status}\n")).count(), 1, "{status}: {text}");
+    }
+}
+
+#[test]
+fn a_root_without_any_folder_that_cannot_be_written_boots_and_obeys() {
+    let machine = Image::new()
+        .before(NEW_ROOT)
+        .before("mount -o remount,ro /new; cd /new; umount /run /sys /dev /proc; exec switch_root /new /sbin/zinit-pid1")
+        .boot();
+    // Not even the server's socket has a place.
+    machine.log.nth("Read-only file system", 3);
+    machine.monitor("sendkey ctrl-alt-delete");
+    machine.ends("reboot: Restarting system");
+}
+
+#[test]
+fn a_machine_with_32_mib_of_memory_lives_and_ends() {
+    // Debian's kernel cannot unpack itself in so little: what is more than 32 MiB is taken away before PID 1 starts.
+    // In those are the initramfs and all that the kernel uses from then on, and not the real server.
+    let machine = Image::new()
+        .without_server()
+        .memory(96)
+        .before(
+            "mkdir /taken; mount -t tmpfs -o size=100% taken /taken; read name total unit </proc/meminfo
+             dd if=/dev/zero of=/taken/all bs=1k count=$((total - 32 * 1024)) 2>/dev/null
+             echo left: $((total - $(stat -c %s /taken/all) / 1024)) kB",
+        )
+        .append("ZINIT_SERVER=/bin/other")
+        .file(
+            "bin/other",
+            "#!/bin/sh\ntrap 'exit 0' TERM USR1\necho other: up\n(exit 3) &\n\
+             [ -e /run/once ] || { touch /run/once; kill -USR1 1; }\nwhile :; do sleep 0.1; done\n",
+        )
+        .boot();
+    machine.line("left: 32768 kB");
+    machine.line("other: up");
+    machine.log.nth("other: up", 2);
+    machine.monitor("sendkey ctrl-alt-delete");
+    machine.ends("reboot: Restarting system");
+}
+
+#[test]
+fn the_real_server_lives_on_a_machine_with_16_mib_to_spare() {
+    let machine = Image::new()
+        .memory(128)
+        .before(
+            "mkdir /taken; mount -t tmpfs -o size=100% taken /taken; spare=$(grep MemAvail /proc/meminfo | tr -dc 0-9)
+             dd if=/dev/zero of=/taken/all bs=1k count=$((spare - 16 * 1024)) 2>/dev/null",
+        )
+        .driver(
+            "until zinit list; do sleep 0.1; done; say $(grep MemAvail /proc/meminfo); kill -USR1 1; sleep 3
+             until zinit list; do sleep 0.1; done; say again; zinit poweroff",
+        )
+        .boot();
+    let memory = machine.line("driver: MemAvailable");
+    let spare: u32 = memory.split_whitespace().nth(2).expect("a figure").parse().expect("kB");
+    assert!(spare < 16 << 10, "{memory}");
+    machine.line("driver: again");
+    let text = machine.ends("reboot: Power down");
+    assert!(text.contains("soft restart"), "{text}");
+    assert!(!text.contains("Out of memory") && !text.contains("zinit-pid1: cannot"), "{text}");
+}

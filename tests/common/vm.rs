@@ -51,7 +51,7 @@ impl Image {
         image
     }
 
-    /// Leaves the server out.
+    /// Leaves the server and its client out.
     pub fn without_server(mut self) -> Self {
         self.server = false;
         self
@@ -168,8 +168,8 @@ impl Image {
         let mut pack = Command::new(root().join("scripts/image"));
         // Little compression is the fastest: a machine without KVM unpacks it.
         pack.arg("initramfs").arg(&initramfs).args(["--bare", "--level", "1", "--init"]).arg(program());
-        pack.arg("--client").arg(brought("target/zinit/bin/zinit"));
         if self.server {
+            pack.arg("--client").arg(brought("target/zinit/bin/zinit"));
             pack.arg("--server").arg(brought("target/zinit/bin/zinit-server"));
         }
         let files = [(self.tree(), "/".to_string()), ("/bin/busybox".into(), "bin/busybox".to_string())];
@@ -272,7 +272,7 @@ fn stamp(line: &str) -> f64 {
 }
 
 const APPLETS: &str = "sh cat ls sleep kill grep mount umount ps echo touch mkdir mknod dmesg head tail wc tr sed cut true pidof \
-    insmod setsid mkswap swapon fsfreeze dd free poweroff switch_root setpriv mke2fs rmdir xargs losetup unshare cp mv stat";
+    insmod setsid mkswap swapon fsfreeze dd free poweroff switch_root readlink setpriv mke2fs rmdir xargs losetup unshare cp mv stat";
 
 const CONSOLE: &str = "console=ttyS0";
 

@@ -20,6 +20,7 @@ fn main() {
         ["mounts", number_of, folder, bound] => mounts(number(number_of), folder, bound),
         ["deep", folder] => deep(folder),
         ["without-boot", program] => without_boot(program),
+        ["with-zombie", program, words @ ..] => with_zombie(program, words),
         _ => {
             eprintln!("guest: not understood: {arguments:?}");
             exit(2)
@@ -133,6 +134,18 @@ fn without_boot(program: &str) -> ! {
     let answer = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_SYS_BOOT, 0, 0, 0) };
     assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());
     panic!("{}", Command::new(program).exec())
+}
+
+/// Becomes a program that has a child already, which has ended and was not reaped.
+fn with_zombie(program: &str, words: &[&str]) -> ! {
+    let child = Command::new("/bin/sh").args(["-c", "exit 3"]).spawn().expect("a shell");
+    // SAFETY: it writes one structure; with WNOWAIT the child stays a zombie.
+    let answer = unsafe {
+        let mut info = std::mem::zeroed();
+        libc::waitid(libc::P_PID, child.id(), &raw mut info, libc::WEXITED | libc::WNOWAIT)
+    };
+    assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());
+    panic!("{}", Command::new(program).args(words).exec())
 }
 
 /// A piece of a file: each word of it is different from all others in all files.
