@@ -77,14 +77,18 @@ fn ctrl_alt_del_is_a_request_and_not_the_end() {
 }
 
 #[test]
-fn an_image_that_holds_no_folder_for_mounts_boots() {
+fn an_image_that_holds_no_folder_for_mounts_boots_however_it_is_packed() {
     // The tree has none of /dev /proc /sys /run: they are made, as an initramfs can be written.
-    let machine =
-        Image::new().driver("ls -d /dev/null /proc/1 /sys/kernel /run/driver; zinit poweroff").boot();
-    for path in ["/dev/null", "/proc/1", "/sys/kernel", "/run/driver"] {
-        machine.line(path);
+    for method in ["gzip", "zstd", "none"] {
+        let machine = Image::new()
+            .compressed_by(method)
+            .driver("ls -d /dev/null /proc/1 /sys/kernel /run/driver; zinit poweroff")
+            .boot();
+        for path in ["/dev/null", "/proc/1", "/sys/kernel", "/run/driver"] {
+            machine.line(path);
+        }
+        machine.ends("reboot: Power down");
     }
-    machine.ends("reboot: Power down");
 }
 
 #[test]

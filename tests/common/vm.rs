@@ -17,6 +17,7 @@ pub struct Image {
     append: String,
     console: String,
     server: bool,
+    compression: &'static str,
     memory: u32,
     files: Vec<(PathBuf, String)>,
     /// More words for QEMU.
@@ -35,6 +36,7 @@ impl Image {
             append: String::new(),
             console: CONSOLE.to_string(),
             server: true,
+            compression: "gzip",
             memory: 256,
             files: vec![],
             hardware: vec![],
@@ -54,6 +56,12 @@ impl Image {
     /// Leaves the server and its client out.
     pub fn without_server(mut self) -> Self {
         self.server = false;
+        self
+    }
+
+    /// Packs the image in another way than by gzip.
+    pub fn compressed_by(mut self, method: &'static str) -> Self {
+        self.compression = method;
         self
     }
 
@@ -167,7 +175,14 @@ impl Image {
         let initramfs = self.folder.path().join("initramfs");
         let mut pack = Command::new(root().join("scripts/image"));
         // Little compression is the fastest: a machine without KVM unpacks it.
-        pack.arg("initramfs").arg(&initramfs).args(["--bare", "--level", "1", "--init"]).arg(program());
+        pack.arg("initramfs").arg(&initramfs).args([
+            "--bare",
+            "--level",
+            "1",
+            "--compress",
+            self.compression,
+        ]);
+        pack.arg("--init").arg(program());
         if self.server {
             pack.arg("--client").arg(brought("target/zinit/bin/zinit"));
             pack.arg("--server").arg(brought("target/zinit/bin/zinit-server"));
