@@ -266,6 +266,22 @@ fn force_ends_a_machine_whose_pid_1_is_stuck_and_refuses_what_makes_no_sense() {
 }
 
 #[test]
+fn without_proc_a_request_is_refused_and_force_is_not() {
+    let machine = called()
+        // A name that would be waited for, if PID 1 opened it as files are mostly opened.
+        .before("rm -f /etc/hostname; mknod /etc/hostname p")
+        .driver(
+            "until zinit list; do sleep 0.1; done; umount -l /proc
+             /sbin/poweroff; say status $?; zinit-pid1 status; say status $?; exec /sbin/poweroff -f",
+        )
+        .boot();
+    machine.log.nth("PID 1 is unknown, no /proc, nothing was sent to it", 2);
+    machine.log.nth("driver: status 1", 2);
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("power off begins"), "{text}");
+}
+
+#[test]
 fn status_says_what_pid_1_does_and_requests_reach_it() {
     let machine = called()
         .service("parent", "sleep 0.1 & exec sleep 1000")

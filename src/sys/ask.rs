@@ -162,7 +162,7 @@ fn seconds(number: &[u8], fraction: usize) -> u32 {
 pub fn is_ours(log: &Log) -> bool {
     let mut room = [0; 16];
     let name = raw::read_file(c"/proc/1/comm", &mut room);
-    let name = name.split_last().map_or(name, |(_newline, name)| name);
+    let name = name.split_last().map_or(b"unknown, no /proc".as_slice(), |(_newline, name)| name);
     let ours = name == b"zinit-pid1";
     if !ours {
         log.fact(Fact::NotOurs, Errno::NONE, name);

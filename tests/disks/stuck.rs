@@ -1,7 +1,9 @@
 //! Disks, file systems and processes that hang at the end of a machine: it ends nevertheless, in a bounded time
 //! that is stated here, and does right by all that does not hang.
 
-use crate::common::disk::{Disk, Kind, clean, clean_and_whole};
+use std::time::Instant;
+
+use crate::common::disk::{Disk, Kind, clean, clean_and_whole, found};
 use crate::common::vm::{Image, seconds};
 
 #[test]
@@ -162,4 +164,46 @@ fn a_disk_that_stops_to_answer_is_given_up_and_the_others_are_not() {
     assert!(!text.contains("cannot unmount /mnt/healthy"), "{text}");
     assert!(seconds(&text, "reboot begins", "reboot: Restarting system") < 170.0, "{text}");
     clean_and_whole(&[written], &text);
+}
+
+#[test]
+fn a_forced_end_writes_the_disks_where_nothing_can_be_forked() {
+    let disk = Disk::made(Kind::Ext4, "disk", 64, &["-O", "^has_journal"]);
+    let machine = Image::new()
+        .disk(&disk)
+        .before("ln -s zinit-pid1 /sbin/reboot")
+        .driver(
+            "until zinit list; do sleep 0.1; done
+             guest fill /mnt/disk/data 8; echo +pids >/sys/fs/cgroup/cgroup.subtree_control
+             cd /sys/fs/cgroup; mkdir full; echo 1 >full/pids.max; echo $$ >full/cgroup.procs
+             read processes <full/pids.current; say one process of one: $processes; exec /sbin/reboot -f",
+        )
+        .boot();
+    machine.line("driver: one process of one: 1");
+    let text = machine.ends("reboot: Restarting system");
+    assert!(!text.contains("reboot begins"), "PID 1 has no part in it: {text}");
+    assert_eq!(
+        found(&[(&disk, "data", 8 << 20)]),
+        [format!("guest: /mnt/disk/data holds {} bytes", 8 << 20)]
+    );
+}
+
+#[test]
+fn a_forced_end_waits_30_s_for_a_dead_disk_however_many_signals_come() {
+    let disk = Disk::new(Kind::Ext4, "disk");
+    let machine = Image::new()
+        .disk(&disk)
+        .before("ln -s zinit-pid1 /sbin/reboot")
+        .driver(
+            "until zinit list; do sleep 0.1; done; guest fill /mnt/disk/data 8; say ready; sleep 2
+             /sbin/reboot -f & say forced; while kill -WINCH $!; do sleep 0.2; done",
+        )
+        .boot();
+    machine.line("driver: ready");
+    machine.monitor("block_set_io_throttle disk 1 0 0 0 0 0");
+    machine.line("driver: forced");
+    let begin = Instant::now();
+    machine.ends("reboot: Restarting system");
+    let seconds = begin.elapsed().as_secs_f32();
+    assert!((28.0..45.0).contains(&seconds), "{seconds} s");
 }
