@@ -138,6 +138,24 @@ fn a_rescue_program_gets_the_console_once_at_a_time_while_no_server_starts() {
 }
 
 #[test]
+fn ctrl_c_is_for_the_rescue_program_and_not_for_pid_1() {
+    let machine = failing("/bin/rescue")
+        .file(
+            "bin/rescue",
+            "#!/bin/sh\ntrap 'echo rescue: interrupted' INT\necho rescue: ready\nsleep 30\nread line\necho rescue: $line\nsleep 30",
+        )
+        .boot();
+    machine.line("rescue: ready");
+    machine.types(b"\x03");
+    machine.line("rescue: interrupted");
+    machine.types(b"typed\n");
+    machine.line("rescue: typed");
+    machine.monitor("sendkey ctrl-alt-delete");
+    let text = machine.ends("reboot: Restarting system");
+    assert_eq!(text.matches("rescue: ready").count(), 1, "{text}");
+}
+
+#[test]
 fn a_rescue_program_that_is_not_there_is_named_and_not_needed() {
     let machine = failing("/bin/none").boot();
     machine.line("cannot execute /bin/none: ENOENT (no such file or directory)");

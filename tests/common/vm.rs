@@ -162,7 +162,7 @@ impl Image {
         qemu.arg("-initrd").arg(&initramfs).arg("-monitor");
         qemu.arg(format!("unix:{},server,nowait", monitor.display()));
         qemu.args(["-append", &format!("{} panic=-1 loglevel=8 {}", self.console, self.append)]);
-        qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        qemu.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut qemu = qemu.spawn().expect("QEMU runs: scripts/setup packages");
         let log = Log::default();
         log.follow(qemu.stdout.take().expect("a pipe"));
@@ -236,6 +236,12 @@ impl Machine {
         prompt(&mut monitor);
         writeln!(monitor, "{command}").expect("the monitor listens");
         prompt(&mut monitor);
+    }
+
+    /// Types on the serial line.
+    pub fn types(&self, bytes: &[u8]) {
+        let mut line = self.qemu.stdin.as_ref().expect("a pipe");
+        line.write_all(bytes).expect("QEMU reads");
     }
 
     /// Pulls the plug.
