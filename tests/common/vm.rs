@@ -65,6 +65,19 @@ impl Image {
         self
     }
 
+    /// Has one nanosecond of the machine's time pass with each instruction, whatever this computer does, and keeps
+    /// the kernel's messages from the console.
+    pub fn counting_instructions(mut self) -> Self {
+        self.hardware.extend(["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"].map(String::from));
+        self.append("nokaslr loglevel=1")
+    }
+
+    /// Adds a link.
+    pub fn link(self, path: &str, target: &str) -> Self {
+        symlink(target, self.tree().join(path)).expect("a link");
+        self
+    }
+
     /// Adds to the kernel command line.
     pub fn append(mut self, words: &str) -> Self {
         self.append = words.to_string();
@@ -292,7 +305,7 @@ fn stamp(line: &str) -> f64 {
     time.unwrap_or_else(|| panic!("no kernel message: {line}"))
 }
 
-const APPLETS: &str = "sh cat ls sleep kill grep mount umount ps echo touch mkdir mknod dmesg head tail wc tr sed cut true pidof \
+const APPLETS: &str = "init mountpoint sh cat ls sleep kill grep mount umount ps echo touch mkdir mknod dmesg head tail wc tr sed cut true pidof \
     insmod setsid mkswap swapon fsfreeze dd free poweroff switch_root readlink setpriv mke2fs rmdir xargs losetup unshare cp mv stat";
 
 const CONSOLE: &str = "console=ttyS0";
