@@ -86,3 +86,17 @@ fn what_does_not_fit_is_named_and_nothing_is_written() {
     let warning = "warning: /bin/setpriv needs /lib64/ld-linux-x86-64.so.2, which is not in this image";
     assert!(packed.status.success() && said.contains(warning), "{said}");
 }
+
+#[test]
+fn a_container_image_without_a_tag_gets_the_one_that_engines_look_for() {
+    let folder = Folder::new();
+    for (name, tag) in [("registry:5000/mine", "registry:5000/mine:latest"), ("mine:1", "mine:1")] {
+        let out = folder.path().join("image.tar").display().to_string();
+        let mut image = Command::new(root().join("scripts/image"));
+        image.args(["oci", &out, "--name", name, "--init"]).arg(program());
+        assert!(image.status().expect("scripts/image runs").success());
+        let manifest = Command::new("tar").args(["-xOf", &out, "manifest.json"]).output().expect("tar runs");
+        let manifest = String::from_utf8(manifest.stdout).expect("JSON");
+        assert!(manifest.contains(&format!("\"RepoTags\": [\"{tag}\"]")), "{manifest}");
+    }
+}
