@@ -113,9 +113,6 @@ pub const KERNEL_COMMAND_LINE: usize = 2_048;
 /// Bytes of the server's reply that are read before it counts as garbage.
 pub const REPLY: usize = 4_096;
 
-/// How deep the server's reply may nest before it counts as garbage: the real ones have one level.
-pub const REPLY_DEPTH: usize = 16;
-
 /// Bytes of a path with its NUL, `PATH_MAX` of limits.h: no system call takes a longer one.
 pub const PATH: usize = 4_096;
 

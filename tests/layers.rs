@@ -22,7 +22,7 @@ const LAYERS: [(&str, &str); 37] = [
     ("task", "event limits list time"),
     ("command", "event list process"),
     ("config", "event limits list log time"),
-    ("rpc", "limits list process"),
+    ("rpc", "process"),
     ("log", "process task time"),
     ("line", "limits log process words"),
     ("action", "limits log process rpc task"),

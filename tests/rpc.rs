@@ -29,13 +29,10 @@ fn a_reply_agrees_only_to_what_was_asked() {
 }
 
 #[test]
-fn replies_are_read_as_json_and_json_rpc_say() {
+fn only_what_the_server_sends_agrees() {
     let table: &[(&str, Reply)] = &[
-        // Space and order mean nothing, and neither do members that nobody knows.
-        (r#" { "result" : { "ok" : true } , "id" : 1 , "jsonrpc" : "2.0" } "#, Agreed),
-        ("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"ok\":true}}\r", Agreed),
-        (r#"{"jsonrpc":"2.0","id":1,"result":{"n":-1.5e3,"l":[1,{"a":[]}],"ok":true,"z":null}}"#, Agreed),
-        (r#"{"jsonrpc":"2.0","id":1,"x":"}],{[:\"\\","result":{"ok":true}}"#, Agreed),
+        // A later server may tell more.
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,"n":-1.5e3,"z":null}}"#, Agreed),
         // A server may say no in many ways.
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":false}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, Refused),
@@ -49,44 +46,33 @@ fn replies_are_read_as_json_and_json_rpc_say() {
         (r#"{"jsonrpc":"2.0","id":1,"result":{"OK":true}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"x":{"ok":true}}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"x":"\"ok\":true"}}"#, Refused),
-        (r#"{"jsonrpc":"2.0","id":1,"ok":true,"result":{}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"not pid 1"}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"error":{"ok":true}}"#, Refused),
+        // A yes with something behind it.
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"error":{"code":1}}"#, Refused),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"error":{}}"#, Refused),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}}{}"#, Refused),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}},"#, Refused),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"result":{"ok":false}}"#, Refused),
+        ("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"ok\":true}}\r", Refused),
+        // The same in another spelling: the server gets the signal too.
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"n":1,"ok":true}}"#, Refused),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok": true}}"#, Refused),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true} }"#, Refused),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,"a":{}}}"#, Refused),
+        (r#" {"jsonrpc":"2.0","id":1,"result":{"ok":true}}"#, Garbage),
+        (r#"{"id":1,"jsonrpc":"2.0","result":{"ok":true}}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","result":{"ok":true},"id":1}"#, Garbage),
         // The rest is no response to our request.
-        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"error":{"code":1}}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":1}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":2,"result":{"ok":true}}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":"1","result":{"ok":true}}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700}}"#, Garbage),
-        (r#"{"jsonrpc":"2.0","result":{"ok":true}}"#, Garbage),
         (r#"{"jsonrpc":"1.0","id":1,"result":{"ok":true}}"#, Garbage),
-        (r#"{"jsonrpc":2.0,"id":1,"result":{"ok":true}}"#, Garbage),
-        (r#"{"id":1,"result":{"ok":true}}"#, Garbage),
         (r#"[{"jsonrpc":"2.0","id":1,"result":{"ok":true}}]"#, Garbage),
-        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}}{}"#, Garbage),
-        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}},"#, Garbage),
-        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true],"x":[1}}"#, Garbage),
-        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"x":[}"#, Garbage),
-        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"x":"}"#, Garbage),
-        (r#"{"jsonrpc":"2.0","id":1,"result":}"#, Garbage),
-        (r#"{"jsonrpc":"2.0","id":1,"result"}"#, Garbage),
-        // The same member twice may be read in two ways.
-        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,"ok":false}}"#, Refused),
-        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":false,"ok":true}}"#, Refused),
-        (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"result":{"ok":true}}"#, Garbage),
-        (r#"{"jsonrpc":"2.0","id":2,"id":1,"result":{"ok":true}}"#, Garbage),
-        (r#"{"jsonrpc":"2.0","jsonrpc":"2.0","id":1,"result":{"ok":true}}"#, Garbage),
-        ("{\"jsonrpc\":\"2.0\",\"id\":1,\"x\":\"\n\",\"result\":{\"ok\":true}}", Garbage),
         ("\u{feff}{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"ok\":true}}", Garbage),
         ("HTTP/1.1 200 OK", Garbage),
         ("{}", Garbage),
-        ("{", Garbage),
-        ("}", Garbage),
-        ("\"", Garbage),
-        ("{\"", Garbage),
-        ("{\"}", Garbage),
-        ("{:}", Garbage),
-        ("{\\}", Garbage),
         (" ", Garbage),
         ("", Garbage),
     ];
@@ -95,35 +81,12 @@ fn replies_are_read_as_json_and_json_rpc_say() {
     }
 }
 
-/// Commas, and words where nothing is of interest, are not looked after: see `members`.
-#[test]
-fn what_is_not_looked_after_does_no_harm() {
-    for line in [
-        r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},}"#,
-        r#"{,"jsonrpc":"2.0","id":1,"result":{"ok":true}}"#,
-        r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,x}}"#,
-        r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,}}"#,
-        r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,}{}}"#,
-        r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}{}}"#,
-        r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}x}"#,
-        r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,"a":[1 2]}}"#,
-        r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,"a":{"b"}}}"#,
-        r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,"a":yes}}"#,
-        r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},x:y z,:1}"#,
-        r#"{"jsonrpc":"2.0" "id":1,"result":{"ok":true}}"#,
-    ] {
-        assert_eq!(decode(Shutdown, line.as_bytes()), Agreed, "{line}");
-        let other = line.replace("true", "false");
-        assert_eq!(decode(Shutdown, other.as_bytes()), Refused, "{other}");
-    }
-}
-
 /// The courier may read any part of a line, from a server that dies or one that is hostile.
 #[test]
 fn no_part_of_a_reply_is_a_reply() {
     for (method, line) in [(PrepareRestart, READY), (Shutdown, OK)] {
         for end in 0..line.len() {
-            assert_eq!(decode(method, &line.as_bytes()[..end]), Garbage, "{}", &line[..end]);
+            assert_ne!(decode(method, &line.as_bytes()[..end]), Agreed, "{}", &line[..end]);
         }
         for start in 1..line.len() {
             assert_eq!(decode(method, &line.as_bytes()[start..]), Garbage, "{}", &line[start..]);
@@ -149,31 +112,11 @@ fn no_byte_of_a_reply_can_be_another_one() {
     }
 }
 
-/// True if a reply agrees that was changed where it matters; commas do not, nor does all about the path.
+/// True if a reply agrees that was changed where it matters, which the path is not.
 fn agrees(method: Method, line: impl AsRef<[u8]>, at: usize) -> bool {
-    let inside = |text: &str| READY.find(text).is_some_and(|start| (start..start + text.len()).contains(&at));
-    let original = if method == Shutdown { OK } else { READY };
-    let matters = method == Shutdown || !inside(r#""state_path":"/run/zinit/state.json""#);
-    let matters = matters && original.as_bytes()[at] != b',';
+    let path = READY.find(r#""state_path":"/run/zinit/state.json""#).expect("a path");
+    let matters = method == Shutdown || !(path..READY.len() - 2).contains(&at);
     matters && decode(method, line.as_ref()) == Agreed
-}
-
-#[test]
-fn nesting_is_followed_to_the_limit_and_no_deeper() {
-    let reply = |open: &str, close: &str, depth| {
-        let (open, close) = (open.repeat(depth), close.repeat(depth));
-        let line = format!(r#"{{"jsonrpc":"2.0","id":1,"x":{open}1{close},"result":{{"ok":true}}}}"#);
-        decode(Shutdown, line.as_bytes())
-    };
-    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
-        assert_eq!(reply(open, close, 1), Agreed);
-        // The object around it counts too.
-        assert_eq!(reply(open, close, 15), Agreed);
-        assert_eq!(reply(open, close, 16), Garbage);
-        assert_eq!(reply(open, close, 2_000), Garbage);
-    }
-    assert_eq!(reply("[", "}", 1), Garbage);
-    assert_eq!(reply("[{", "]}", 1), Garbage);
 }
 
 #[test]
@@ -200,7 +143,7 @@ proptest! {
         prop_oneof![prop::sample::select(b"{}[]:,\"\\ 1".as_slice()), any::<u8>()], 0..200,
     )) {
         for method in [PrepareRestart, Shutdown] {
-            prop_assert_eq!(decode(method, &bytes), Garbage);
+            prop_assert_ne!(decode(method, &bytes), Agreed);
             let member = [b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":", bytes.as_slice(), b"}"].concat();
             prop_assert_ne!(decode(method, &member), Agreed);
         }
