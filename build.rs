@@ -18,7 +18,11 @@ fn main() {
         &format!("-Wl,--oformat={format}"),
     ];
     for flag in flags {
-        println!("cargo::rustc-link-arg-bins={flag}");
+        println!("cargo::rustc-link-arg-bin=zinit-pid1={flag}");
+    }
+    // It may have globals and sections: the linker lays it out as usual.
+    for flag in ["-nostdlib", "-static", "-no-pie"] {
+        println!("cargo::rustc-link-arg-bin=zinit-verify={flag}");
     }
     println!("cargo::rerun-if-changed={folder}");
     println!("cargo::rerun-if-changed=build.rs");

@@ -5,6 +5,7 @@ use crate::log::{Fact, Note};
 use crate::process::{Pid, Signal};
 use crate::rpc::Method;
 use crate::task::Task;
+use crate::time::Millis;
 
 /// What is to be done now.
 ///
@@ -22,6 +23,10 @@ pub enum Action {
     Log(Note),
     /// Start the rescue program, if one is set and none runs.
     Rescue,
+    /// Become the program that is in place now.
+    ///
+    /// It is told of the server, and what the next backoff lasts, ms.
+    HandOver(Option<Pid>, Millis),
     /// End this namespace by reboot(2), if that is set, so that the engine starts it again.
     Restart,
     /// Do one of the last tasks.
@@ -32,6 +37,8 @@ pub enum Action {
     SpawnServer,
     /// Feed the hardware watchdog no more, if there is one: it restarts the machine.
     Starve,
+    /// Have another program look for another version of this one, if none does so already.
+    Update,
 }
 
 /// What one event causes, in order.

@@ -87,7 +87,7 @@ const fn after_verb(place: usize) -> u8 {
 
 /// All that mean something: the verbs, of which those up to `shutdown` are names of the program too, and the options.
 const WORDS: &[u8] = b"halt\nreboot\npoweroff\nshutdown\nrestart-server\nupdate\nstatus\n\
-    -f\n--force\n-p\n-H\n-r\n-P\nnow\n+0\n-c\n--container\n-h\n--help\n-V\n--version\n";
+    -f\n--force\n-p\n-H\n-r\n-P\nnow\n+0\n-c\n--container\n-h\n--help\n-V\n--version\n--probe\n";
 const SHUTDOWN_VERB: usize = 3;
 const LAST_VERB: usize = 6;
 const HINT: usize = 15;
@@ -96,12 +96,13 @@ const SHORT_HELP: usize = 17;
 
 /// For each of them behind what it may stand, and what it means: an order, or one of the words below.
 #[rustfmt::skip]
-static ROWS: [u8; 21] = [
+static ROWS: [u8; 22] = [
     NOTHING, NOTHING | 1 << 4, NOTHING | 2 << 4, NOTHING | 2 << 4, NOTHING | 3 << 4, NOTHING | 4 << 4, NOTHING | 5 << 4,
     ENDING | FORCE << 4, ENDING | FORCE << 4, ENDING | 2 << 4,
     SHUTDOWN, SHUTDOWN | 1 << 4, SHUTDOWN | 2 << 4, SHUTDOWN | RUN_ON << 4, SHUTDOWN | RUN_ON << 4,
     NOTHING | RUN_ON << 4, NOTHING | RUN_ON << 4,
     ANYTHING | HELP << 4, ANYTHING | HELP << 4, ANYTHING | VERSION << 4, ANYTHING | VERSION << 4,
+    ANYTHING | VERSION << 4,
 ];
 
 // What came before.

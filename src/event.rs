@@ -17,6 +17,8 @@ pub enum Event {
     Spawned(Pid),
     /// The deadline of the machine has passed.
     Timeout,
+    /// Another version of this program is in place, and answers.
+    Updated,
 }
 
 /// What can be asked of PID 1 by a signal.

@@ -12,14 +12,12 @@
 use crate::action::{Action, Actions};
 use crate::burst::Burst;
 use crate::event::{Ending, Event, Request};
-use crate::limits::RESPAWN_DELAY;
 use crate::log::Fact;
 use crate::process::{Exit, Pid, Place};
 use crate::reaper;
 use crate::state::{Stage, State};
 use crate::task::Task;
 use crate::time::{Instant, Millis};
-use crate::update;
 
 /// PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,11 +26,17 @@ pub struct Init(State);
 const _SIZE: () = assert!(size_of::<Init>() <= 256);
 
 impl Init {
-    /// PID 1 at boot, and what it does first; `stop_timeout` is the server's time to stop, ms, and
-    /// `poweroff` what a power off is to end with.
+    /// PID 1 at boot, and what it does first; `stop_timeout` is the server's time to stop, ms, `poweroff` what a
+    /// power off is to end with, and `delay` what the first backoff lasts.
     #[must_use]
     #[inline(always)]
-    pub fn boot(place: Place, stop_timeout: Millis, poweroff: Ending, actions: &mut Actions) -> Self {
+    pub fn boot(
+        place: Place,
+        stop_timeout: Millis,
+        poweroff: Ending,
+        delay: Millis,
+        actions: &mut Actions,
+    ) -> Self {
         actions.add(Action::SpawnServer);
         Self(State {
             stage: Stage::Starting,
@@ -42,7 +46,7 @@ impl Init {
             helper: None,
             since: Instant(0),
             until: Instant(0),
-            delay: RESPAWN_DELAY,
+            delay,
             failures: 0,
             task: Task::Terminate,
             burst: Burst::default(),
@@ -92,6 +96,7 @@ impl Init {
                     state.timeout(now, actions);
                 }
             }
+            Event::Updated => state.updated(now, actions),
         }
     }
 }
@@ -117,7 +122,7 @@ impl State {
         match (request.ending(), self.ending) {
             (Some(_), Some(_)) => actions.fact(Fact::AlreadyEnding),
             (Some(ending), None) => self.begin(ending, now, actions),
-            (None, None) if request == Request::Update => update::requested(actions),
+            (None, None) if request == Request::Update => actions.add(Action::Update),
             (None, None) => self.restart(now, actions),
             (None, Some(_)) => {}
         }

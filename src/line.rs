@@ -67,7 +67,7 @@ impl Line {
 
     /// Appends a byte or the pair for which it stands, or drops it if the line is full.
     #[inline(never)]
-    fn byte(&mut self, byte: u8) {
+    pub(crate) fn byte(&mut self, byte: u8) {
         match words::pair(byte) {
             Some(pair) => self.text(&pair),
             None => {
@@ -84,12 +84,12 @@ impl Line {
     }
 
     #[inline(never)]
-    fn text(&mut self, text: &[u8]) {
+    pub(crate) fn text(&mut self, text: &[u8]) {
         text.iter().for_each(|byte| self.byte(*byte));
     }
 
     #[inline(never)]
-    fn number(&mut self, number: u32) {
+    pub(crate) fn number(&mut self, number: u32) {
         let more = number / 10;
         if more > 0 {
             self.number(more);

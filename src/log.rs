@@ -89,8 +89,8 @@ facts! {
     LeftAfterTerm Warn "processes left after TERM, sending KILL";
     /// A mount failed.
     MountFailed Error "cannot mount ~: !, going on without";
-    /// SIGUSR2, and nothing to do.
-    NoUpdate Info "SIGUSR2: no update is there";
+    /// The program that looks for an update did not find one that may be used, and has said why.
+    NoUpdate Info "no update: %";
     /// An orphan, or a helper that nobody waits for any more.
     OrphanReaped Debug "orphan # %";
     /// Seven Ctrl-Alt-Del.
@@ -127,6 +127,8 @@ facts! {
     ServerMissing Error "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin";
     /// The server ended, and the next one is started after a while.
     ServerRespawn Warn "server # %, respawn in @ ms";
+    /// The server of the PID 1 before this one.
+    ServerAdopted Info "the server goes on";
     /// A server was forked.
     ServerStarted Info "server # started";
     /// A setting is not understood.
@@ -155,14 +157,6 @@ facts! {
     RescueStarted Warn "rescue # started on the console";
     /// PID 1 does not get a signal from this user.
     SignalFailed Error "cannot signal PID 1: !";
-    /// What `status` says about children of PID 1.
-    StatusChildren Info "@ children";
-    /// What `status` says without a server.
-    StatusNoServer Info "no server runs";
-    /// What `status` says about the server.
-    StatusServer Info "server # runs for @ s";
-    /// What `status` says about zombies, whosever children they are.
-    StatusZombies Info "@ zombies";
     /// The watchdog cannot be used.
     WatchdogFailed Error "cannot use /dev/watchdog: !";
     /// The watchdog is armed.

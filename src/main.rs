@@ -20,11 +20,15 @@ use sys::Sys;
 use sys::start::Start;
 
 /// The life of PID 1.
-fn pid1(start: Start) -> ! {
+fn program(start: Start) -> ! {
     let mut words = KernelWords::default();
     let mut sys = Sys::begin(start);
     for word in start.environment() {
         sys.read(word);
+    }
+    if sys.is_successor() {
+        // They were mounted by a PID 1 before, and what became of them since then is somebody's wish.
+        sys.read(c"ZINIT_MOUNT=no");
     }
     let container = start.words().any(asks_for_container);
     sys.configure(container);
@@ -45,8 +49,8 @@ fn pid1(start: Start) -> ! {
 #[inline(never)] // what is large in the frame of its caller would be in the way of each access
 fn run(sys: &mut Sys<'_>) -> ! {
     let mut actions = Actions::default();
-    let mut init =
-        Init::boot(sys.place(), sys.config().stop_timeout(), sys.config().poweroff(), &mut actions);
+    let (config, delay) = (sys.config(), sys.delay());
+    let mut init = Init::boot(sys.place(), config.stop_timeout(), config.poweroff(), delay, &mut actions);
     loop {
         for action in actions.as_slice() {
             sys.perform(action);

@@ -93,7 +93,7 @@ impl State {
     }
 
     /// Makes the delay the first one again, if the server has run for long enough.
-    fn forget_crashes(&mut self, now: Instant) {
+    pub(crate) fn forget_crashes(&mut self, now: Instant) {
         if self.since.until(now) >= MIN_RUN_TIME {
             self.delay = RESPAWN_DELAY;
         }

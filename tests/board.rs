@@ -321,7 +321,8 @@ fn status_says_what_pid_1_does_and_requests_reach_it() {
     machine.line("zinit-pid1: 1 zombies");
     machine.line("driver: status 0");
     machine.line("driver: restarted");
-    machine.line("SIGUSR2: no update is there");
+    machine.line("zinit-verify: no update is there: /sbin/zinit-pid1.new");
+    machine.line("no update: exited 3");
     machine.line("zinit-pid1: no server runs");
     machine.line("driver: status 3");
     machine.ends("reboot: Power down");

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::namespace::{Log, Namespace, Setup, children, state, status};
-use common::{PATIENCE, program, until};
+use common::{PATIENCE, program, tool, until};
 
 /// Largest release binary, bytes.
 const BINARY: u64 = 20_480;
@@ -36,6 +36,13 @@ fn the_binary_is_small_static_and_has_one_segment_that_is_not_writable() {
     let (load, stack, read_execute, read_write) = (1, 0x6474_e551, 5, 6);
     // No interpreter, nothing dynamic, no relocation, no second segment, no executable stack.
     assert_eq!(headers, [(load, read_execute), (stack, read_write)]);
+}
+
+#[test]
+fn the_other_program_is_small_enough_for_any_image() {
+    let bytes = fs::metadata(tool()).expect("the program").len();
+    println!("zinit-verify: {bytes} bytes");
+    assert!(bytes <= 180_224, "{bytes}");
 }
 
 #[test]

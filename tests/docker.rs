@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::docker::{Container, docker, image_without_server, run, service, told};
 use common::namespace::Log;
-use common::{Folder, brought, program, root, terminal, until};
+use common::{Folder, brought, program, root, terminal, tool, until};
 
 /// What the engine and its client may take beside what they wait for.
 const ENGINE: Duration = Duration::from_secs(1);
@@ -277,6 +277,7 @@ fn the_dockerfile_of_the_readme_builds_an_image_that_runs() {
     assert!(dockerfile.len() > 2, "no FROM scratch in README.md");
     fs::write(at("Dockerfile"), dockerfile.join("\n")).expect("a file");
     fs::copy(program(), at("zinit-pid1")).expect("a copy");
+    fs::copy(tool(), at("zinit-verify")).expect("a copy");
     fs::copy(brought("target/zinit/bin/zinit-server"), at("zinit-server")).expect("a copy");
     fs::copy("/bin/busybox", at("busybox")).expect("a copy");
     fs::create_dir(at("services")).expect("a folder");

@@ -229,7 +229,8 @@ fn the_worst_case_is_the_sum_that_the_readme_states() {
     // Every stage runs to its deadline; where each fork fails it is shorter.
     for forks in [true, false] {
         let mut actions = Actions::default();
-        let mut init = Init::boot(Place::Machine, STOP_TIMEOUT_S * 1_000, Ending::Poweroff, &mut actions);
+        let mut init =
+            Init::boot(Place::Machine, STOP_TIMEOUT_S * 1_000, Ending::Poweroff, 1_000, &mut actions);
         let begin = Instant(5_000);
         let mut _started = Actions::default();
         init.handle(Event::Spawned(pid(2)), begin, &mut _started);

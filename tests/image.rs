@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
-use common::{Folder, brought, program, root};
+use common::{Folder, brought, program, root, tool};
 
 /// Packs an initramfs with what is brought and with more words, as another user if there is a wrapper.
 fn pack(wrapper: &[&str], out: &str, words: &[&str]) -> Output {
@@ -14,7 +14,7 @@ fn pack(wrapper: &[&str], out: &str, words: &[&str]) -> Output {
     let (server, client) = (brought("target/zinit/bin/zinit-server"), brought("target/zinit/bin/zinit"));
     let line: Vec<&str> = wrapper.iter().copied().chain([image.as_str(), "initramfs", out]).collect();
     let mut command = Command::new(line[0]);
-    command.args(&line[1..]).arg("--init").arg(program());
+    command.args(&line[1..]).arg("--init").arg(program()).arg("--tool").arg(tool());
     command.arg("--server").arg(server).arg("--client").arg(client).args(words);
     command.output().expect("scripts/image runs")
 }
@@ -93,7 +93,7 @@ fn a_container_image_without_a_tag_gets_the_one_that_engines_look_for() {
     for (name, tag) in [("registry:5000/mine", "registry:5000/mine:latest"), ("mine:1", "mine:1")] {
         let out = folder.path().join("image.tar").display().to_string();
         let mut image = Command::new(root().join("scripts/image"));
-        image.args(["oci", &out, "--name", name, "--init"]).arg(program());
+        image.args(["oci", &out, "--name", name, "--init"]).arg(program()).arg("--tool").arg(tool());
         assert!(image.status().expect("scripts/image runs").success());
         let manifest = Command::new("tar").args(["-xOf", &out, "manifest.json"]).output().expect("tar runs");
         let manifest = String::from_utf8(manifest.stdout).expect("JSON");

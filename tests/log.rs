@@ -21,7 +21,7 @@ fn note(fact: Fact) -> Note {
 }
 
 /// The facts in their order, so that none can be left out.
-const FACTS: [(Fact, Level, &str); 57] = [
+const FACTS: [(Fact, Level, &str); 54] = [
     (Fact::AlreadyEnding, Level::Info, "the end is under way already"),
     (Fact::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (Fact::BootGuest, Level::Warn, "version TEXT, not PID 1: it runs the server and touches nothing else"),
@@ -50,7 +50,7 @@ const FACTS: [(Fact, Level, &str); 57] = [
         Level::Error,
         "cannot mount TEXT: ENOENT (no such file or directory), going on without",
     ),
-    (Fact::NoUpdate, Level::Info, "SIGUSR2: no update is there"),
+    (Fact::NoUpdate, Level::Info, "no update: exited 1"),
     (Fact::OrphanReaped, Level::Debug, "orphan 42 exited 1"),
     (Fact::PatienceEnded, Level::Warn, "Ctrl-Alt-Del in a burst, this stage ends now"),
     (Fact::ReadFailed, Level::Error, "cannot read TEXT: ENOENT (no such file or directory)"),
@@ -69,6 +69,7 @@ const FACTS: [(Fact, Level, &str); 57] = [
     (Fact::ServerKilled, Level::Error, "server 42 does not end, sending KILL"),
     (Fact::ServerMissing, Level::Error, "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin"),
     (Fact::ServerRespawn, Level::Warn, "server 42 exited 1, respawn in 2500 ms"),
+    (Fact::ServerAdopted, Level::Info, "the server goes on"),
     (Fact::ServerStarted, Level::Info, "server 42 started"),
     (Fact::SettingUnknown, Level::Warn, "TEXT: not understood, ignored"),
     (Fact::NoHelper, Level::Error, "cannot fork: ENOENT (no such file or directory)"),
@@ -83,10 +84,6 @@ const FACTS: [(Fact, Level, &str); 57] = [
     (Fact::UnmountFailed, Level::Error, "cannot unmount TEXT: ENOENT (no such file or directory)"),
     (Fact::RescueStarted, Level::Warn, "rescue 42 started on the console"),
     (Fact::SignalFailed, Level::Error, "cannot signal PID 1: ENOENT (no such file or directory)"),
-    (Fact::StatusChildren, Level::Info, "2500 children"),
-    (Fact::StatusNoServer, Level::Info, "no server runs"),
-    (Fact::StatusServer, Level::Info, "server 42 runs for 2500 s"),
-    (Fact::StatusZombies, Level::Info, "2500 zombies"),
     (Fact::WatchdogFailed, Level::Error, "cannot use /dev/watchdog: ENOENT (no such file or directory)"),
     (Fact::WatchdogArmed, Level::Info, "/dev/watchdog is armed, 2500 s"),
     (

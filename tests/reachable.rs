@@ -10,8 +10,8 @@ use zinit_pid1::action::{Action, Actions};
 use zinit_pid1::event::{Ending, Event, Request};
 use zinit_pid1::init::Init;
 use zinit_pid1::limits::{
-    DEAD_END_REMINDER, KILL_GRACE, MAX_ACTIONS, MIN_RUN_TIME, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT,
-    TERM_GRACE, UNMOUNT_TIMEOUT,
+    DEAD_END_REMINDER, KILL_GRACE, MAX_ACTIONS, MIN_RUN_TIME, REBOOT_TIMEOUT, RESPAWN_DELAY, SWAPOFF_TIMEOUT,
+    SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT,
 };
 use zinit_pid1::log::{Fact, Note};
 use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
@@ -129,7 +129,7 @@ fn check(holds: bool, invariant: &str) -> Checked {
 impl World {
     fn boot(place: Place) -> Self {
         let mut actions = Actions::default();
-        let init = Init::boot(place, STOP_TIMEOUT, Ending::Poweroff, &mut actions);
+        let init = Init::boot(place, STOP_TIMEOUT, Ending::Poweroff, RESPAWN_DELAY, &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (server, helper, did) = (false, (HELPERS[0], false), Did::default());
         Self { place, init, now: Instant(5_000), due: Some(Due::Server), server, helper, did }
@@ -156,7 +156,8 @@ impl World {
         }
         times.sort();
         times.dedup();
-        let mut events = vec![Event::NoChildren, Event::Timeout, reaped(STRANGER, Exit::Exited(0))];
+        let mut events =
+            vec![Event::NoChildren, Event::Timeout, Event::Updated, reaped(STRANGER, Exit::Exited(0))];
         let exits = [Exit::Exited(0), Exit::Exited(1), Exit::Exited(2), Exit::Killed(Signal::KILL)];
         for exit in exits.into_iter().chain([Exit::NotExecuted(Errno(2))]) {
             // A pid that is not in use can be a stranger's as well.
@@ -187,7 +188,7 @@ impl World {
             Event::Reaped(pid, _) if pid.raw() == self.helper.0 => self.helper.1 = false,
             Event::Requested(request) if request.ending().is_some() => self.did.begin = true,
             Event::NoChildren | Event::Reaped(..) | Event::Requested(_) => {}
-            Event::SpawnFailed(_) | Event::Timeout => {}
+            Event::SpawnFailed(_) | Event::Timeout | Event::Updated => {}
         }
         let mut actions = Actions::default();
         self.init.handle(event, now, &mut actions);
@@ -258,6 +259,11 @@ impl World {
                     "the console is for a machine without a server",
                 )?;
             }
+            Action::HandOver(server, _) => {
+                check(!self.did.begin, "no PID 1 is replaced once the end has begun")?;
+                check(server.is_some() == self.server, "the next PID 1 is told of the server")?;
+            }
+            Action::Update => check(!self.did.begin, "no update is looked for once the end has begun")?,
             Action::Restart => {
                 let container = self.place == Place::Container && self.did.terminate_all;
                 check(container, "a namespace is restarted in its end, after TERM")?;

@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 
 use zinit_pid1::config::{Config, KernelWords};
+use zinit_pid1::handover::HandOver;
 use zinit_pid1::limits::REAP_BATCH;
 use zinit_pid1::log::Fact;
 use zinit_pid1::process::Errno;
@@ -32,9 +33,11 @@ impl<'a> Sys<'a> {
             log: Log::NOWHERE,
             config: Config::default(),
             start,
+            before: HandOver::read(start.name()),
             given,
             event: None,
             server: None,
+            updater: None,
             rescue: None,
             watchdog: Watchdog::NONE,
             unreaped: true,
@@ -57,7 +60,7 @@ impl<'a> Sys<'a> {
         stdio::furnish(self.given, self.standing.machine().is_some());
         self.log = Log::open(self.standing.machine().is_some(), self.given.stderr());
         if let Some(machine) = self.standing.machine() {
-            let errno = machine.take_name();
+            let errno = if rows != 0 { machine.take_name() } else { Errno::NONE };
             if errno != Errno::NONE {
                 self.log(Fact::HostNameFailed, errno, &[]);
             }

@@ -62,6 +62,11 @@ impl Log {
         (self.how == How::Kernel && !raw::is_writable(STDERR)).then_some(self.fd)
     }
 
+    /// Where it goes, for a helper that writes lines of its own.
+    pub const fn number(&self) -> i32 {
+        self.fd
+    }
+
     /// Writes a fact with an error and with `text` from outside, or drops it.
     #[inline(never)] // the note is made here and not at every call
     pub fn fact(&self, fact: Fact, errno: Errno, text: &[u8]) {

@@ -10,6 +10,7 @@ mod ask;
 pub mod boot;
 mod courier;
 mod finish;
+mod handover;
 mod kmsg;
 mod mem;
 mod mount;
@@ -27,6 +28,7 @@ use zinit_pid1::action::Action;
 use zinit_pid1::command::Command;
 use zinit_pid1::config::Config;
 use zinit_pid1::event::Event;
+use zinit_pid1::handover::HandOver;
 use zinit_pid1::limits::REAP_BATCH;
 use zinit_pid1::log::{Fact, Note};
 use zinit_pid1::process::{Errno, Exit, Pid, Place};
@@ -48,11 +50,15 @@ pub struct Sys<'a> {
     log: Log,
     config: Config<'a>,
     start: Start,
+    /// What the PID 1 before this one handed over.
+    before: HandOver,
     given: Given,
     /// What has happened and was not told yet.
     event: Option<Event>,
     /// The last server, and what it says if it could not be executed.
     server: Option<(Pid, Report)>,
+    /// Who looks for an update, until PID 1 is replaced or another one looks.
+    updater: Option<(Pid, Report)>,
     /// The last rescue program, until it ends.
     rescue: Option<Pid>,
     watchdog: Watchdog,
@@ -107,7 +113,7 @@ impl<'a> Sys<'a> {
         match *command {
             Command::Ask(_) | Command::Status if !ask::is_ours(log) => Some(1),
             Command::Ask(signal) => Some(ask::ask(signal, log)),
-            Command::Status => Some(ask::status()),
+            Command::Status => Some(spawn::become_tool(self.start, c"status", log).exec_status()),
             Command::Unknown(word) => {
                 log.fact(Fact::WordUnknown, Errno::NONE, word.to_bytes());
                 Some(2)
@@ -149,6 +155,7 @@ impl<'a> Sys<'a> {
                 }
             }
             Action::Disarm => self.watchdog.leave(b"V"),
+            Action::HandOver(server, delay) => self.hand_over(server, delay),
             Action::Log(note) => self.log.line(&note, &[]),
             Action::Rescue => self.rescue(),
             Action::Restart => {
@@ -162,6 +169,7 @@ impl<'a> Sys<'a> {
             Action::Signal(pid, signal) => signal::send(pid, signal),
             Action::SpawnServer => self.event = Some(self.spawn_server()),
             Action::Starve => self.watchdog.leave(b""),
+            Action::Update => self.update(),
         }
     }
 
@@ -210,6 +218,15 @@ impl<'a> Sys<'a> {
                 if self.rescue == Some(pid) {
                     self.rescue = None;
                 }
+                if self.updater.as_ref().is_some_and(|(updater, _)| *updater == pid) {
+                    self.event = Some(Event::Updated);
+                    if exit != Exit::Exited(0) {
+                        self.updater = None;
+                        self.log.line(&Note::new(Fact::NoUpdate).exit(exit), &[]);
+                        self.event = None;
+                    }
+                    return;
+                }
                 let report = self.server.as_ref().filter(|(server, _)| *server == pid);
                 let failure = report.and_then(|(_, report)| report.read());
                 self.event = Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)));
@@ -224,6 +241,10 @@ impl<'a> Sys<'a> {
     }
 
     fn spawn_server(&mut self) -> Event {
+        if let Some(server) = self.before.server.take().filter(|server| raw::is_child(*server)) {
+            self.log(Fact::ServerAdopted, Errno::NONE, &[]);
+            return Event::Spawned(server);
+        }
         let machine = self.standing.machine().is_some();
         let server = Server { config: &self.config, start: self.start, machine };
         let (event, report) = server.spawn(&self.log);

@@ -170,11 +170,6 @@ impl Forced {
     }
 }
 
-/// True if this process is in the initial PID namespace, as far as `/proc` tells.
-pub fn is_initial() -> bool {
-    matches!(evidence(), Evidence::Initial)
-}
-
 fn evidence() -> Evidence {
     let mut link = [0_u8; 32];
     match raw::read_link(c"/proc/self/ns/pid", &mut link) {

@@ -220,6 +220,20 @@ pub fn wait() -> Result<(i32, u32)> {
     Ok((pid, status))
 }
 
+/// True if a process is a child of this one that was not reaped yet, waitid(2).
+pub fn is_child(pid: process::Pid) -> bool {
+    let look = word(libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL);
+    let arguments = [libc::P_PID as usize, word(pid.raw()), 0, look, 0];
+    // SAFETY: five numbers; the kernel does not write to 0.
+    unsafe { syscall(libc::SYS_waitid, arguments) == 0 }
+}
+
+/// Gives a file another name, rename(2).
+pub fn rename(from: &CStr, to: &CStr) {
+    // SAFETY: both end in NUL.
+    unsafe { syscall(libc::SYS_rename, [address(from.as_ptr()), address(to.as_ptr())]) };
+}
+
 /// Becomes another program, execve(2): it returns only what went wrong.
 ///
 /// # Safety

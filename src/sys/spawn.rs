@@ -38,6 +38,11 @@ pub struct Server<'a> {
 pub struct Report(Fd);
 
 impl Report {
+    /// Reads what the updater has to say.
+    pub fn text(&self, room: &mut [u8]) {
+        let _nothing = raw::read(&self.0, room);
+    }
+
     /// The errno, if the child could not become the server.
     pub fn read(&self) -> Option<Errno> {
         let mut errno = [0];
@@ -91,6 +96,27 @@ impl Server<'_> {
         unsafe { self.start.become_program(path, argv.as_ptr(), log) }
     }
 }
+
+/// Forks a child that looks for an update, and answers through the pipe.
+pub fn updater(start: Start, log: &Log) -> (Event, Report) {
+    let (reading, writing) = raw::pipe();
+    let event = child(&mut || {
+        let _placed = stdio::duplicate(writing.number(), libc::STDOUT_FILENO);
+        let _placed = stdio::duplicate(log.number(), libc::STDERR_FILENO);
+        become_tool(start, c"update", log).exec_status()
+    });
+    (event, Report(reading))
+}
+
+/// Becomes the other program of this package, which does what need not be a part of PID 1; it returns only what
+/// went wrong, after it was logged.
+pub fn become_tool(start: Start, what: &CStr, log: &Log) -> Errno {
+    let argv = [TOOL.as_ptr(), what.as_ptr(), start.name().as_ptr(), ptr::null()];
+    // SAFETY: the array ends in NULL, its strings in NUL.
+    unsafe { start.become_program(TOOL, argv.as_ptr(), log) }
+}
+
+const TOOL: &CStr = c"/sbin/zinit-verify";
 
 /// Forks a child that becomes the rescue program, on the console.
 pub fn rescue(program: &CStr, start: Start, log: &Log) -> Event {

@@ -6,6 +6,10 @@
 
 use core::ffi::{CStr, c_char};
 
+use zinit_pid1::process::Errno;
+
+use super::raw;
+
 /// The program's arguments and environment.
 #[derive(Clone, Copy)]
 pub struct Start {
@@ -25,6 +29,24 @@ impl Start {
         // SAFETY: argc lies here. Without a name there are no words either.
         let behind = unsafe { (*self.stack).min(1) };
         strings(self.stack.wrapping_add(behind).wrapping_add(1).cast())
+    }
+
+    /// Becomes another program with the words and the environment that this one got, and with this name; it
+    /// returns only what went wrong.
+    ///
+    /// # Safety
+    /// `name` ends in NUL.
+    #[inline(always)]
+    pub unsafe fn become_successor(self, path: &CStr, name: &[u8]) -> Errno {
+        // SAFETY: argv lies there. Where it has not even a name, the environment takes the place of the words, and
+        // PID 1 reads none of it there that it would not read in the environment.
+        unsafe {
+            let argv = self.stack.cast_mut().add(1);
+            let kept = argv.replace(name.as_ptr().addr());
+            let errno = raw::execve(path, argv.cast_const().cast(), self.envp.cast_const());
+            argv.write(kept);
+            errno
+        }
     }
 
     /// The environment, `NAME=VALUE` mostly.
@@ -97,5 +119,5 @@ pub unsafe extern "C" fn start(stack: *const usize) -> ! {
     // SAFETY: argc lies first, argv behind it, envp behind the NULL of argv.
     let envp = unsafe { stack.add((*stack).wrapping_add(2)) };
     let start = Start { stack, envp: envp.cast_mut().cast() };
-    crate::pid1(start)
+    crate::program(start)
 }

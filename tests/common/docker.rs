@@ -12,7 +12,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::namespace::Log;
-use super::{Folder, brought, program, root, until};
+use super::{Folder, brought, program, root, tool, until};
 
 /// The engine's own folder, and the shell that keeps it.
 struct Engine {
@@ -94,7 +94,14 @@ impl Engine {
     fn image(&self, name: &str, what: impl FnOnce(&mut Command)) {
         let file = self.folder.path().join(format!("{name}.tar"));
         let mut image = Command::new(root().join("scripts/image"));
-        image.arg("oci").arg(&file).args(["--name", name]).arg("--init").arg(program());
+        image
+            .arg("oci")
+            .arg(&file)
+            .args(["--name", name])
+            .arg("--init")
+            .arg(program())
+            .arg("--tool")
+            .arg(tool());
         what(&mut image);
         told(&mut image);
         told(self.client(&["load", "--quiet", "--input"]).arg(&file));

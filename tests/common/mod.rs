@@ -26,6 +26,12 @@ pub fn program() -> PathBuf {
     PROGRAM.get_or_init(|| built(&["--bin", "zinit-pid1"], "zinit-pid1")).clone()
 }
 
+/// The program for updates and for `status`.
+pub fn tool() -> PathBuf {
+    static TOOL: OnceLock<PathBuf> = OnceLock::new();
+    TOOL.get_or_init(|| built(&["--bin", "zinit-verify"], "zinit-verify")).clone()
+}
+
 /// The stand-in for a server.
 pub fn stand_in() -> PathBuf {
     static STAND_IN: OnceLock<PathBuf> = OnceLock::new();
@@ -57,6 +63,33 @@ pub fn brought(path: &str) -> PathBuf {
 /// The folder of the project.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A newer version of the program, signed by the real minisign, in a folder with the key.
+pub struct Update(Folder);
+
+impl Update {
+    pub fn new() -> Self {
+        let update = Self(Folder::new());
+        minisign(update.0.path(), &["-G", "-W", "-p", "key", "-s", "secret"]);
+        let mut newer = std::fs::read(program()).expect("the program");
+        newer.push(0);
+        std::fs::write(update.file("new"), newer).expect("a file");
+        minisign(update.0.path(), &["-S", "-s", "secret", "-t", "a newer one", "-m", "new"]);
+        update
+    }
+
+    /// `key`, `new`, or `new.minisig`.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+/// Runs minisign in a folder.
+pub fn minisign(folder: &Path, words: &[&str]) {
+    let output = Command::new("minisign").args(words).current_dir(folder).output();
+    let output = output.expect("minisign runs: scripts/setup packages");
+    assert!(output.status.success(), "{words:?}: {output:?}");
 }
 
 /// A folder that vanishes with its value.

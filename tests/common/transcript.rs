@@ -17,6 +17,7 @@
 use zinit_pid1::action::{Action, Actions};
 use zinit_pid1::event::Event;
 use zinit_pid1::init::Init;
+use zinit_pid1::limits::RESPAWN_DELAY;
 use zinit_pid1::time::Instant;
 
 use crate::words;
@@ -60,7 +61,8 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
         (["boot", place, stop_timeout, poweroff @ ..], _) => {
             let poweroff = words::poweroff(poweroff.first().unwrap_or(&"poweroff"))?;
             let mut actions = Actions::default();
-            let init = Init::boot(words::place(place)?, words::number(stop_timeout)?, poweroff, &mut actions);
+            let (place, stop_timeout) = (words::place(place)?, words::number(stop_timeout)?);
+            let init = Init::boot(place, stop_timeout, poweroff, RESPAWN_DELAY, &mut actions);
             // A kernel needs longer than this to boot, so PID 1 never sees an earlier time.
             let new = Replay { init, now: Instant(1_000), asked: false, exited: false };
             caused = replay.insert(new).perform(&actions);

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use super::namespace::Log;
-use super::{Folder, PATIENCE, brought, program, root};
+use super::{Folder, PATIENCE, brought, program, root, tool};
 
 /// A machine that is not switched on yet.
 pub struct Image {
@@ -195,7 +195,7 @@ impl Image {
             "--compress",
             self.compression,
         ]);
-        pack.arg("--init").arg(program());
+        pack.arg("--init").arg(program()).arg("--tool").arg(tool());
         if self.server {
             pack.arg("--client").arg(brought("target/zinit/bin/zinit"));
             pack.arg("--server").arg(brought("target/zinit/bin/zinit-server"));
@@ -306,7 +306,7 @@ fn stamp(line: &str) -> f64 {
 }
 
 const APPLETS: &str = "init mountpoint sh cat ls sleep kill grep mount umount ps echo touch mkdir mknod dmesg head tail wc tr sed cut true pidof \
-    insmod setsid mkswap swapon fsfreeze dd free poweroff switch_root readlink setpriv mke2fs rmdir xargs losetup unshare cp mv stat";
+    insmod setsid mkswap swapon fsfreeze dd free poweroff switch_root readlink chown setpriv mke2fs rmdir xargs losetup unshare cp mv stat";
 
 const CONSOLE: &str = "console=ttyS0";
 

@@ -36,6 +36,7 @@ pub fn event(words: &[&str]) -> Result<Option<Event>, String> {
         ["spawn-failed", why] => Event::SpawnFailed(Errno(number(why)?)),
         ["spawned", child] => Event::Spawned(pid(child)?),
         ["timeout"] => Event::Timeout,
+        ["updated"] => Event::Updated,
         _ => return Err("unknown event".into()),
     }))
 }
@@ -83,6 +84,9 @@ pub fn action(action: &Action) -> String {
     match action {
         Action::Ask(Method::PrepareRestart) => "ask system.prepare_restart".into(),
         Action::Ask(Method::Shutdown) => "ask system.shutdown".into(),
+        Action::HandOver(server, delay) => {
+            format!("hand-over {} {delay}ms", server.map_or(0, Pid::raw))
+        }
         Action::Exit(0) => "exit".into(),
         Action::Exit(status) => format!("exit {status}"),
         Action::Log(note) => {
@@ -115,5 +119,6 @@ pub fn action(action: &Action) -> String {
             format!("signal {} SIG{}", pid.raw(), name.expect("PID 1 sends only signals that have a name"))
         }
         Action::SpawnServer => "spawn-server".into(),
+        Action::Update => "look-for-update".into(),
     }
 }

@@ -1,5 +1,6 @@
 //! Disks that are in order at the end, and hold all that was written to them.
 
+use crate::common::Update;
 use crate::common::disk::{Disk, Kind, clean_and_whole, found};
 use crate::common::vm::{Image, Machine, seconds};
 
@@ -48,6 +49,40 @@ fn a_root_on_a_disk_is_read_only_at_the_end() {
     let text = machine.ends("reboot: Power down");
     assert!(!text.contains("cannot"), "{text}");
     assert!(seconds(&text, "power off begins", "reboot: Power down") < 20.0, "{text}");
+    clean_and_whole(&[(&root, "mnt/data", written)], &text);
+}
+
+#[test]
+fn a_root_is_clean_though_pid_1_was_replaced_on_it_twice() {
+    // Offered by its maker with a signature, and then by a package manager without.
+    let update = Update::new();
+    let root = Image::new()
+        .copy(update.file("key"), "etc/zinit/update.pub")
+        .copy(update.file("new"), "sbin/zinit-pid1.new")
+        .copy(update.file("new.minisig"), "sbin/zinit-pid1.new.minisig")
+        .writer("data", "")
+        .once_written(
+            "chown -R 0:0 /sbin /etc; before=$(pidof zinit-server); generation() { tr '\\0' '\\n' </proc/1/cmdline | head -n 1; }
+             zinit-pid1 update; until generation | grep -q ' 1$'; do sleep 0.1; done
+             cp /sbin/zinit-pid1 /sbin/other; mv /sbin/other /sbin/zinit-pid1; say $(readlink /proc/1/exe)
+             zinit-pid1 update; until generation | grep -q ' 2$'; do sleep 0.1; done
+             say $(readlink /proc/1/exe), server as before: $([ $before = $(pidof zinit-server) ] && echo yes)
+             zinit-pid1 status; kill -TERM 1",
+        )
+        .into_disk("root");
+    let machine = Image::new()
+        .without_server()
+        .disk(&root)
+        .before("for at in proc sys dev run; do mount --move /$at /mnt/root/$at; done")
+        .before("exec switch_root /mnt/root /sbin/zinit-pid1")
+        .boot();
+    let written = machine.number("data");
+    machine.line("zinit-pid1.new is signed: a newer one");
+    machine.line("driver: /sbin/zinit-pid1 (deleted)");
+    machine.line("driver: /sbin/zinit-pid1, server as before: yes");
+    let text = machine.ends("reboot: Power down");
+    assert_eq!(text.matches("zinit-pid1: the server goes on").count(), 2, "{text}");
+    assert!(!text.contains("cannot"), "{text}");
     clean_and_whole(&[(&root, "mnt/data", written)], &text);
 }
 

@@ -23,6 +23,10 @@ fn main() {
         ["check", file, bytes] => check(file, number(bytes)),
         ["mounts", number_of, folder, bound] => mounts(number(number_of), folder, bound),
         ["deep", folder] => deep(folder),
+        // As a candidate for an update that does not answer.
+        ["--probe"] => loop {
+            std::thread::park();
+        },
         ["without-boot", program] => without_boot(program),
         ["with-zombie", program, words @ ..] => with_zombie(program, words),
         _ => {

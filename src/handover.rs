@@ -1,0 +1,66 @@
+//! What one PID 1 hands over to the next one, which takes its place by execve(2): its name, argv\[0\].
+//!
+//! No file, so that no full disk and no read-only root can be in the way. What the kernel or the environment says
+//! is asked for anew, and a shutdown is not handed over, since nothing is replaced once it has begun.
+
+use core::ffi::CStr;
+
+use crate::limits::RESPAWN_DELAY;
+use crate::line::Line;
+use crate::lines;
+use crate::list;
+use crate::process::Pid;
+use crate::time::Millis;
+
+/// What the next one has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HandOver {
+    /// The server, if one runs.
+    pub server: Option<Pid>,
+    /// What the next backoff lasts.
+    pub delay: Millis,
+    /// How many PID 1s there were before the one that reads it.
+    pub generation: u32,
+}
+
+impl HandOver {
+    /// What there is without a PID 1 before.
+    pub const NONE: Self = Self { server: None, delay: RESPAWN_DELAY, generation: 0 };
+
+    /// The name with what is handed over, and a NUL.
+    #[must_use]
+    #[inline(always)]
+    pub fn name(&self) -> Line {
+        let mut name = Line::default();
+        name.text(NAME);
+        for number in [self.server.map_or(0, Pid::raw).unsigned_abs(), self.delay, self.generation] {
+            name.byte(b' ');
+            name.number(number);
+        }
+        name.byte(0);
+        name
+    }
+
+    /// Reads a name; nothing is handed over by one that is spelled in any other way.
+    #[must_use]
+    #[inline(always)]
+    pub fn read(name: &CStr) -> Self {
+        Self::numbers(name.to_bytes()).unwrap_or(Self::NONE)
+    }
+
+    fn numbers(name: &[u8]) -> Option<Self> {
+        let rest = name.strip_prefix(NAME)?;
+        let mut numbers = [0; 3];
+        for (place, number) in numbers.iter_mut().enumerate() {
+            *number = list::number(lines::word(rest, place))?;
+        }
+        let [server, delay, generation] = numbers;
+        Some(Self { server: Pid::new(server.cast_signed()), delay, generation })
+    }
+}
+
+/// The version of what stands behind it changes with each change of that.
+const NAME: &[u8] = b"zinit-pid1 1:";
+
+/// What a program answers to `--probe` that understands [this](self), as a line behind its version.
+pub const ANSWER: &[u8] = b"hand-over 1\n";

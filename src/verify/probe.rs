@@ -1,0 +1,87 @@
+//! The question to a program whether it can take PID 1's place.
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions};
+use zinit_pid1::handover;
+
+use super::file::Path;
+use super::sys;
+use super::sys::raw;
+use super::{Result, Why};
+
+/// Starts a program with `--probe`, and returns its version if it answers that it understands the hand-over.
+///
+/// `path` is what a refusal names; the file itself is started, and no path is looked up.
+pub fn probe(program: &OwnedFd, path: &Path) -> Result<heapless::String<64>> {
+    let (reading, writing) = raw::pipe();
+    let child = match raw::fork() {
+        0 => become_program(program, writing.number()),
+        pid => pid,
+    };
+    drop(writing);
+    let Some(child) = Pid::from_raw(child).filter(|_| child > 0) else {
+        return Why::Kernel("fork for", Errno::from_raw_os_error(child.wrapping_neg())).of(path);
+    };
+    let mut room = [0; 128];
+    let (length, status) = listen(&reading, child, &mut room);
+    let status = match status {
+        Some(status) => status,
+        None => {
+            let _ended = rustix::process::kill_process(child, Signal::KILL);
+            let _reaped = rustix::process::waitpid(Some(child), WaitOptions::empty());
+            return Why::Hung.of(path);
+        }
+    };
+    match &room[..length] {
+        [0, errno] => Why::Kernel("execute", Errno::from_raw_os_error((*errno).into())).of(path),
+        _ if status != 0 => Why::Crashed(status).of(path),
+        answer => match version(answer) {
+            Some(version) => Ok(version),
+            None => Why::Answer.of(path),
+        },
+    }
+}
+
+/// In the child: becomes the program, with nothing but the pipe.
+fn become_program(program: &OwnedFd, writing: i32) -> ! {
+    let _leader = rustix::process::setsid();
+    let errno = sys::become_probe(program, writing);
+    let _sent = raw::write(writing, &[0, errno.0]);
+    raw::exit(1)
+}
+
+/// Reads what the child says until it has exited: how much that is, and its wait status, or none if it has not.
+fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
+    let end = raw::now() + DEADLINE;
+    let mut length = 0;
+    loop {
+        let ended = rustix::process::waitpid(Some(child), WaitOptions::NOHANG);
+        // What it said before it ended is in the pipe.
+        while let Some(free) = room.get_mut(length..).filter(|free| !free.is_empty())
+            && let Ok(taken @ 1..) = raw::read(pipe, free)
+        {
+            length += taken as usize;
+        }
+        match ended {
+            Ok(Some((_, status))) => return (length, Some(status.as_raw())),
+            _ if raw::now() >= end => return (length, None),
+            _ => {}
+        }
+        let mut nothing = [PollFd::from_borrowed_fd(raw::borrow(pipe.number()), PollFlags::empty())];
+        let tick = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+        let _woken = rustix::event::poll(&mut nothing, Some(&tick));
+    }
+}
+
+/// The version in an answer: its first line is the program's name and version, the second one is the hand-over.
+fn version(answer: &[u8]) -> Option<heapless::String<64>> {
+    let line = answer.strip_suffix(handover::ANSWER)?.strip_prefix(b"zinit-pid1 ")?.strip_suffix(b"\n")?;
+    let version =
+        core::str::from_utf8(line).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))?;
+    heapless::String::try_from(version).ok()
+}
+
+/// What a program may take to answer, ms: it has nothing else to do.
+const DEADLINE: u32 = 5_000;

@@ -1,0 +1,60 @@
+//! What this program shares with PID 1: system calls, and the way from the kernel to the first function.
+
+#![allow(dead_code, unsafe_code, reason = "PID 1 uses the rest of it")]
+
+#[cfg(target_arch = "x86_64")]
+#[path = "../sys/arch/x86_64.rs"]
+pub mod arch;
+#[path = "../sys/mem.rs"]
+mod mem;
+#[path = "../sys/raw.rs"]
+pub mod raw;
+#[path = "../sys/start.rs"]
+pub mod start;
+
+use rustix::fd::{AsRawFd, OwnedFd};
+use zinit_pid1::process::Errno;
+
+use arch::syscall;
+use raw::{address, word};
+
+/// Has the kernel end this process after so many seconds, also once it has become another program, setitimer(2).
+pub fn set_alarm(seconds: i64) {
+    let zero = libc::timeval { tv_sec: 0, tv_usec: 0 };
+    let timer = libc::itimerval { it_interval: zero, it_value: libc::timeval { tv_sec: seconds, ..zero } };
+    let arguments = [word(libc::ITIMER_REAL), address(&raw const timer), 0];
+    // SAFETY: the kernel reads one structure.
+    unsafe { syscall(libc::SYS_setitimer, arguments) };
+}
+
+/// Asks to be told when somebody opens a file for writing, fcntl(2): EAGAIN if somebody has.
+pub fn lease(file: &OwnedFd) -> raw::Result<()> {
+    let number = word(file.as_raw_fd());
+    // SAFETY: three numbers.
+    raw::checked(unsafe { syscall(libc::SYS_fcntl, [number, word(libc::F_SETLEASE), word(libc::F_RDLCK)]) })
+        .map(drop)
+}
+
+/// Becomes an open program that is asked by `--probe`, execveat(2), and writes to a descriptor: it returns only
+/// what went wrong.
+pub fn become_probe(program: &OwnedFd, stdout: i32) -> Errno {
+    let argv = [c"zinit-pid1".as_ptr(), c"--probe".as_ptr(), core::ptr::null()];
+    let envp: [*const u8; 1] = [core::ptr::null()];
+    let arguments = [
+        word(program.as_raw_fd()),
+        address(c"".as_ptr()),
+        address(argv.as_ptr()),
+        address(envp.as_ptr()),
+        word(libc::AT_EMPTY_PATH),
+    ];
+    // SAFETY: three numbers, and then two arrays of strings that end in NULL.
+    let answer = unsafe {
+        syscall(libc::SYS_dup3, [word(stdout), word(libc::STDOUT_FILENO), 0]);
+        syscall(libc::SYS_execveat, arguments)
+    };
+    raw::answer(answer)
+}
+
+/// A name that the precompiled `core` looks for in builds that are not optimised; nothing is ever unwound.
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}

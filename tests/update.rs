@@ -1,0 +1,408 @@
+//! PID 1 is replaced while it runs: the real program in namespaces, with the real minisign.
+
+mod common;
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::namespace::{Log, Namespace, Setup, state, status};
+use common::{guest, minisign, program, tool, until};
+
+/// Namespaces in which PID 1 can be replaced: a copy of the program, the other program, and a key.
+struct Updatable {
+    setup: Setup,
+    /// The running program.
+    path: PathBuf,
+}
+
+/// What a candidate is changed into before it is signed.
+type Change = fn(&mut Vec<u8>);
+
+impl Updatable {
+    fn new() -> Self {
+        let setup = Setup::stand_in("obey");
+        let folder = setup.folder.path().to_path_buf();
+        fs::create_dir(folder.join("bin")).expect("a folder");
+        let path = folder.join("bin/zinit-pid1");
+        fs::copy(program(), &path).expect("a copy");
+        minisign(&folder, &["-G", "-W", "-p", "key", "-s", "secret"]);
+        let before = format!(
+            "mount -t tmpfs -o mode=755 none /sbin; cp {} /sbin/; mount -t tmpfs -o mode=755 none /etc
+             mkdir /etc/zinit; cp {}/key /etc/zinit/update.pub",
+            tool().display(),
+            folder.display()
+        );
+        let run = format!("exec {} \"$@\"", path.display());
+        Self { setup: setup.before(&before).run(&run), path }
+    }
+
+    fn start(self) -> (Namespace, PathBuf) {
+        let mut pid1 = self.setup.start();
+        pid1.diary_line("started");
+        assert_eq!(pid1.children().len(), 1);
+        (pid1, self.path)
+    }
+}
+
+/// Puts a signed candidate beside the running program: a copy of the program that is changed.
+fn offer(path: &Path, change: Change) -> Vec<u8> {
+    let mut bytes = fs::read(program()).expect("the program");
+    change(&mut bytes);
+    offer_bytes(path, &bytes);
+    bytes
+}
+
+fn offer_bytes(path: &Path, bytes: &[u8]) {
+    let (new, signature) = (path.with_extension("new"), path.with_extension("new.minisig"));
+    for old in [&new, &signature] {
+        let _none = fs::remove_file(old);
+    }
+    fs::write(&new, bytes).expect("a candidate");
+    let folder = path.parent().and_then(Path::parent).expect("a folder");
+    let words = ["-S", "-s", "secret", "-t", "a newer one", "-m", &new.display().to_string()];
+    minisign(folder, &[&words[..], &["-x", &signature.display().to_string()]].concat());
+}
+
+/// It runs as before, and is another file.
+const NEWER: Change = |bytes| bytes.push(0);
+
+/// What ran for as long as it was not replaced.
+fn generation(pid: i32) -> u32 {
+    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("a command line");
+    let name = line.split('\0').next().expect("a name");
+    let numbers = name.strip_prefix("zinit-pid1 1: ");
+    numbers.map_or(0, |numbers| numbers.rsplit(' ').next().and_then(|n| n.parse().ok()).expect("a number"))
+}
+
+fn inode(path: &Path) -> u64 {
+    fs::metadata(path).expect("a file").ino()
+}
+
+#[test]
+fn a_signed_candidate_takes_the_place_of_pid_1_and_the_server_goes_on() {
+    let (mut pid1, path) = Updatable::new().start();
+    let (pid, server) = (pid1.pid1(), pid1.server());
+    let old = fs::read(&path).expect("the program");
+    let new = offer(&path, NEWER);
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("zinit-verify: ");
+    pid1.line("is signed: a newer one");
+    pid1.line(&format!("is version {} now", env!("CARGO_PKG_VERSION")));
+    pid1.line("the server goes on");
+    pid1.log.nth(&format!("version {}, PID 1 of a container", env!("CARGO_PKG_VERSION")), 2);
+    assert_eq!((generation(pid), pid1.server()), (1, server));
+    assert_eq!(inode(&path), inode(Path::new(&format!("/proc/{pid}/exe"))));
+    assert!(fs::read(&path).expect("the program") == new);
+    assert!(fs::read(path.with_extension("old")).expect("the old one") == old);
+    for used in ["new", "new.minisig", "verified", "old.new"] {
+        assert!(!path.with_extension(used).exists(), "{used}");
+    }
+
+    // The new one does all that the old one did: it sees the server's end, restarts it, and is replaced again.
+    pid1.signal(libc::SIGUSR1);
+    pid1.line("soft restart of server");
+    until("another server", || pid1.server() != server);
+    offer(&path, NEWER);
+    pid1.signal(libc::SIGUSR2);
+    until("a second update", || generation(pid) == 2);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    assert!(pid1.diary().contains("system.shutdown"));
+}
+
+#[test]
+fn without_a_candidate_there_is_a_line_and_nothing_else() {
+    let (mut pid1, path) = Updatable::new().start();
+    let server = pid1.server();
+    pid1.signal(libc::SIGUSR2);
+    pid1.line(&format!("zinit-verify: no update is there: {}.new", path.display()));
+    pid1.line("no update: exited 3");
+    assert_eq!((generation(pid1.pid1()), pid1.server()), (0, server));
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn what_a_package_manager_put_there_is_run_after_a_probe() {
+    let (mut pid1, path) = Updatable::new().start();
+    let (pid, server) = (pid1.pid1(), pid1.server());
+    // First something that does not answer.
+    let replace = |bytes: &[u8]| {
+        let other = path.with_extension("package");
+        fs::write(&other, bytes).expect("a file");
+        fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).expect("a mode");
+        fs::rename(&other, &path).expect("another file");
+    };
+    replace(b"\x7fELF and nothing behind it");
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("cannot execute it: ENOEXEC (no program for this machine)");
+    pid1.line("no update: exited 1");
+    replace(&fs::read(program()).expect("the program"));
+    let deleted = fs::read_link(format!("/proc/{pid}/exe")).expect("a link");
+    assert!(deleted.display().to_string().ends_with(" (deleted)"));
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("the server goes on");
+    assert_eq!((generation(pid), pid1.server()), (1, server));
+    assert_eq!(fs::read_link(format!("/proc/{pid}/exe")).expect("a link"), path, "the old inode is free");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn each_refusal_has_its_reason_and_changes_nothing() {
+    let (mut pid1, path) = Updatable::new().start();
+    let (pid, server, running) = (pid1.pid1(), pid1.server(), inode(&path));
+    let (new, signature) = (path.with_extension("new"), path.with_extension("new.minisig"));
+    let mode =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+    let mut refused = 0;
+    let mut refuses = |pid1: &mut Namespace, reason: &str| {
+        pid1.signal(libc::SIGUSR2);
+        pid1.line(reason);
+        refused += 1;
+        pid1.log.nth("no update: exited 1", refused);
+        assert_eq!((generation(pid), pid1.server(), inode(&path)), (0, server, running), "{reason}");
+        assert!(!path.with_extension("verified").exists(), "{reason}");
+    };
+
+    offer(&path, NEWER);
+    fs::write(&new, b"something else").expect("a file");
+    refuses(&mut pid1, "the file is not what was signed");
+    offer(&path, NEWER);
+    fs::remove_file(&signature).expect("a file");
+    refuses(&mut pid1, ".new.minisig: cannot open it: ENOENT");
+    offer(&path, NEWER);
+    mode(&new, 0o664);
+    refuses(&mut pid1, ".new: it has to be root's, and writable by nobody else");
+    offer(&path, NEWER);
+    mode(path.parent().expect("a folder"), 0o775);
+    refuses(&mut pid1, "/bin: it has to be root's, and writable by nobody else");
+    mode(path.parent().expect("a folder"), 0o755);
+    offer(&path, NEWER);
+    fs::rename(&new, new.with_extension("elsewhere")).expect("a file");
+    symlink(new.with_extension("elsewhere"), &new).expect("a link");
+    refuses(&mut pid1, ".new: cannot open it: ELOOP");
+    offer(&path, NEWER);
+    let writer = OpenOptions::new().append(true).open(&new).expect("a file");
+    refuses(&mut pid1, "somebody is writing to it");
+    drop(writer);
+
+    // All of these are signed.
+    let half: Change = |bytes| bytes.truncate(3000);
+    offer(&path, half);
+    refuses(&mut pid1, "it did not answer to --probe, wait status 7");
+    offer(&path, |bytes| bytes[18] = 183);
+    refuses(&mut pid1, "cannot execute it: ENOEXEC (no program for this machine)");
+    offer(&path, |bytes| {
+        let at = bytes.windows(12).position(|window| window == b"hand-over 1\n").expect("an answer");
+        bytes[at + 10] = b'2';
+    });
+    refuses(&mut pid1, "it does not understand this version's hand-over");
+    offer(&path, |bytes| bytes.clear());
+    refuses(&mut pid1, "it is empty, or larger than 262144 bytes");
+    offer(&path, |bytes| bytes.resize(262_145, 0));
+    refuses(&mut pid1, ".new: it is empty, or larger");
+    offer_bytes(&path, b"#!/bin/sh\nexit 1\n");
+    refuses(&mut pid1, "cannot execute it: ENOENT");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn without_a_key_nothing_is_taken() {
+    let mut updatable = Updatable::new();
+    let run = format!("rm /etc/zinit/update.pub; exec {} \"$@\"", updatable.path.display());
+    updatable.setup = updatable.setup.run(&run);
+    let (mut pid1, path) = updatable.start();
+    offer(&path, NEWER);
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("update refused, /etc/zinit/update.pub: cannot open it: ENOENT");
+    assert_eq!(generation(pid1.pid1()), 0);
+}
+
+#[test]
+fn orphans_are_reaped_and_requests_heard_while_a_candidate_hangs() {
+    let (mut pid1, path) = Updatable::new().start();
+    // A static program of some size: what is too large is refused before it is probed.
+    let hangs =
+        Command::new("objcopy").arg("--strip-all").arg(guest()).arg(path.with_extension("hangs")).status();
+    assert!(hangs.expect("objcopy runs: package binutils").success());
+    let bytes = fs::read(path.with_extension("hangs")).expect("a program");
+    if bytes.len() > 262_144 {
+        // It cannot be probed then; a candidate that stops itself does as well.
+        offer(&path, |bytes| {
+            // `_start` is an endless loop.
+            let entry = u64::from_le_bytes(bytes[24..32].try_into().expect("eight bytes"));
+            let at = (entry - 0x40_0000) as usize;
+            bytes[at..at + 2].copy_from_slice(&[0xeb, 0xfe]);
+        });
+    } else {
+        offer_bytes(&path, &bytes);
+    }
+    let begin = Instant::now();
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("is signed");
+    until("the probe", || pid1.children().len() == 2);
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("it did not answer to --probe in time");
+    pid1.line("no update: exited 1");
+    assert!((4.5..10.0).contains(&begin.elapsed().as_secs_f32()), "{:?}", begin.elapsed());
+    until("the probe's end", || pid1.children().len() == 1);
+
+    pid1.signal(libc::SIGUSR2);
+    pid1.log.nth("is signed", 2);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_after_all_gives_its_name_back() {
+    let (mut pid1, path) = Updatable::new().start();
+    let (pid, server) = (pid1.pid1(), pid1.server());
+    let old = fs::read(&path).expect("the program");
+    offer(&path, NEWER);
+    let mut strace = Command::new("strace");
+    strace.args(["-p", &pid.to_string(), "-e", "trace=execve", "-e", "inject=execve:error=EIO"]);
+    let mut strace = strace
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("strace runs: scripts/setup packages");
+    let log = Log::default();
+    log.follow(strace.stderr.take().expect("a pipe"));
+    log.line("attached");
+    pid1.signal(libc::SIGUSR2);
+    pid1.line(&format!("cannot execute {}: EIO", path.display()));
+    // strace detaches when it gets this.
+    // SAFETY: a signal to a process that this test started.
+    unsafe { libc::kill(strace.id().cast_signed(), libc::SIGINT) };
+    let _detached = strace.wait();
+    assert_eq!((generation(pid), pid1.server()), (0, server));
+    assert!(fs::read(&path).expect("the program") == old, "the old one has its name again");
+
+    // All goes on as if nothing had happened, the next update too.
+    offer(&path, NEWER);
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("the server goes on");
+    assert_eq!((generation(pid), pid1.server()), (1, server));
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn a_request_at_any_instant_of_an_update_is_heard() {
+    for step in 0..40_u64 {
+        let (mut pid1, path) = Updatable::new().start();
+        offer(&path, NEWER);
+        pid1.signal(libc::SIGUSR2);
+        // The whole update takes some 20 ms.
+        std::thread::sleep(Duration::from_micros(step * 700));
+        pid1.signal(libc::SIGTERM);
+        pid1.ends_well();
+        assert_eq!(pid1.diary().matches("system.shutdown").count(), 1, "{}", pid1.log.text());
+    }
+}
+
+#[test]
+fn a_thousand_updates_leave_nothing_behind() {
+    let (mut pid1, path) = Updatable::new().start();
+    let (pid, server) = (pid1.pid1(), pid1.server());
+    offer(&path, NEWER);
+    let (new, signature) = (path.with_extension("new"), path.with_extension("new.minisig"));
+    let (candidate, signed) = (fs::read(&new).expect("a file"), fs::read(&signature).expect("a file"));
+    let descriptors = || fs::read_dir(format!("/proc/{pid}/fd")).expect("descriptors").count();
+    let (mut before, mut random) = (None, 1_u64);
+    for update in 1..=1_000 {
+        fs::write(&signature, &signed).expect("a file");
+        fs::write(&new, &candidate).expect("a file");
+        pid1.signal(libc::SIGUSR2);
+        let begin = Instant::now();
+        while generation(pid) != update {
+            // What means nothing, and orphans, at random instants.
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            pid1.signal(
+                [libc::SIGCHLD, libc::SIGHUP, libc::SIGWINCH, libc::SIGALRM][(random >> 62) as usize],
+            );
+            std::thread::sleep(Duration::from_micros(random >> 54));
+            assert!(begin.elapsed() < Duration::from_secs(20), "update {update}:\n{}", pid1.log.text());
+        }
+        if update == 10 || update == 1_000 {
+            until("rest", || pid1.children() == [server] && state(pid) == Some('S'));
+            let now = (descriptors(), status(pid, "VmStk"), status(pid, "VmSize"));
+            assert_eq!(*before.get_or_insert_with(|| now.clone()), now);
+            // How deep the stack was so far is chance; what it shows of its file depends on the page cache.
+            let anonymous = status(pid, "RssAnon").expect("memory");
+            assert!(["4 kB", "8 kB", "12 kB", "16 kB"].contains(&anonymous.as_str()), "{anonymous}");
+        }
+    }
+    assert_eq!(pid1.server(), server);
+    assert_eq!(pid1.diary().matches("started").count(), 1, "one server throughout");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn a_crash_at_any_system_call_leaves_a_whole_program() {
+    let updatable = Updatable::new();
+    let (path, old) =
+        (updatable.path.clone(), fs::read("/usr/bin/strace").expect("strace: scripts/setup packages"));
+    let new = offer(&path, NEWER);
+    let (candidate, signature) = (path.with_extension("new"), path.with_extension("new.minisig"));
+    let kept = [&candidate, &signature].map(|file| fs::read(file).expect("a file"));
+    // strace under the program's name is the parent that is to be replaced, and ends its child at one system call.
+    let script = "while read inject; do
+            \"$0\" -o \"$0.calls\" $inject /sbin/zinit-verify update none >/dev/null
+            echo \"<$inject> status $?\"
+        done";
+    let folder = updatable.setup.folder.path().to_path_buf();
+    let before = format!(
+        "mount -t tmpfs -o mode=755 none /sbin; cp {} /sbin/; mount -t tmpfs -o mode=755 none /etc
+         mkdir /etc/zinit; cp {}/key /etc/zinit/update.pub",
+        tool().display(),
+        folder.display()
+    );
+    let mut shell = Command::new("unshare");
+    shell.args(["-U", "-r", "-p", "-m", "-f", "--mount-proc", "--kill-child=KILL", "--", "sh", "-c"]);
+    shell.arg(format!("{before}\n{script}")).arg(&path).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut shell = shell.spawn().expect("unshare runs: package util-linux");
+    let log = Log::default();
+    log.follow(shell.stdout.take().expect("a pipe"));
+    let mut orders = shell.stdin.take().expect("a pipe");
+    let mut run = |inject: &str| {
+        let _running = fs::remove_file(&path);
+        fs::write(&path, &old).expect("a program");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+        fs::write(&candidate, &kept[0]).expect("a file");
+        fs::write(&signature, &kept[1]).expect("a file");
+        std::io::Write::write_all(&mut orders, format!("{inject}\n").as_bytes()).expect("the shell reads");
+        let line = log.line(&format!("<{inject}> status "));
+        let found = fs::read(&path).expect("there is always a program");
+        assert!(found == old || found == new, "{inject}: {} bytes", found.len());
+        assert_ne!(fs::metadata(&path).expect("a file").mode() & 0o111, 0, "{inject}");
+        (line.ends_with("status 0"), found == new)
+    };
+    assert_eq!(run("-e trace=all"), (true, true));
+    let calls = fs::read_to_string(path.with_extension("calls")).expect("calls");
+    let mut counts = std::collections::BTreeMap::new();
+    let (mut olds, mut news) = (0, 0);
+    // How often it looks whether the probe has ended is chance.
+    for call in calls.lines().filter_map(|line| line.split('(').next()) {
+        let count = counts.entry(call).and_modify(|count| *count += 1).or_insert(1);
+        if ["execve", "exit_group", "wait4", "ppoll", "clock_gettime", "+++", "---"]
+            .iter()
+            .any(|no| call.starts_with(no))
+        {
+            continue;
+        }
+        let (well, replaced) = run(&format!("-e inject={call}:signal=KILL:when={count}"));
+        assert!(!well, "{call} {count}");
+        *if replaced { &mut news } else { &mut olds } += 1;
+    }
+    println!("ended at each of {} system calls: {news} times with the new program", olds + news);
+    assert!(olds > 30 && news > 3, "{olds} {news}");
+    drop(orders);
+    let _ended = shell.wait();
+}
