@@ -26,7 +26,7 @@ pub enum Action {
     /// Become the program that is in place now.
     ///
     /// It is told of the server, and what the next backoff lasts, ms.
-    HandOver(Option<Pid>, Millis),
+    HandOver(Millis),
     /// End this namespace by reboot(2), if that is set, so that the engine starts it again.
     Restart,
     /// Do one of the last tasks.

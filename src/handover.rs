@@ -5,7 +5,7 @@
 
 use core::ffi::CStr;
 
-use crate::limits::RESPAWN_DELAY;
+use crate::limits::{FAULTLESS, RESPAWN_DELAY};
 use crate::line::Line;
 use crate::lines;
 use crate::list;
@@ -21,24 +21,25 @@ pub struct HandOver {
     pub delay: Millis,
     /// How many PID 1s there were before the one that reads it.
     pub generation: u32,
+    /// When one of them was faulty, s since the boot.
+    pub fault: u32,
 }
 
 impl HandOver {
     /// What there is without a PID 1 before.
-    pub const NONE: Self = Self { server: None, delay: RESPAWN_DELAY, generation: 0 };
+    pub const NONE: Self =
+        Self { server: None, delay: RESPAWN_DELAY, generation: 0, fault: FAULTLESS.wrapping_neg() };
 
-    /// The name with what is handed over, and a NUL.
-    #[must_use]
+    /// The name with what is handed over, and a NUL, in place of what the line holds, which has to be nothing.
     #[inline(always)]
-    pub fn name(&self) -> Line {
-        let mut name = Line::default();
+    pub fn compose(&self, name: &mut Line) {
         name.text(NAME);
-        for number in [self.server.map_or(0, Pid::raw).unsigned_abs(), self.delay, self.generation] {
+        let server = self.server.map_or(0, Pid::raw).unsigned_abs();
+        for number in &[server, self.delay, self.generation, self.fault] {
             name.byte(b' ');
-            name.number(number);
+            name.number(*number);
         }
         name.byte(0);
-        name
     }
 
     /// Reads a name; nothing is handed over by one that is spelled in any other way.
@@ -50,12 +51,12 @@ impl HandOver {
 
     fn numbers(name: &[u8]) -> Option<Self> {
         let rest = name.strip_prefix(NAME)?;
-        let mut numbers = [0; 3];
+        let mut numbers = [0; 4];
         for (place, number) in numbers.iter_mut().enumerate() {
             *number = list::number(lines::word(rest, place))?;
         }
-        let [server, delay, generation] = numbers;
-        Some(Self { server: Pid::new(server.cast_signed()), delay, generation })
+        let [server, delay, generation, fault] = numbers;
+        Some(Self { server: Pid::new(server.cast_signed()), delay, generation, fault })
     }
 }
 

@@ -100,6 +100,9 @@ pub const BURST_WINDOW: Millis = 2_000;
 /// dropped, and every stage that lost its action would still end at its deadline.
 pub const MAX_ACTIONS: usize = 8;
 
+/// A fault within this time of the last one is not survived, s.
+pub const FAULTLESS: u32 = 60;
+
 /// Bytes of one log line with its prefix; what is longer is cut and ends in `...`.
 ///
 /// Below `PIPE_BUF`, so that lines of several writers never mix (pipe(7)).

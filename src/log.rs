@@ -71,6 +71,8 @@ facts! {
     DeadEnd Error "nothing ends this machine, reaping for ever";
     /// An ending by force came back.
     ForceRefused Error "reboot(2) refused: !";
+    /// PID 1 got one of the signals that stand for a fault of its own, or a kill by hand.
+    Fault Error "fault, signal @";
     /// The server's program could not be executed again and again: a container ends.
     GivenUp Error "server cannot be executed, giving up";
     /// The host's name cannot be set.

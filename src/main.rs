@@ -42,6 +42,7 @@ fn program(start: Start) -> ! {
     sys.configure(container);
     introduce(&sys, start);
     sys.watch();
+    sys.survive();
     run(&mut sys)
 }
 
@@ -94,10 +95,10 @@ fn obey(command: &Command<'_>, sys: &Sys<'_>) {
     sys::print_and_exit(1, text, status)
 }
 
-const HELP: &str = "PID 1 for zinit-server; not as PID 1 it runs the server as a plain child
--c, --container  hint: this is a container
-reboot | poweroff | halt [-f] | restart-server | update | status  ask PID 1; -f: do it without
--V, --version, -h, --help
+const HELP: &str = "PID 1 for zinit-server, or else its parent
+-c  hint: a container
+reboot | poweroff | halt [-f], restart-server, update, status  ask PID 1, -f: without it
+-V  version, -h  this
 ";
 
 /// In a release build no call of this survives, or the link fails with the symbol's name for a message:

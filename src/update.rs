@@ -15,7 +15,7 @@ impl State {
         } else {
             // How long the server has run is not handed over.
             self.forget_crashes(now);
-            actions.add(Action::HandOver(self.server, self.delay));
+            actions.add(Action::HandOver(self.delay));
         }
     }
 }

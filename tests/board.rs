@@ -327,3 +327,33 @@ fn status_says_what_pid_1_does_and_requests_reach_it() {
     machine.line("driver: status 3");
     machine.ends("reboot: Power down");
 }
+
+#[test]
+fn a_machine_survives_a_fault_of_pid_1_and_restarts_after_a_second_one() {
+    let machine = Image::new()
+        .service("ticker", "echo $$ >>/run/ticker.pids; while :; do sleep 1000; done")
+        .driver(
+            "until zinit list && [ -s /run/ticker.pids ]; do sleep 0.1; done; before=$(pidof zinit-server); kill -SEGV 1
+             until tr '\\0' '\\n' </proc/1/cmdline | grep -q '^zinit-pid1 1: [0-9]* [0-9]* 1 '; do sleep 0.1; done
+             say server as before: $([ $before = $(pidof zinit-server) ] && echo yes), ticker started $(wc -l </run/ticker.pids)
+             zinit-pid1 status; say mounts $(wc -l </proc/mounts); zinit poweroff",
+        )
+        .before("ln -s /sbin/zinit-pid1 /bin/zinit-pid1")
+        .boot();
+    machine.line("fault, signal 11");
+    machine.line("the server goes on");
+    machine.line("driver: server as before: yes, ticker started 1");
+    machine.line("PID 1 of this machine");
+    machine.line("power off begins");
+    machine.ends("reboot: Power down");
+
+    let machine = Image::new()
+        .driver(
+            "until zinit list; do sleep 0.1; done; kill -BUS 1; sleep 2; kill -ILL 1; sleep 5; say too late",
+        )
+        .boot();
+    machine.line("fault, signal 7");
+    machine.line("fault, signal 4");
+    let text = machine.ends("reboot: Restarting system");
+    assert!(!text.contains("too late") && !text.contains("reboot begins"), "{text}");
+}

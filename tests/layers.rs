@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file, and the modules of the library, or of `sys`, that it may name.
-const LAYERS: [(&str, &str); 42] = [
+const LAYERS: [(&str, &str); 43] = [
     ("lib", ""),
     ("time", ""),
     ("list", ""),
@@ -38,10 +38,11 @@ const LAYERS: [(&str, &str); 42] = [
     ("shutdown", "action event limits log process state task time"),
     ("init", "action burst event log process reaper state task time"),
     ("main", "action command config init log process sys"),
-    ("sys/mod", "action command config event handover limits log process reaper signals task time"),
-    ("sys/boot", "config handover kmsg limits log mount power process raw signal start stdio watchdog"),
+    ("sys/mod", "action command config event handover limits log process reaper rpc signals task time"),
+    ("sys/boot", "config handover kmsg limits log mount power process raw signal spawn start stdio watchdog"),
     ("sys/spawn", "config event kmsg log process raw signal start stdio"),
-    ("sys/handover", "event handover log process raw spawn time"),
+    ("sys/fault", "arch handover limits log raw signal"),
+    ("sys/handover", "event handover line log process raw spawn time"),
     ("sys/start", "process program raw"),
     ("sys/ask", "event kmsg limits log power process raw signal spawn"),
     ("sys/arch", "sys"),

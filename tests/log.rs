@@ -21,7 +21,7 @@ fn note(fact: Fact) -> Note {
 }
 
 /// The facts in their order, so that none can be left out.
-const FACTS: [(Fact, Level, &str); 54] = [
+const FACTS: [(Fact, Level, &str); 55] = [
     (Fact::AlreadyEnding, Level::Info, "the end is under way already"),
     (Fact::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (Fact::BootGuest, Level::Warn, "version TEXT, not PID 1: it runs the server and touches nothing else"),
@@ -29,6 +29,7 @@ const FACTS: [(Fact, Level, &str); 54] = [
     (Fact::ContainerDenied, Level::Warn, "asked to be in a container, but the kernel says machine"),
     (Fact::DeadEnd, Level::Error, "nothing ends this machine, reaping for ever"),
     (Fact::ForceRefused, Level::Error, "reboot(2) refused: ENOENT (no such file or directory)"),
+    (Fact::Fault, Level::Error, "fault, signal 2500"),
     (Fact::GivenUp, Level::Error, "server cannot be executed, giving up"),
     (
         Fact::HostNameFailed,

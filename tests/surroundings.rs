@@ -394,8 +394,8 @@ fn not_pid_1_it_answers_questions_and_refuses_what_it_does_not_know() {
     for (word, text, code) in [
         ("--version", concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION")), 0),
         ("-V", concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION")), 0),
-        ("--help", "hint: this is a container", 0),
-        ("-h", "hint: this is a container", 0),
+        ("--help", "hint: a container", 0),
+        ("-h", "hint: a container", 0),
         ("--hlep", "--hlep: unknown word, nothing was started, try --help", 2),
     ] {
         let pid1 = Setup::stand_in("obey").words(&[word]).run(GUEST).start();

@@ -74,7 +74,7 @@ fn generation(pid: i32) -> u32 {
     let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("a command line");
     let name = line.split('\0').next().expect("a name");
     let numbers = name.strip_prefix("zinit-pid1 1: ");
-    numbers.map_or(0, |numbers| numbers.rsplit(' ').next().and_then(|n| n.parse().ok()).expect("a number"))
+    numbers.map_or(0, |numbers| numbers.split(' ').nth(2).and_then(|n| n.parse().ok()).expect("a number"))
 }
 
 fn inode(path: &Path) -> u64 {

@@ -52,5 +52,17 @@ pub fn is_ours(log: &Log) -> bool {
     ours
 }
 
+/// Prints text for a person and exits: for a process that is not PID 1.
+pub fn print_and_exit(fd: i32, text: &str, status: u8) -> ! {
+    let mut rest = text.as_bytes();
+    while let Ok(written @ 1..) = raw::write(fd, rest) {
+        rest = rest.get(written as usize..).unwrap_or(&[]);
+        if rest.is_empty() {
+            break;
+        }
+    }
+    raw::exit(status)
+}
+
 /// What `--version` and `--probe` print; see [`zinit_pid1::handover::ANSWER`].
 pub static VERSION: &str = concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION"), "\n", "hand-over 1\n");

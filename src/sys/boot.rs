@@ -12,6 +12,7 @@ use super::Sys;
 use super::kmsg::Log;
 use super::mount;
 use super::power::Standing;
+use super::spawn::Report;
 use super::start::Start;
 use super::stdio;
 use super::watchdog::Watchdog;
@@ -34,9 +35,10 @@ impl<'a> Sys<'a> {
             config: Config::default(),
             start,
             before: HandOver::read(start.name()),
+            ends: false,
             given,
             event: None,
-            server: None,
+            report: Report::NONE,
             updater: None,
             rescue: None,
             watchdog: Watchdog::NONE,

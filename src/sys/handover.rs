@@ -4,8 +4,9 @@ use core::ffi::CStr;
 
 use zinit_pid1::event::Event;
 use zinit_pid1::handover::HandOver;
+use zinit_pid1::line::Line;
 use zinit_pid1::log::Fact;
-use zinit_pid1::process::Pid;
+use zinit_pid1::process::Errno;
 use zinit_pid1::time::Millis;
 
 use super::Sys;
@@ -36,20 +37,28 @@ impl Sys<'_> {
     /// Becomes the program that the updater has put in place. Signals stay blocked and pending meanwhile, so that
     /// none is lost, and children stay children. If it cannot be executed, its predecessor gets its name back.
     #[inline(never)] // the room is for this call only
-    pub(super) fn hand_over(&mut self, server: Option<Pid>, delay: Millis) {
+    pub(super) fn hand_over(&mut self, delay: Millis) {
         let Some((_, report)) = self.updater.take() else { return };
-        let generation = self.before.generation.wrapping_add(1);
-        let name = HandOver { server, delay, generation }.name();
         let mut paths = [0; 2 * PATH + 2];
         report.text(paths.split_at_mut(2 * PATH).0);
         // SAFETY: two strings that end in a NUL each, since the last two bytes are not written to.
         unsafe {
             let path = CStr::from_ptr(paths.as_ptr().cast());
             let old = CStr::from_ptr(paths.as_ptr().add(path.count_bytes() + 1).cast());
-            let errno = self.start.become_successor(path, name.as_bytes());
+            let errno = self.succeed(path, HandOver { delay, ..self.before });
             raw::rename(old, path);
             self.log(Fact::ExecFailed, errno, path.to_bytes());
         }
+    }
+
+    /// Becomes a program, and hands over to it; it returns only what went wrong.
+    #[inline(never)]
+    pub(super) fn succeed(&self, path: &CStr, mut next: HandOver) -> Errno {
+        let mut name = Line::default();
+        next.generation = next.generation.wrapping_add(1);
+        next.compose(&mut name);
+        // SAFETY: the name ends in NUL.
+        unsafe { self.start.become_successor(path, name.as_bytes()) }
     }
 }
 

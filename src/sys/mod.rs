@@ -9,6 +9,7 @@ mod arch;
 mod ask;
 pub mod boot;
 mod courier;
+mod fault;
 mod finish;
 mod handover;
 mod kmsg;
@@ -32,11 +33,12 @@ use zinit_pid1::handover::HandOver;
 use zinit_pid1::limits::REAP_BATCH;
 use zinit_pid1::log::{Fact, Note};
 use zinit_pid1::process::{Errno, Exit, Pid, Place};
+use zinit_pid1::rpc::Method;
 use zinit_pid1::task::Task;
 use zinit_pid1::time::Instant;
 use zinit_pid1::{reaper, signals};
 
-pub use ask::VERSION;
+pub use ask::{VERSION, print_and_exit};
 use kmsg::Log;
 use power::{Forced, Standing};
 use spawn::{Report, Server};
@@ -50,13 +52,15 @@ pub struct Sys<'a> {
     log: Log,
     config: Config<'a>,
     start: Start,
-    /// What the PID 1 before this one handed over.
+    /// What the PID 1 before this one handed over; the server is the one that lives now.
     before: HandOver,
+    /// The end has begun.
+    ends: bool,
     given: Given,
     /// What has happened and was not told yet.
     event: Option<Event>,
-    /// The last server, and what it says if it could not be executed.
-    server: Option<(Pid, Report)>,
+    /// What the last server says if it could not be executed.
+    report: Report,
     /// Who looks for an update, until PID 1 is replaced or another one looks.
     updater: Option<(Pid, Report)>,
     /// The last rescue program, until it ends.
@@ -145,6 +149,7 @@ impl<'a> Sys<'a> {
     pub fn perform(&mut self, action: &Action) {
         match *action {
             Action::Ask(method) => {
+                self.ends |= method == Method::Shutdown;
                 let event =
                     spawn::child(&mut || courier::run(method, self.config.socket(), &self.log).status());
                 self.event = Some(event);
@@ -155,7 +160,7 @@ impl<'a> Sys<'a> {
                 }
             }
             Action::Disarm => self.watchdog.leave(b"V"),
-            Action::HandOver(server, delay) => self.hand_over(server, delay),
+            Action::HandOver(delay) => self.hand_over(delay),
             Action::Log(note) => self.log.line(&note, &[]),
             Action::Rescue => self.rescue(),
             Action::Restart => {
@@ -165,7 +170,10 @@ impl<'a> Sys<'a> {
                     pid1.restart();
                 }
             }
-            Action::Run(task) => self.event = Some(self.run(task)),
+            Action::Run(task) => {
+                self.ends = true;
+                self.event = Some(self.run(task));
+            }
             Action::Signal(pid, signal) => signal::send(pid, signal),
             Action::SpawnServer => self.event = Some(self.spawn_server()),
             Action::Starve => self.watchdog.leave(b""),
@@ -227,8 +235,12 @@ impl<'a> Sys<'a> {
                     }
                     return;
                 }
-                let report = self.server.as_ref().filter(|(server, _)| *server == pid);
-                let failure = report.and_then(|(_, report)| report.read());
+                let mut failure = None;
+                if self.before.server == Some(pid) {
+                    // An orphan can get its number later.
+                    self.before.server = None;
+                    failure = self.report.read();
+                }
                 self.event = Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)));
             }
             Err(libc::ECHILD) => {
@@ -241,7 +253,7 @@ impl<'a> Sys<'a> {
     }
 
     fn spawn_server(&mut self) -> Event {
-        if let Some(server) = self.before.server.take().filter(|server| raw::is_child(*server)) {
+        if let Some(server) = self.before.server.filter(|server| raw::is_child(*server)) {
             self.log(Fact::ServerAdopted, Errno::NONE, &[]);
             return Event::Spawned(server);
         }
@@ -249,7 +261,7 @@ impl<'a> Sys<'a> {
         let server = Server { config: &self.config, start: self.start, machine };
         let (event, report) = server.spawn(&self.log);
         if let Event::Spawned(pid) = event {
-            self.server = Some((pid, report));
+            (self.before.server, self.report) = (Some(pid), report);
         }
         event
     }
@@ -275,18 +287,6 @@ impl<'a> Sys<'a> {
         }
         event
     }
-}
-
-/// Prints text for a person and exits: for a process that is not PID 1.
-pub fn print_and_exit(fd: i32, text: &str, status: u8) -> ! {
-    let mut rest = text.as_bytes();
-    while let Ok(written @ 1..) = raw::write(fd, rest) {
-        rest = rest.get(written as usize..).unwrap_or(&[]);
-        if rest.is_empty() {
-            break;
-        }
-    }
-    raw::exit(status)
 }
 
 /// What a process that must not go on does: for the panic handler of debug builds.

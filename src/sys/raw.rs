@@ -26,6 +26,9 @@ pub type Result<T> = core::result::Result<T, i32>;
 pub struct Fd(i32);
 
 impl Fd {
+    /// That of no file, as a pipe that could not be made.
+    pub const NONE: Self = Self(-1);
+
     /// The number that the kernel gave.
     pub const fn number(&self) -> i32 {
         self.0

@@ -9,17 +9,32 @@ use zinit_pid1::time::Millis;
 use super::arch::syscall;
 use super::raw::{Result, address, answer, checked, word};
 
-/// Blocks all signals and gives each its default disposition, sigprocmask(2), sigaction(2).
+/// Blocks all signals that do not stand for a fault, sigprocmask(2).
+pub fn block_all() {
+    set_mask(WAITED_FOR);
+}
+
+/// Has a function called on another stack when this process is at fault, if there is one, and gives all other
+/// signals their default disposition, sigaction(2), sigaltstack(2).
 ///
 /// A disposition of "ignore" survives `execve`: for SIGCHLD it would break `wait`, for SIGPIPE the services
-/// would inherit it.
-pub fn block_all() {
-    set_mask(u64::MAX);
-    /// The kernel's structure: handler, flags, restorer, mask; all zero is the default disposition.
-    const DEFAULT: [u64; 4] = [0; 4];
+/// would inherit it. The other stack lies below the one in use, which would have to grow by as much to reach it: it
+/// takes no memory before it is needed.
+#[inline(always)]
+pub fn dispose(handler: usize) {
+    let below = address(&raw const handler).wrapping_sub(0x4_0000);
+    let stack = [below, 0, 0x1_0000];
+    // SAFETY: the kernel reads one structure.
+    unsafe { syscall(libc::SYS_sigaltstack, [address(stack.as_ptr()), 0]) };
     for signal in 1..65 {
+        // The kernel's structure: handler, flags, restorer, mask; all zero is the default disposition. Without a
+        // restorer the kernel makes no frame, though only handlers that return have a use for it.
+        let mut action = [0; 4];
+        if WAITED_FOR >> (signal - 1) & 1 == 0 {
+            action = [handler, (libc::SA_ONSTACK | SA_RESTORER) as usize, handler, 0];
+        }
         // SAFETY: the kernel reads one structure; KILL and STOP answer EINVAL.
-        unsafe { syscall(libc::SYS_rt_sigaction, [signal, address(DEFAULT.as_ptr()), 0, SET]) };
+        unsafe { syscall(libc::SYS_rt_sigaction, [signal, address(action.as_ptr()), 0, SET]) };
     }
 }
 
@@ -30,7 +45,7 @@ pub fn unblock_all() {
 
 /// Waits for a signal: for ever, or for a time; EAGAIN says that none came in time, sigtimedwait(2).
 pub fn wait(patience: Option<Millis>) -> Result<i32> {
-    let all = u64::MAX;
+    let all = WAITED_FOR;
     let time = patience.map(|time| libc::timespec {
         tv_sec: libc::time_t::from(time / 1_000),
         tv_nsec: libc::c_long::from(time % 1_000) * 1_000_000,
@@ -60,6 +75,10 @@ fn set_mask(mask: u64) {
     // SAFETY: the kernel reads a set.
     unsafe { syscall(libc::SYS_rt_sigprocmask, [how, address(&raw const mask), 0, SET]) };
 }
+
+/// All signals, a bit for each, but ILL, ABRT, BUS, FPE and SEGV: the kernel kills whom it cannot tell of a fault.
+const WAITED_FOR: u64 = !(1 << 3 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 10);
+const SA_RESTORER: i32 = 0x0400_0000;
 
 /// Bytes of the kernel's sigset.
 const SET: usize = size_of::<u64>();

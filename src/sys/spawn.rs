@@ -38,6 +38,9 @@ pub struct Server<'a> {
 pub struct Report(Fd);
 
 impl Report {
+    /// That of no child.
+    pub const NONE: Self = Self(Fd::NONE);
+
     /// Reads what the updater has to say.
     pub fn text(&self, room: &mut [u8]) {
         let _nothing = raw::read(&self.0, room);

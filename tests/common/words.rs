@@ -84,9 +84,7 @@ pub fn action(action: &Action) -> String {
     match action {
         Action::Ask(Method::PrepareRestart) => "ask system.prepare_restart".into(),
         Action::Ask(Method::Shutdown) => "ask system.shutdown".into(),
-        Action::HandOver(server, delay) => {
-            format!("hand-over {} {delay}ms", server.map_or(0, Pid::raw))
-        }
+        Action::HandOver(delay) => format!("hand-over {delay}ms"),
         Action::Exit(0) => "exit".into(),
         Action::Exit(status) => format!("exit {status}"),
         Action::Log(note) => {

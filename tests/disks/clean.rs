@@ -63,9 +63,9 @@ fn a_root_is_clean_though_pid_1_was_replaced_on_it_twice() {
         .writer("data", "")
         .once_written(
             "chown -R 0:0 /sbin /etc; before=$(pidof zinit-server); generation() { tr '\\0' '\\n' </proc/1/cmdline | head -n 1; }
-             zinit-pid1 update; until generation | grep -q ' 1$'; do sleep 0.1; done
+             zinit-pid1 update; until generation | grep -q ' 1 [0-9]*$'; do sleep 0.1; done
              cp /sbin/zinit-pid1 /sbin/other; mv /sbin/other /sbin/zinit-pid1; say $(readlink /proc/1/exe)
-             zinit-pid1 update; until generation | grep -q ' 2$'; do sleep 0.1; done
+             zinit-pid1 update; until generation | grep -q ' 2 [0-9]*$'; do sleep 0.1; done
              say $(readlink /proc/1/exe), server as before: $([ $before = $(pidof zinit-server) ] && echo yes)
              zinit-pid1 status; kill -TERM 1",
         )

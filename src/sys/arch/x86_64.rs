@@ -44,6 +44,25 @@ pub unsafe fn syscall<const N: usize>(number: libc::c_long, arguments: [usize; N
     answer
 }
 
+/// Keeps an address where it outlives every stack: in the register for thread-local storage, of which there is
+/// none here, arch_prctl(2).
+pub fn set_thread_pointer(address: usize) {
+    // SAFETY: two numbers.
+    unsafe { syscall(libc::SYS_arch_prctl, [ARCH_SET_FS, address]) };
+}
+
+/// The address that was kept.
+pub fn thread_pointer() -> usize {
+    let mut address = 0_usize;
+    // SAFETY: the kernel writes one address.
+    unsafe { syscall(libc::SYS_arch_prctl, [ARCH_GET_FS, (&raw mut address).addr()]) };
+    address
+}
+
+/// asm/prctl.h
+const ARCH_SET_FS: usize = 0x1002;
+const ARCH_GET_FS: usize = 0x1003;
+
 /// Ends this process by an illegal instruction: for debug builds only.
 #[cfg(any(debug_assertions, why_panic))]
 pub fn trap() -> ! {
