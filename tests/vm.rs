@@ -25,8 +25,10 @@ fn a_machine_lives_through_crashes_and_a_soft_restart_and_is_powered_off() {
             say service restarted
 
             before=$(pidof zinit-server)
+            cp /sbin/zinit-server /sbin/newer; mv /sbin/newer /sbin/zinit-server
             kill -USR1 1
             until servers >/dev/null 2>&1 && [ "$(pidof zinit-server)" != "$before" ]; do sleep 0.1; done
+            say server runs from $(readlink /proc/$(pidof zinit-server)/exe)
             say soft restart done, ticker started $(pids) times
 
             before=$(pidof zinit-server)
@@ -47,6 +49,7 @@ fn a_machine_lives_through_crashes_and_a_soft_restart_and_is_powered_off() {
     // Facility 1, user, and level 6, info, by syslog(2); the kernel's own time stands behind it.
     assert!(machine.line("driver: raw <14>").ends_with("PID 1 of this machine"));
     machine.line("driver: service restarted");
+    assert!(machine.line("driver: server runs from").ends_with(" /sbin/zinit-server"), "not the deleted one");
     let restart = machine.line("driver: soft restart done");
     machine.line("driver: server respawned");
     let text = machine.ends("reboot: Power down");
