@@ -398,7 +398,11 @@ fn a_crash_at_any_system_call_leaves_a_whole_program() {
             continue;
         }
         let (well, replaced) = run(&format!("-e inject={call}:signal=KILL:when={count}"));
-        assert!(!well, "{call} {count}");
+        if well {
+            // It looked less often into the pipe this time than the first time.
+            assert_eq!(call, "read", "{count}");
+            continue;
+        }
         *if replaced { &mut news } else { &mut olds } += 1;
     }
     println!("ended at each of {} system calls: {news} times with the new program", olds + news);

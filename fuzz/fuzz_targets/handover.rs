@@ -1,0 +1,19 @@
+//! Whatever argv[0] is, what is read from it is what would be handed over by this very name, or nothing.
+
+#![no_main]
+
+use std::ffi::{CStr, CString};
+
+use libfuzzer_sys::fuzz_target;
+use zinit_pid1::handover::HandOver;
+use zinit_pid1::line::Line;
+
+fuzz_target!(|input: &[u8]| {
+    let length = input.iter().position(|byte| *byte == 0).unwrap_or(input.len());
+    let name = CString::new(&input[..length]).expect("there is no NUL");
+    let read = HandOver::read(&name);
+    let mut line = Line::default();
+    read.compose(&mut line);
+    let again = CStr::from_bytes_with_nul(line.as_bytes()).expect("it ends in its only NUL");
+    assert_eq!(HandOver::read(again), read);
+});
