@@ -40,9 +40,9 @@ fn program(start: Start) -> ! {
     }
     start.environment().for_each(|word| sys.set(word));
     sys.configure(container);
+    sys.survive();
     introduce(&sys, start);
     sys.watch();
-    sys.survive();
     run(&mut sys)
 }
 
