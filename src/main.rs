@@ -95,7 +95,7 @@ fn obey(command: &Command<'_>, sys: &Sys<'_>) {
     sys::print_and_exit(1, text, status)
 }
 
-const HELP: &str = "PID 1 for zinit-server, or else its parent
+const HELP: &str = "PID 1 for zinit-server
 -c  hint: a container
 reboot | poweroff | halt [-f], restart-server, update, status  ask PID 1, -f: without it
 -V  version, -h  this

@@ -5,7 +5,7 @@ mod common;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::namespace::{Log, Namespace, Setup, state, status};
@@ -258,28 +258,49 @@ fn orphans_are_reaped_and_requests_heard_while_a_candidate_hangs() {
     pid1.ends_well();
 }
 
+/// Has system calls of PID 1 fail, until [`detach`].
+fn inject(pid: i32, what: &str) -> Child {
+    let mut strace = Command::new("strace");
+    strace.args(["-p", &pid.to_string(), "-e", &format!("inject={what}")]);
+    strace.stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut strace = strace.spawn().expect("strace runs: scripts/setup packages");
+    let log = Log::default();
+    log.follow(strace.stderr.take().expect("a pipe"));
+    log.line("attached");
+    strace
+}
+
+fn detach(mut strace: Child) {
+    // SAFETY: a signal to a process that this test started.
+    unsafe { libc::kill(strace.id().cast_signed(), libc::SIGINT) };
+    let _detached = strace.wait();
+}
+
+#[test]
+fn an_update_for_which_nobody_can_be_forked_is_named_and_can_be_asked_for_again() {
+    let (mut pid1, path) = Updatable::new().start();
+    let pid = pid1.pid1();
+    offer(&path, NEWER);
+    let strace = inject(pid, "clone:error=EAGAIN");
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("cannot fork: EAGAIN");
+    detach(strace);
+    pid1.signal(libc::SIGUSR2);
+    until("the update", || generation(pid) == 1);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
 #[test]
 fn a_program_that_cannot_be_executed_after_all_gives_its_name_back() {
     let (mut pid1, path) = Updatable::new().start();
     let (pid, server) = (pid1.pid1(), pid1.server());
     let old = fs::read(&path).expect("the program");
     offer(&path, NEWER);
-    let mut strace = Command::new("strace");
-    strace.args(["-p", &pid.to_string(), "-e", "trace=execve", "-e", "inject=execve:error=EIO"]);
-    let mut strace = strace
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("strace runs: scripts/setup packages");
-    let log = Log::default();
-    log.follow(strace.stderr.take().expect("a pipe"));
-    log.line("attached");
+    let strace = inject(pid, "execve:error=EIO");
     pid1.signal(libc::SIGUSR2);
     pid1.line(&format!("cannot execute {}: EIO", path.display()));
-    // strace detaches when it gets this.
-    // SAFETY: a signal to a process that this test started.
-    unsafe { libc::kill(strace.id().cast_signed(), libc::SIGINT) };
-    let _detached = strace.wait();
+    detach(strace);
     assert_eq!((generation(pid), pid1.server()), (0, server));
     assert!(fs::read(&path).expect("the program") == old, "the old one has its name again");
 

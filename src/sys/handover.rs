@@ -29,8 +29,10 @@ impl Sys<'_> {
         if self.updater.is_some() {
             return;
         }
-        if let (Event::Spawned(pid), report) = spawn::updater(self.start, &self.log) {
-            self.updater = Some((pid, report));
+        match spawn::updater(self.start, &self.log) {
+            (Event::Spawned(pid), report) => self.updater = Some((pid, report)),
+            (Event::SpawnFailed(errno), _) => self.log(Fact::NoHelper, errno, &[]),
+            _ => {}
         }
     }
 
