@@ -29,12 +29,7 @@ impl Updatable {
         let path = folder.join("bin/zinit-pid1");
         fs::copy(program(), &path).expect("a copy");
         minisign(&folder, &["-G", "-W", "-p", "key", "-s", "secret"]);
-        let before = format!(
-            "mount -t tmpfs -o mode=755 none /sbin; cp {} /sbin/; mount -t tmpfs -o mode=755 none /etc
-             mkdir /etc/zinit; cp {}/key /etc/zinit/update.pub",
-            tool().display(),
-            folder.display()
-        );
+        let before = furnish(&folder);
         let run = format!("exec {} \"$@\"", path.display());
         Self { setup: setup.before(&before).run(&run), path }
     }
@@ -45,6 +40,16 @@ impl Updatable {
         assert_eq!(pid1.children().len(), 1);
         (pid1, self.path)
     }
+}
+
+/// Shell commands that put the other program and the key of a folder where they are looked for.
+fn furnish(folder: &Path) -> String {
+    format!(
+        "mount -t tmpfs -o mode=755 none /sbin; cp {} /sbin/; mount -t tmpfs -o mode=755 none /etc
+         mkdir /etc/zinit; cp {}/key /etc/zinit/update.pub",
+        tool().display(),
+        folder.display()
+    )
 }
 
 /// Puts a signed candidate beside the running program: a copy of the program that is changed.
@@ -402,12 +407,7 @@ fn a_crash_at_any_system_call_leaves_a_whole_program() {
             echo \"<$inject> status $?\"
         done";
     let folder = updatable.setup.folder.path().to_path_buf();
-    let before = format!(
-        "mount -t tmpfs -o mode=755 none /sbin; cp {} /sbin/; mount -t tmpfs -o mode=755 none /etc
-         mkdir /etc/zinit; cp {}/key /etc/zinit/update.pub",
-        tool().display(),
-        folder.display()
-    );
+    let before = furnish(&folder);
     let mut shell = Command::new("unshare");
     shell.args(["-U", "-r", "-p", "-m", "-f", "--mount-proc", "--kill-child=KILL", "--", "sh", "-c"]);
     shell.arg(format!("{before}\n{script}")).arg(&path).stdin(Stdio::piped()).stdout(Stdio::piped());
