@@ -410,7 +410,8 @@ fn a_crash_at_any_system_call_leaves_a_whole_program() {
     let before = furnish(&folder);
     let mut shell = Command::new("unshare");
     shell.args(["-U", "-r", "-p", "-m", "-f", "--mount-proc", "--kill-child=KILL", "--", "sh", "-c"]);
-    shell.arg(format!("{before}\n{script}")).arg(&path).stdin(Stdio::piped()).stdout(Stdio::piped());
+    shell.arg(format!("{before}\n{script}")).arg(&path);
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut shell = shell.spawn().expect("unshare runs: package util-linux");
     let log = Log::default();
     log.follow(shell.stdout.take().expect("a pipe"));
