@@ -21,7 +21,8 @@ fuzz_target!(|input: &[u8]| {
     };
     if verify(key, signature, file).is_ok() {
         // Only the text of an untrusted comment, which ends the first line, may be another one.
-        let signed = |file: &[u8]| file.iter().position(|byte| *byte == b'\n').map(|end| file[end..].to_vec());
+        let signed =
+            |file: &[u8]| file.iter().position(|byte| *byte == b'\n').map(|end| file[end..].to_vec());
         assert!(bytes == original || which % 3 < 2 && signed(bytes) == signed(original));
     }
 });
