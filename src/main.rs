@@ -26,10 +26,6 @@ fn program(start: Start) -> ! {
     for word in start.environment() {
         sys.read(word);
     }
-    if sys.is_successor() {
-        // They were mounted by a PID 1 before, and what became of them since then is somebody's wish.
-        sys.read(c"ZINIT_MOUNT=no");
-    }
     let container = start.words().any(asks_for_container);
     sys.configure(container);
     sys.settle(&mut words);

@@ -27,6 +27,9 @@ impl Pid {
     }
 }
 
+/// The link `/proc/PID/ns/pid` of the initial PID namespace: its inode is 0xEFFFFFFC, fixed in the kernel's proc_ns.h.
+pub const INITIAL_NAMESPACE: &[u8] = b"pid:[4026531836]";
+
 /// A signal by its number, signal(7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Signal(pub u8);

@@ -6,10 +6,10 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::namespace::{Setup, children, state, status};
+use common::trace::Trace;
 use common::{stand_in, terminal, until};
 
 #[test]
@@ -281,16 +281,8 @@ fn a_socket_that_fills_up_in_the_last_moment_holds_up_nobody() {
     pid1.diary_line("started");
     let pid = pid1.pid1();
     until("sleep", || state(pid) == Some('S'));
-    let mut strace = Command::new("strace");
-    strace.args(["-p", &pid.to_string(), "-e", "trace=write,pwritev2"]);
-    strace
-        .args(["-e", "inject=write,pwritev2:delay_enter=500000"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped());
-    let mut strace = strace.spawn().expect("strace runs: scripts/setup packages");
-    let log = common::namespace::Log::default();
-    log.follow(strace.stderr.take().expect("a pipe"));
-    log.line("attached");
+    let trace =
+        Trace::attach(pid, &["-e", "trace=write,pwritev2", "-e", "inject=write,pwritev2:delay_enter=500000"]);
     pid1.signal(libc::SIGUSR2);
     until("the write", || {
         fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|call| call.contains("0x2"))
@@ -306,8 +298,7 @@ fn a_socket_that_fills_up_in_the_last_moment_holds_up_nobody() {
     until("sleep", || {
         fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|call| call.starts_with("128 "))
     });
-    let _ended = strace.kill();
-    let _reaped = strace.wait();
+    drop(trace);
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());

@@ -5,10 +5,11 @@ mod common;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::namespace::{Log, Namespace, Setup, status};
+use common::trace::Trace;
 use common::{guest, minisign, program, tool, until};
 
 /// Namespaces in which PID 1 can be replaced: a copy of the program, the other program, and a key.
@@ -217,15 +218,46 @@ fn each_refusal_has_its_reason_and_changes_nothing() {
 }
 
 #[test]
-fn without_a_key_nothing_is_taken() {
-    let mut updatable = Updatable::new();
-    let run = format!("rm /etc/zinit/update.pub; exec {} \"$@\"", updatable.path.display());
-    updatable.setup = updatable.setup.run(&run);
-    let (mut pid1, path) = updatable.start();
+fn without_a_key_that_only_root_can_write_nothing_is_taken() {
+    for (change, refused) in [
+        ("rm /etc/zinit/update.pub", "/etc/zinit/update.pub: cannot open it: ENOENT"),
+        (
+            "chmod 664 /etc/zinit/update.pub",
+            "/etc/zinit/update.pub: it has to be root's, and writable by nobody else",
+        ),
+        ("chmod 757 /etc/zinit", "/etc/zinit: it has to be root's, and writable by nobody else"),
+    ] {
+        let mut updatable = Updatable::new();
+        let run = format!("{change}; exec {} \"$@\"", updatable.path.display());
+        updatable.setup = updatable.setup.run(&run);
+        let (mut pid1, path) = updatable.start();
+        offer(&path, NEWER);
+        pid1.signal(libc::SIGUSR2);
+        pid1.line(&format!("update refused, {refused}"));
+        pid1.line("no update: exited 1");
+        assert_eq!(generation(pid1.pid1()), 0);
+    }
+}
+
+/// As another process than PID 1 it does the same, and its words are no words for a person.
+#[test]
+fn a_guest_is_replaced_too_and_goes_on_as_one() {
+    let Updatable { setup, path } = Updatable::new();
+    let run = format!(
+        "{} & guest=$!; until grep -q started \"$STAND_IN_DIARY\" 2>/dev/null; do sleep 0.1; done; echo ready
+         until [ -e {}.minisig ]; do sleep 0.1; done; kill -USR2 $guest
+         until tr '\\0' '\\n' </proc/$guest/cmdline | grep -q '^zinit-pid1 1: [0-9]* [0-9]* 1 '; do sleep 0.1; done
+         kill -TERM $guest; wait $guest; echo guest ended with $?",
+        path.display(),
+        path.with_extension("new").display()
+    );
+    let mut shell = setup.run(&run).start();
+    shell.line("ready");
     offer(&path, NEWER);
-    pid1.signal(libc::SIGUSR2);
-    pid1.line("update refused, /etc/zinit/update.pub: cannot open it: ENOENT");
-    assert_eq!(generation(pid1.pid1()), 0);
+    shell.line("the server goes on");
+    shell.line("guest ended with 0");
+    shell.end();
+    assert_eq!(shell.log.text().matches("not PID 1").count(), 2, "{}", shell.log.text());
 }
 
 #[test]
@@ -263,33 +295,15 @@ fn orphans_are_reaped_and_requests_heard_while_a_candidate_hangs() {
     pid1.ends_well();
 }
 
-/// Has system calls of PID 1 fail, until [`detach`].
-fn inject(pid: i32, what: &str) -> Child {
-    let mut strace = Command::new("strace");
-    strace.args(["-p", &pid.to_string(), "-e", &format!("inject={what}")]);
-    strace.stdin(Stdio::null()).stderr(Stdio::piped());
-    let mut strace = strace.spawn().expect("strace runs: scripts/setup packages");
-    let log = Log::default();
-    log.follow(strace.stderr.take().expect("a pipe"));
-    log.line("attached");
-    strace
-}
-
-fn detach(mut strace: Child) {
-    // SAFETY: a signal to a process that this test started.
-    unsafe { libc::kill(strace.id().cast_signed(), libc::SIGINT) };
-    let _detached = strace.wait();
-}
-
 #[test]
 fn an_update_for_which_nobody_can_be_forked_is_named_and_can_be_asked_for_again() {
     let (mut pid1, path) = Updatable::new().start();
     let pid = pid1.pid1();
     offer(&path, NEWER);
-    let strace = inject(pid, "clone:error=EAGAIN");
+    let trace = Trace::attach(pid, &["-e", "inject=clone:error=EAGAIN"]);
     pid1.signal(libc::SIGUSR2);
     pid1.line("cannot fork: EAGAIN");
-    detach(strace);
+    drop(trace);
     pid1.signal(libc::SIGUSR2);
     until("the update", || generation(pid) == 1);
     pid1.signal(libc::SIGTERM);
@@ -302,10 +316,10 @@ fn a_program_that_cannot_be_executed_after_all_gives_its_name_back() {
     let (pid, server) = (pid1.pid1(), pid1.server());
     let old = fs::read(&path).expect("the program");
     offer(&path, NEWER);
-    let strace = inject(pid, "execve:error=EIO");
+    let trace = Trace::attach(pid, &["-e", "inject=execve:error=EIO"]);
     pid1.signal(libc::SIGUSR2);
     pid1.line(&format!("cannot execute {}: EIO", path.display()));
-    detach(strace);
+    drop(trace);
     assert_eq!((generation(pid), pid1.server()), (0, server));
     assert!(fs::read(&path).expect("the program") == old, "the old one has its name again");
 

@@ -54,7 +54,9 @@ impl<'a> Sys<'a> {
     #[inline(never)]
     pub fn settle(&mut self, words: &mut KernelWords) {
         self.standing = Standing::claim(self.config.container());
-        let rows = if self.config.mount() { mount::ALL } else { 0 };
+        // What a PID 1 before mounted and named, and what became of it since then is somebody's wish.
+        let new = !self.is_successor();
+        let rows = if new && self.config.mount() { mount::ALL } else { 0 };
         if let Some(machine) = self.standing.machine() {
             machine.mount_early(rows, &mut |_, _| {});
             read_kernel_words(words);
@@ -62,7 +64,7 @@ impl<'a> Sys<'a> {
         stdio::furnish(self.given, self.standing.machine().is_some());
         self.log = Log::open(self.standing.machine().is_some(), self.given.stderr());
         if let Some(machine) = self.standing.machine() {
-            let errno = if rows != 0 { machine.take_name() } else { Errno::NONE };
+            let errno = if new { machine.take_name() } else { Errno::NONE };
             if errno != Errno::NONE {
                 self.log(Fact::HostNameFailed, errno, &[]);
             }

@@ -35,7 +35,8 @@ impl Sys<'_> {
                 machine.sync();
                 machine.reboot(RebootCommand::Restart);
                 loop {
-                    let _refused = signal::wait(None);
+                    let _signal = signal::wait(None);
+                    while raw::wait().is_ok_and(|(pid, _)| pid > 0) {}
                 }
             }
         }

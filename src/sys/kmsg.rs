@@ -35,10 +35,9 @@ impl Log {
     /// Takes nothing.
     pub const NOWHERE: Self = Self { fd: STDERR, how: How::Never, level: Level::Info };
 
-    /// Standard output, for a process that a person started, and who waits.
-    pub const STDOUT: Self = Self { fd: libc::STDOUT_FILENO, how: How::Alone, level: Level::Trace };
-    /// Standard error for the same: it may be a terminal that this user cannot open anew.
-    pub const STDERR: Self = Self { fd: STDERR, ..Self::STDOUT };
+    /// Standard error, for a process that a person started, and who waits: it may be a terminal that this user cannot
+    /// open anew.
+    pub const STDERR: Self = Self { fd: STDERR, how: How::Alone, level: Level::Trace };
 
     /// The kernel's log on a machine where it can be opened, else standard error if this process was
     /// given one; kmsg in the kernel's ABI documents.

@@ -227,11 +227,11 @@ impl<'a> Sys<'a> {
                     self.rescue = None;
                 }
                 if self.updater.as_ref().is_some_and(|(updater, _)| *updater == pid) {
-                    self.event = Some(Event::Updated);
-                    if exit != Exit::Exited(0) {
+                    if exit == Exit::Exited(0) {
+                        self.event = Some(Event::Updated);
+                    } else {
                         self.updater = None;
                         self.log.line(&Note::new(Fact::NoUpdate).exit(exit), &[]);
-                        self.event = None;
                     }
                     return;
                 }

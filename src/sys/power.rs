@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use rustix::system::{RebootCommand, reboot};
 use zinit_pid1::command::Command;
 use zinit_pid1::event::Ending;
-use zinit_pid1::process::{Errno, Place};
+use zinit_pid1::process::{Errno, INITIAL_NAMESPACE, Place};
 
 use super::arch::syscall;
 use super::raw;
@@ -178,6 +178,3 @@ fn evidence() -> Evidence {
         Err(_) => Evidence::Nothing,
     }
 }
-
-/// The link of the initial PID namespace: its inode is 0xEFFFFFFC, fixed in the kernel's proc_ns.h.
-const INITIAL_NAMESPACE: &[u8] = b"pid:[4026531836]";

@@ -149,10 +149,15 @@ impl Folder {
     }
 }
 
+/// Opens a file to read it, and no link to one; whatever it is, nothing is waited for.
+pub fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    rustix::fs::open(path.name(), flags, Mode::empty())
+}
+
 /// Opens a file that only root can have written.
 pub fn open_ours(path: &Path) -> Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = rustix::fs::open(path.name(), flags, Mode::empty()).map_err(kernel("open", path))?;
+    let file = open(path).map_err(kernel("open", path))?;
     regular(path, &is_ours(path, &file)?)?;
     Ok(file)
 }
@@ -208,8 +213,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<OwnedFd> {
     rustix::fs::fchmod(&writer, Mode::from_raw_mode(0o755)).map_err(failed)?;
     rustix::fs::fsync(&writer).map_err(failed)?;
     // The kernel executes nothing that is open for writing.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let reader = rustix::fs::open(path.name(), flags, Mode::empty()).map_err(failed)?;
+    let reader = open(path).map_err(failed)?;
     let [written, read] = [&writer, &reader].map(|file| rustix::fs::fstat(file).as_ref().map(inode).ok());
     if written.is_none() || written != read {
         return Err(failed(Errno::STALE));

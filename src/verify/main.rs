@@ -23,7 +23,6 @@ use core::ffi::CStr;
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use zinit_pid1::minisign;
 
@@ -110,8 +109,7 @@ fn update(name: &CStr) -> u8 {
 /// Looks for a candidate, or for another program where the running one was.
 fn look(running: &Running) -> Result<Found> {
     let new = running.path.with(b".new");
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    match rustix::fs::open(new.name(), flags, Mode::empty()) {
+    match file::open(&new) {
         Ok(candidate) => {
             let old = file::replace(&running.path, &new, &candidate)?;
             Ok(Found::Replaced { old })

@@ -7,6 +7,7 @@ use core::mem::MaybeUninit;
 use rustix::fs::{Mode, OFlags, RawDir};
 use zinit_pid1::lines;
 use zinit_pid1::list;
+use zinit_pid1::process::INITIAL_NAMESPACE;
 
 use super::sys::raw;
 
@@ -15,7 +16,7 @@ pub fn status() -> u8 {
     let mut room = [0; ROOM];
     let mut link = [0; 32];
     let length = raw::read_link(c"/proc/1/ns/pid", &mut link).unwrap_or(0);
-    let place = if link[..length as usize] == *INITIAL { "this machine" } else { "a container" };
+    let place = if link[..length as usize] == *INITIAL_NAMESPACE { "this machine" } else { "a container" };
     let version = version(read("/proc/1/exe", &mut room)).escape_ascii();
     print(format_args!("version {version}, PID 1 of {place}"));
     let up = seconds(lines::word(read("/proc/uptime", &mut room), 0), FRACTION);
@@ -109,9 +110,6 @@ fn print(what: fmt::Arguments<'_>) {
 
 /// Bytes of a file that are read; PID 1's program is a third of it.
 const ROOM: usize = 65_536;
-
-/// The link of the initial PID namespace: its inode is 0xEFFFFFFC, fixed in the kernel's proc_ns.h.
-const INITIAL: &[u8] = b"pid:[4026531836]";
 
 /// What stands in front of the version in each program.
 const NAME: &[u8] = b"zinit-pid1 ";

@@ -120,6 +120,13 @@ impl Image {
         Disk::made(Kind::Ext4, name, 512, &["-d", &image.tree().display().to_string()])
     }
 
+    /// Hands over to the program on a disk that is mounted, as an initramfs does with the root.
+    pub fn hands_over_to(self, root: &Disk) -> Self {
+        let root = format!("/mnt/{}", root.name);
+        self.before(&format!("for at in proc sys dev run; do mount --move /$at {root}/$at; done"))
+            .before(&format!("exec switch_root {root} /sbin/zinit-pid1"))
+    }
+
     /// Plugs a disk in and leaves it alone.
     pub fn drive(mut self, disk: &Disk, properties: &str) -> Self {
         if self.disks == 0 {

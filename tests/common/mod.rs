@@ -8,6 +8,7 @@
 pub mod disk;
 pub mod docker;
 pub mod namespace;
+pub mod trace;
 pub mod vm;
 
 use std::os::fd::{FromRawFd, OwnedFd};

@@ -39,12 +39,7 @@ fn a_machine_whose_plug_is_pulled_leaves_nothing_that_is_taken_for_clean_and_who
 #[test]
 fn a_root_on_a_disk_is_read_only_at_the_end() {
     let root = Image::new().writer("data", "").once_written("kill -TERM 1").into_disk("root");
-    let machine = Image::new()
-        .without_server()
-        .disk(&root)
-        .before("for at in proc sys dev run; do mount --move /$at /mnt/root/$at; done")
-        .before("exec switch_root /mnt/root /sbin/zinit-pid1")
-        .boot();
+    let machine = Image::new().without_server().disk(&root).hands_over_to(&root).boot();
     let written = machine.number("data");
     let text = machine.ends("reboot: Power down");
     assert!(!text.contains("cannot"), "{text}");
@@ -62,7 +57,9 @@ fn a_root_is_clean_though_pid_1_was_replaced_on_it_twice() {
         .copy(update.file("new.minisig"), "sbin/zinit-pid1.new.minisig")
         .writer("data", "")
         .once_written(
-            "chown -R 0:0 /sbin /etc; before=$(pidof zinit-server); generation() { tr '\\0' '\\n' </proc/1/cmdline | head -n 1; }
+            "chown -R 0:0 /sbin /etc; chown 7 /sbin/zinit-pid1.new; zinit-pid1 update
+             until dmesg | grep -q 'no update: exited 1'; do sleep 0.1; done; chown 0 /sbin/zinit-pid1.new
+             before=$(pidof zinit-server); generation() { tr '\\0' '\\n' </proc/1/cmdline | head -n 1; }
              zinit-pid1 update; until generation | grep -q ' 1 [0-9]*$'; do sleep 0.1; done
              cp /sbin/zinit-pid1 /sbin/other; mv /sbin/other /sbin/zinit-pid1; say $(readlink /proc/1/exe)
              zinit-pid1 update; until generation | grep -q ' 2 [0-9]*$'; do sleep 0.1; done
@@ -70,13 +67,9 @@ fn a_root_is_clean_though_pid_1_was_replaced_on_it_twice() {
              zinit-pid1 status; kill -TERM 1",
         )
         .into_disk("root");
-    let machine = Image::new()
-        .without_server()
-        .disk(&root)
-        .before("for at in proc sys dev run; do mount --move /$at /mnt/root/$at; done")
-        .before("exec switch_root /mnt/root /sbin/zinit-pid1")
-        .boot();
+    let machine = Image::new().without_server().disk(&root).hands_over_to(&root).boot();
     let written = machine.number("data");
+    machine.line("zinit-pid1.new: it has to be root's, and writable by nobody else");
     machine.line("zinit-pid1.new is signed: a newer one");
     machine.line("driver: /sbin/zinit-pid1 (deleted)");
     machine.line("driver: /sbin/zinit-pid1, server as before: yes");

@@ -91,8 +91,7 @@ fn a_root_that_stops_to_answer_is_given_up_and_the_others_are_not() {
         .disk(&root)
         .before("mkdir -p /mnt/root/mnt/healthy; mount -t ext4 /dev/vdb /mnt/root/mnt/healthy")
         .drive(&healthy, "")
-        .before("for at in proc sys dev run; do mount --move /$at /mnt/root/$at; done")
-        .before("exec switch_root /mnt/root /sbin/zinit-pid1")
+        .hands_over_to(&root)
         .boot();
     let written = machine.written(&healthy, "data");
     machine.line("driver: ready");
