@@ -11,12 +11,18 @@ use crate::time::Millis;
 /// The settings, as the words that set them.
 ///
 /// They are kept as text and understood where they are used, so that one more of them takes little more room than its name.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Config<'a> {
-    /// The value of each name in [`NAMES`]; `None` stands for the default.
-    values: [Option<&'a CStr>; COUNT],
+    /// The value of each name in [`NAMES`]; an empty one stands for the default.
+    values: [&'a CStr; COUNT],
     /// `-c` in argv: a hint as `ZINIT_CONTAINER` is.
     hint: bool,
+}
+
+impl Default for Config<'_> {
+    fn default() -> Self {
+        Self { values: [c""; COUNT], hint: false }
+    }
 }
 
 impl<'a> Config<'a> {
@@ -35,13 +41,13 @@ impl<'a> Config<'a> {
             return true;
         }
         let value = &word[start..];
-        let set = (!value.is_empty()).then_some(value);
-        let understood = set.is_none_or(|value| match setting {
-            STOP_TIMEOUT | WATCHDOG => seconds(value).is_some(),
-            _ => setting < STOP_TIMEOUT || choice(setting, value).is_some(),
-        });
+        let understood = value.is_empty()
+            || match setting {
+                STOP_TIMEOUT | WATCHDOG => seconds(value).is_some(),
+                _ => setting < STOP_TIMEOUT || choice(setting, value).is_some(),
+            };
         if understood {
-            *slot = set;
+            *slot = value;
         }
         understood
     }
@@ -53,27 +59,27 @@ impl<'a> Config<'a> {
 
     /// `ZINIT_SERVER`: the server's program; `None` stands for the first of the usual places.
     #[must_use]
-    pub const fn server(&self) -> Option<&'a CStr> {
-        self.values[SERVER]
+    pub fn server(&self) -> Option<&'a CStr> {
+        self.set(SERVER)
     }
 
     /// `ZINIT_CONFIG_DIR`: the folder of service files, for the server.
     #[must_use]
     pub fn config_dir(&self) -> &'a CStr {
-        self.values[CONFIG_DIR].unwrap_or(c"/etc/zinit/services")
+        self.set(CONFIG_DIR).unwrap_or(c"/etc/zinit/services")
     }
 
     /// `ZINIT_SOCKET`: the server's socket.
     #[must_use]
     pub fn socket(&self) -> &'a CStr {
-        self.values[SOCKET].unwrap_or(c"/run/zinit.sock")
+        self.set(SOCKET).unwrap_or(c"/run/zinit.sock")
     }
 
     /// `ZINIT_CONTAINER`, `container=`, or `-c` in argv: a hint where the kernel does not know.
     #[must_use]
     pub fn container(&self) -> bool {
-        let ours = self.values[CONTAINER].is_some_and(|value| value.to_bytes() != b"0");
-        self.hint || ours || self.values[CONTAINER_HINT].is_some()
+        let ours = !matches!(self.values[CONTAINER].to_bytes(), b"" | b"0");
+        self.hint || ours || !self.values[CONTAINER_HINT].is_empty()
     }
 
     /// `ZINIT_MOUNT`: false for `no`, which leaves the first mounts to somebody else.
@@ -102,7 +108,7 @@ impl<'a> Config<'a> {
             3 => Level::Debug,
             _ => Level::Trace,
         };
-        let debug = self.values[DEBUG].is_some_and(|value| value.to_bytes() == b"1");
+        let debug = self.values[DEBUG].to_bytes() == b"1";
         if debug { level.max(Level::Debug) } else { level }
     }
 
@@ -111,26 +117,26 @@ impl<'a> Config<'a> {
     pub fn level_word(&self) -> &'a CStr {
         match self.level() {
             Level::Debug => c"debug",
-            _ => self.values[LOG_LEVEL].unwrap_or(c"info"),
+            _ => self.set(LOG_LEVEL).unwrap_or(c"info"),
         }
     }
 
     /// `ZINIT_STOP_TIMEOUT`: the server's time to stop its services, ms.
     #[must_use]
     pub fn stop_timeout(&self) -> Millis {
-        self.values[STOP_TIMEOUT].and_then(seconds).unwrap_or(STOP_TIMEOUT_S).saturating_mul(1_000)
+        seconds(self.values[STOP_TIMEOUT]).unwrap_or(STOP_TIMEOUT_S).saturating_mul(1_000)
     }
 
     /// `ZINIT_RESCUE`: what runs on the console while no server does; `None` for nothing.
     #[must_use]
-    pub const fn rescue(&self) -> Option<&'a CStr> {
-        self.values[RESCUE]
+    pub fn rescue(&self) -> Option<&'a CStr> {
+        self.set(RESCUE)
     }
 
     /// `ZINIT_WATCHDOG`: after how many seconds without PID 1 the hardware restarts the machine; `None` for never.
     #[must_use]
     pub fn watchdog(&self) -> Option<u32> {
-        self.values[WATCHDOG].and_then(seconds)
+        seconds(self.values[WATCHDOG])
     }
 
     /// `ZINIT_CONTAINER_REBOOT`: true if a reboot of the container is the engine's business.
@@ -141,8 +147,12 @@ impl<'a> Config<'a> {
 
     /// The place of the word in force among those that a setting knows; the first one is the default.
     fn chosen(&self, setting: usize) -> usize {
-        let word = self.values.get(setting).copied().flatten();
-        word.and_then(|word| choice(setting, word)).unwrap_or(0)
+        self.values.get(setting).and_then(|word| choice(setting, word)).unwrap_or(0)
+    }
+
+    /// The value of a setting with any text for one; `None` stands for the default.
+    fn set(&self, setting: usize) -> Option<&'a CStr> {
+        self.values.get(setting).copied().filter(|value| !value.is_empty())
     }
 }
 

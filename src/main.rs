@@ -10,7 +10,7 @@ mod sys;
 use core::panic::PanicInfo;
 
 use zinit_pid1::action::Actions;
-use zinit_pid1::command::{Command, asks_for_container, command};
+use zinit_pid1::command::{Command, command};
 use zinit_pid1::config::KernelWords;
 use zinit_pid1::init::Init;
 use zinit_pid1::log::Fact;
@@ -23,19 +23,14 @@ use sys::start::Start;
 fn program(start: Start) -> ! {
     let mut words = KernelWords::default();
     let mut sys = Sys::begin(start);
-    for word in start.environment() {
-        sys.read(word);
-    }
-    let container = start.words().any(asks_for_container);
-    sys.configure(container);
+    sys.configure();
     sys.settle(&mut words);
     // The environment is nearer than the kernel command line, so it has the last word. Mostly it has the
     // same ones, since the kernel puts them there, and they need no second complaint.
     for word in sys::boot::strings(&words).filter(|word| !start.environment().any(|known| known == *word)) {
         sys.set(word);
     }
-    start.environment().for_each(|word| sys.set(word));
-    sys.configure(container);
+    sys.configure();
     sys.survive();
     introduce(&sys, start);
     sys.watch();

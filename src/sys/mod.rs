@@ -26,7 +26,7 @@ mod watchdog;
 use core::ffi::CStr;
 
 use zinit_pid1::action::Action;
-use zinit_pid1::command::Command;
+use zinit_pid1::command::{Command, asks_for_container};
 use zinit_pid1::config::Config;
 use zinit_pid1::event::Event;
 use zinit_pid1::handover::HandOver;
@@ -83,11 +83,6 @@ impl<'a> Sys<'a> {
         &self.config
     }
 
-    /// Takes one setting; what is not understood is logged later, by [`Self::set`].
-    pub fn read(&mut self, word: &'a CStr) {
-        let _reported_later = self.config.read(word);
-    }
-
     /// Takes one setting, and logs what is not understood.
     #[inline(never)]
     pub fn set(&mut self, word: &'a CStr) {
@@ -96,10 +91,12 @@ impl<'a> Sys<'a> {
         }
     }
 
-    /// Puts the settings in force, with the hint from argv.
-    #[inline(always)]
-    pub fn configure(&mut self, container: bool) {
-        self.config.hint(container);
+    /// Takes all settings of argv and the environment and puts them in force; what is not understood is logged as
+    /// soon as there is a log.
+    #[inline(never)]
+    pub fn configure(&mut self) {
+        self.start.environment().for_each(|word| self.set(word));
+        self.config.hint(self.start.words().any(asks_for_container));
         self.log.level = self.config.level();
     }
 
