@@ -1,9 +1,10 @@
 //! Settings, from the environment and the kernel command line, and the words of argv.
 
+use core::cell::Cell;
 use core::ffi::CStr;
 
 use crate::event::Ending;
-use crate::limits::{KERNEL_COMMAND_LINE, STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
+use crate::limits::{STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
 use crate::list;
 use crate::log::Level;
 use crate::time::Millis;
@@ -203,39 +204,30 @@ const MOUNT: usize = 11;
 const POWEROFF: usize = 12;
 const COUNT: usize = 13;
 
-/// The kernel command line, read piece by piece and split into words as the kernel does it.
-///
-/// What follows `--` is argv and no setting.
-#[derive(Clone, Debug, Default)]
-pub struct KernelWords {
-    words: heapless::Vec<u8, KERNEL_COMMAND_LINE>,
-    quoted: bool,
-}
-
-impl KernelWords {
-    /// Takes the next piece of `/proc/cmdline`; what does not fit is dropped.
-    pub fn feed(&mut self, piece: &[u8]) {
-        for byte in piece {
-            let byte = match byte {
-                b'"' => {
-                    self.quoted = !self.quoted;
-                    continue;
-                }
-                b' ' | b'\t' | b'\n' if !self.quoted => 0,
-                byte => *byte,
-            };
-            let _dropped = self.words.push(byte);
+/// Splits a kernel command line where it is, as the kernel does it: each word gets a NUL behind it.
+pub fn split(line: &mut [u8]) -> &[u8] {
+    let bytes = Cell::from_mut(line).as_slice_of_cells();
+    let (mut places, mut quoted) = (bytes.iter(), false);
+    for byte in bytes {
+        let byte = byte.get();
+        if byte == b'"' {
+            quoted = !quoted;
+        } else if let Some(place) = places.next() {
+            place.set(if byte <= b' ' && !quoted { 0 } else { byte });
         }
     }
+    let length = bytes.len().wrapping_sub(places.len());
+    line.get(..length).unwrap_or(&[])
+}
 
-    /// The words before `--`, each with the one NUL that ends it, but for a word that was cut off.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = self.words.as_slice();
-        core::iter::from_fn(move || {
-            let length = rest.iter().position(|byte| *byte == 0)?.wrapping_add(1);
-            let (word, behind) = rest.split_at_checked(length)?;
-            rest = behind;
-            (word != b"--\0").then_some(word)
-        })
-    }
+/// The words of a line that was split, each with the one NUL that ends it, but for a word that was cut off.
+///
+/// What follows `--` is argv and no setting.
+pub fn words(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    core::iter::from_fn(move || {
+        let length = rest.iter().position(|byte| *byte == 0)?.wrapping_add(1);
+        let (word, behind) = rest.split_at_checked(length)?;
+        rest = behind;
+        (word != b"--\0").then_some(word)
+    })
 }

@@ -11,8 +11,8 @@ use core::panic::PanicInfo;
 
 use zinit_pid1::action::Actions;
 use zinit_pid1::command::{Command, command};
-use zinit_pid1::config::KernelWords;
 use zinit_pid1::init::Init;
+use zinit_pid1::limits::KERNEL_COMMAND_LINE;
 use zinit_pid1::log::Fact;
 use zinit_pid1::process::{Errno, Place};
 
@@ -21,13 +21,13 @@ use sys::start::Start;
 
 /// The life of PID 1.
 fn program(start: Start) -> ! {
-    let mut words = KernelWords::default();
+    let mut line = [0; KERNEL_COMMAND_LINE];
     let mut sys = Sys::begin(start);
     sys.configure();
-    sys.settle(&mut words);
+    sys.settle();
     // The environment is nearer than the kernel command line, so it has the last word. Mostly it has the
     // same ones, since the kernel puts them there, and they need no second complaint.
-    for word in sys::boot::strings(&words).filter(|word| !start.environment().any(|known| known == *word)) {
+    for word in sys.kernel_words(&mut line).filter(|word| !start.environment().any(|known| known == *word)) {
         sys.set(word);
     }
     sys.configure();

@@ -102,10 +102,10 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
 }
 
 /// What a small file holds, up to a room full; nothing if it cannot be read. Whatever it is, nothing is waited for.
-pub fn read_file<'a>(path: &CStr, room: &'a mut [u8]) -> &'a [u8] {
+pub fn read_file<'a>(path: &CStr, room: &'a mut [u8]) -> &'a mut [u8] {
     let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
     let length = open(path, flags).and_then(|file| read(&file, room));
-    room.get(..length.unwrap_or(0) as usize).unwrap_or(&[])
+    room.get_mut(..length.unwrap_or(0) as usize).unwrap_or(&mut [])
 }
 
 /// Reads what is there from a place on, up to a buffer full, pread(2).
