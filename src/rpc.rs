@@ -46,23 +46,20 @@ impl Method {
 pub enum Outcome {
     /// The server agreed.
     Agreed,
+    /// Nothing was asked, or the reply does not make sense.
+    Failed,
     /// The request went out, and the server refused or closed the connection without a whole reply.
     ///
     /// zinit-server 0.3.9 does either, at times, while it is on its way out.
     Unclear,
-    /// Nothing was asked, or the reply does not make sense.
-    Failed,
 }
 
 impl Outcome {
     /// The exit status that stands for this outcome.
     #[must_use]
     pub const fn status(self) -> u8 {
-        match self {
-            Self::Agreed => 0,
-            Self::Unclear => 2,
-            Self::Failed => 1,
-        }
+        #[allow(clippy::as_conversions)] // the number of the variant
+        (self as u8)
     }
 
     /// The outcome for which an exit stands.

@@ -82,17 +82,25 @@ pub fn unix_socket() -> Result<Fd> {
 
 /// Connects a socket to a path, unix(7): ENAMETOOLONG from 108 bytes on.
 pub fn connect(socket: &Fd, path: &CStr) -> Result<()> {
-    let mut peer = libc::sockaddr_un { sun_family: libc::AF_UNIX as libc::sa_family_t, sun_path: [0; 108] };
     // With its NUL, so that it cannot be mistaken for an abstract name.
     let path = path.to_bytes_with_nul();
-    let room = peer.sun_path.get_mut(..path.len()).ok_or(libc::ENAMETOOLONG)?;
-    for (to, from) in room.iter_mut().zip(path) {
-        *to = from.cast_signed();
+    if path.len() > SUN_PATH {
+        return Err(libc::ENAMETOOLONG);
     }
-    let arguments = [word(socket.0), address(&raw const peer), size_of_val(&peer)];
+    let mut room = MaybeUninit::<libc::sockaddr_un>::uninit();
+    let peer = room.as_mut_ptr();
+    // SAFETY: the path fits into its room. What is behind it is not read.
+    unsafe {
+        (&raw mut (*peer).sun_family).write(libc::AF_UNIX as libc::sa_family_t);
+        path.as_ptr().copy_to_nonoverlapping((&raw mut (*peer).sun_path).cast(), path.len());
+    }
+    let arguments = [word(socket.0), address(peer), size_of::<libc::sa_family_t>() + path.len()];
     // SAFETY: the kernel reads one address of the length that is said.
     checked(unsafe { syscall(libc::SYS_connect, arguments) }).map(drop)
 }
+
+/// Bytes of a path in such an address, with its NUL.
+const SUN_PATH: usize = 108;
 
 /// Reads what is there, up to a buffer full, read(2); the answer is never more than the buffer has room for.
 #[inline(never)]
