@@ -125,7 +125,7 @@ impl<'a> Config<'a> {
     /// `ZINIT_STOP_TIMEOUT`: the server's time to stop its services, ms.
     #[must_use]
     pub fn stop_timeout(&self) -> Millis {
-        seconds(self.values[STOP_TIMEOUT]).unwrap_or(STOP_TIMEOUT_S).saturating_mul(1_000)
+        seconds(self.values[STOP_TIMEOUT]).unwrap_or(STOP_TIMEOUT_S).wrapping_mul(1_000)
     }
 
     /// `ZINIT_RESCUE`: what runs on the console while no server does; `None` for nothing.

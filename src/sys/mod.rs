@@ -156,7 +156,7 @@ impl<'a> Sys<'a> {
                     raw::exit(status);
                 }
             }
-            Action::Disarm => self.watchdog.leave(b"V"),
+            Action::Disarm | Action::Starve => self.watchdog.leave(*action == Action::Disarm),
             Action::HandOver(delay) => self.hand_over(delay),
             Action::Log(note) => self.log.line(&note, &[]),
             Action::Rescue => self.rescue(),
@@ -173,7 +173,6 @@ impl<'a> Sys<'a> {
             }
             Action::Signal(pid, signal) => signal::send(pid, signal),
             Action::SpawnServer => self.event = Some(self.spawn_server()),
-            Action::Starve => self.watchdog.leave(b""),
             Action::Update => self.update(),
         }
     }

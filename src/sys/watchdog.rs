@@ -45,8 +45,8 @@ impl Watchdog {
             {
                 log.fact(Fact::WatchdogFailed, raw::errno(errno), &[]);
             }
-            // Half of the time it has, in ms.
-            self.next = now + self.seconds.saturating_mul(500);
+            // Half of the time it has, in ms: of a day at most.
+            self.next = now + self.seconds.wrapping_mul(500);
         }
         Some(deadline.unwrap_or(self.next).min(self.next))
     }
@@ -66,10 +66,11 @@ impl Watchdog {
         Ok(())
     }
 
-    /// Feeds it no more. The magic letter in front of the close disarms it, if the hardware can be disarmed at all.
+    /// Feeds it no more. The magic letter in front of the close disarms it, if that is wanted and the hardware can be
+    /// disarmed at all.
     #[inline(always)]
-    pub fn leave(&mut self, letter: &[u8]) {
-        let _disarmed = raw::write(self.device, letter);
+    pub fn leave(&mut self, disarm: bool) {
+        let _disarmed = raw::write(self.device, &b"V"[..usize::from(disarm)]);
         self.seconds = 0;
         // Once: the number may be another file's by the next time.
         raw::close(core::mem::replace(&mut self.device, -1));
