@@ -45,7 +45,7 @@ impl Watchdog {
             {
                 log.fact(Fact::WatchdogFailed, raw::errno(errno), &[]);
             }
-            // Half of the time it has, in ms: of a day at most.
+            // Half of the time it has, in ms; no hardware has 99 days.
             self.next = now + self.seconds.wrapping_mul(500);
         }
         Some(deadline.unwrap_or(self.next).min(self.next))
