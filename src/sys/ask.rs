@@ -17,7 +17,7 @@ pub fn ask(signal: Signal, log: &Log) -> u8 {
     if errno == Errno::NONE {
         return 0;
     }
-    log.fact(Fact::SignalFailed, errno, &[]);
+    log.error(Fact::SignalFailed, errno);
     1
 }
 
@@ -36,7 +36,7 @@ pub fn force(forced: &Forced, log: &Log) -> u8 {
     while raw::now() < end && raw::wait().is_ok_and(|(pid, _)| pid == 0) {
         let _signal = signal::wait(Some(raw::now().until(end)));
     }
-    log.fact(Fact::ForceRefused, forced.reboot(), &[]);
+    log.error(Fact::ForceRefused, forced.reboot());
     1
 }
 

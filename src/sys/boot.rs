@@ -63,7 +63,7 @@ impl<'a> Sys<'a> {
         if let Some(machine) = self.standing.machine() {
             let errno = if new { machine.take_name() } else { Errno::NONE };
             if errno != Errno::NONE {
-                self.log(Fact::HostNameFailed, errno, &[]);
+                self.log.error(Fact::HostNameFailed, errno);
             }
             // Once more, because the log needs what was mounted the first time: what failed fails again.
             let mut report = |target: &CStr, errno| self.log(Fact::MountFailed, errno, target.to_bytes());

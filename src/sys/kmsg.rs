@@ -72,6 +72,12 @@ impl Log {
         self.line(&Note::new(fact).errno(errno), text);
     }
 
+    /// Writes a fact with an error, or drops it.
+    #[inline(never)]
+    pub fn error(&self, fact: Fact, errno: Errno) {
+        self.fact(fact, errno, &[]);
+    }
+
     /// Writes one line with `text` from outside, or drops it.
     #[inline(never)]
     pub fn line(&self, note: &Note, text: &[u8]) {

@@ -132,7 +132,7 @@ impl<'a> Sys<'a> {
     /// Makes the orphans below a process that is not PID 1 its children.
     pub fn adopt_orphans(&self) {
         if let Err(number) = raw::adopt_orphans() {
-            self.log(Fact::SubreaperFailed, raw::errno(number), &[]);
+            self.log.error(Fact::SubreaperFailed, raw::errno(number));
         }
     }
 
@@ -250,7 +250,7 @@ impl<'a> Sys<'a> {
 
     fn spawn_server(&mut self) -> Event {
         if let Some(server) = self.before.server.filter(|server| raw::is_child(*server)) {
-            self.log(Fact::ServerAdopted, Errno::NONE, &[]);
+            self.log.error(Fact::ServerAdopted, Errno::NONE);
             return Event::Spawned(server);
         }
         let machine = self.standing.machine().is_some();
@@ -278,7 +278,7 @@ impl<'a> Sys<'a> {
         if let Event::SpawnFailed(errno) = event
             && (task.is_for_processes() || task.is_the_last())
         {
-            self.log(Fact::NoHelper, errno, &[]);
+            self.log.error(Fact::NoHelper, errno);
             return Event::SpawnFailed(Errno(work()));
         }
         event

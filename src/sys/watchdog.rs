@@ -43,7 +43,7 @@ impl Watchdog {
             } else if let Err(errno) = self.arm(log)
                 && self.next == Instant(0)
             {
-                log.fact(Fact::WatchdogFailed, raw::errno(errno), &[]);
+                log.error(Fact::WatchdogFailed, raw::errno(errno));
             }
             // Half of the time it has, in ms; no hardware has 99 days.
             self.next = now + self.seconds.wrapping_mul(500);
@@ -58,7 +58,7 @@ impl Watchdog {
         // SAFETY: both orders read or write one number.
         let order = |order| unsafe { raw::ioctl(&device, order, raw::address(seconds)) };
         if let Err(errno) = order(SET_TIMEOUT) {
-            log.fact(Fact::WatchdogFailed, raw::errno(errno), &[]);
+            log.error(Fact::WatchdogFailed, raw::errno(errno));
             let _unknown = order(GET_TIMEOUT);
         }
         self.device = device.keep();
