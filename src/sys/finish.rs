@@ -100,7 +100,7 @@ impl Finish<'_> {
     #[inline(never)] // two tasks do it
     fn sync(&self) {
         if self.attend(Write::All) != Errno::NONE {
-            self.log.line(&Note::new(Fact::SyncStuck).span(unwritten().unwrap_or(0)), &[]);
+            self.log.note(&Note::new(Fact::SyncStuck).span(unwritten().unwrap_or(0)));
         }
     }
 

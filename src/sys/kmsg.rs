@@ -78,6 +78,12 @@ impl Log {
         self.fact(fact, errno, &[]);
     }
 
+    /// Writes one line, or drops it.
+    #[inline(never)]
+    pub fn note(&self, note: &Note) {
+        self.line(note, &[]);
+    }
+
     /// Writes one line with `text` from outside, or drops it.
     #[inline(never)]
     pub fn line(&self, note: &Note, text: &[u8]) {

@@ -158,7 +158,7 @@ impl<'a> Sys<'a> {
             }
             Action::Disarm | Action::Starve => self.watchdog.leave(*action == Action::Disarm),
             Action::HandOver(delay) => self.hand_over(delay),
-            Action::Log(note) => self.log.line(&note, &[]),
+            Action::Log(note) => self.log.note(&note),
             Action::Rescue => self.rescue(),
             Action::Restart => {
                 if let Standing::Container(pid1) = &self.standing
@@ -227,7 +227,7 @@ impl<'a> Sys<'a> {
                         self.event = Some(Event::Updated);
                     } else {
                         self.updater = None;
-                        self.log.line(&Note::new(Fact::NoUpdate).exit(exit), &[]);
+                        self.log.note(&Note::new(Fact::NoUpdate).exit(exit));
                     }
                     return;
                 }
@@ -265,7 +265,7 @@ impl<'a> Sys<'a> {
     fn rescue(&mut self) {
         let (Some(program), None) = (self.config.rescue(), self.rescue) else { return };
         if let Event::Spawned(pid) = spawn::rescue(program, self.start, &self.log) {
-            self.log.line(&Note::new(Fact::RescueStarted).pid(pid), &[]);
+            self.log.note(&Note::new(Fact::RescueStarted).pid(pid));
             self.rescue = Some(pid);
         }
     }

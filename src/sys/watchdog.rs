@@ -62,7 +62,7 @@ impl Watchdog {
             let _unknown = order(GET_TIMEOUT);
         }
         self.device = device.keep();
-        log.line(&Note::new(Fact::WatchdogArmed).span(self.seconds), &[]);
+        log.note(&Note::new(Fact::WatchdogArmed).span(self.seconds));
         Ok(())
     }
 
