@@ -240,11 +240,9 @@ fn unwritten() -> Option<u32> {
 /// Shows the lines of a file from the last to the first; one that cannot be read has none.
 #[inline(never)]
 fn read_backwards(path: &CStr, show: &mut lines::Show<'_>) {
+    let Ok(file) = raw::open(path, libc::O_RDONLY) else { return };
     let mut room = [0; PROC_ROOM];
-    let file = raw::open(path, libc::O_RDONLY);
-    let mut read = |at, free: &mut [u8]| {
-        file.as_ref().map_or(0, |file| raw::read_at(file, at, free).map_or(0, |count| count as usize))
-    };
+    let mut read = |at, free: &mut [u8]| raw::read_at(&file, at, free).map_or(0, |count| count as usize);
     lines::backwards(&mut room, &mut read, show);
 }
 
