@@ -7,12 +7,14 @@
 
 mod sys;
 
+use core::ffi::CStr;
 use core::panic::PanicInfo;
 
 use zinit_pid1::action::Actions;
 use zinit_pid1::command::{Command, command};
 use zinit_pid1::init::Init;
 use zinit_pid1::limits::KERNEL_COMMAND_LINE;
+use zinit_pid1::list;
 use zinit_pid1::log::Fact;
 use zinit_pid1::process::{Errno, Place};
 
@@ -27,8 +29,11 @@ fn program(start: Start) -> ! {
     sys.settle();
     // The environment is nearer than the kernel command line, so it has the last word. Mostly it has the
     // same ones, since the kernel puts them there, and they need no second complaint.
-    for word in sys.kernel_words(&mut line).filter(|word| !start.environment().any(|known| known == *word)) {
-        sys.set(word);
+    for word in sys.kernel_words(&mut line) {
+        let same = |known: &CStr| list::behind(known.to_bytes_with_nul(), word.to_bytes_with_nul()).is_some();
+        if !start.environment().any(same) {
+            sys.set(word);
+        }
     }
     sys.configure();
     sys.survive();

@@ -2,6 +2,7 @@
 //!
 //! JSON-RPC 2.0, one object per line. A reply is untrusted: it comes from whoever owns the socket.
 
+use crate::list;
 use crate::process::{Exit, Signal};
 
 /// A request that PID 1 knows.
@@ -91,11 +92,11 @@ pub enum Reply {
 /// says the same as the request. A reader of JSON took 700 bytes more.
 #[must_use]
 pub fn decode(method: Method, line: &[u8]) -> Reply {
-    let Some(rest) = line.strip_prefix(HEAD) else { return Reply::Garbage };
-    let members = rest.strip_prefix(method.promise()).and_then(|rest| rest.strip_suffix(b"}}"));
+    let Some(rest) = list::behind(line, HEAD) else { return Reply::Garbage };
     // More members of the result may follow, and nothing behind the result.
-    let agrees = members.is_some_and(|more| {
-        matches!(more.first(), None | Some(b',')) && more.iter().all(|byte| *byte != b'}')
+    let agrees = list::behind(rest, method.promise()).is_some_and(|more| {
+        let length = more.iter().position(|byte| *byte == b'}').unwrap_or(0);
+        matches!(more.first(), Some(b',' | b'}')) && matches!(more.get(length..), Some(b"}}"))
     });
     if agrees { Reply::Agreed } else { Reply::Refused }
 }
