@@ -8,19 +8,30 @@ use core::arch::asm;
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
+    // SAFETY: the caller's contract.
+    unsafe { forward(to, from, count) };
+    to
+}
+
+/// Copies from the first byte on.
+///
+/// # Safety
+/// That of `memcpy`, but that `to` may also start in front of `from`.
+#[inline(always)]
+unsafe fn forward(to: *mut u8, from: *const u8, count: usize) {
     // SAFETY: the caller's contract; the direction flag is clear by the ABI.
     unsafe {
         asm!("rep movsb", inout("rcx") count => _, inout("rdi") to => _, inout("rsi") from => _,
              options(nostack, preserves_flags));
     }
-    to
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
     if to.addr().wrapping_sub(from.addr()) >= count {
         // SAFETY: the start of `to` is not inside `from`, so a forward copy reads before it writes.
-        return unsafe { memcpy(to, from, count) };
+        unsafe { forward(to, from, count) };
+        return to;
     }
     // SAFETY: the ranges overlap, so `count` is at least 1; backwards each byte is read before it is
     // overwritten. The flag is cleared again, as the ABI wants it.
@@ -42,6 +53,8 @@ unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
     to
 }
 
+// A release build compares no slices by a call, as `list` is smaller; one that did would not link.
+#[cfg(debug_assertions)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
     for index in 0..count {
@@ -54,6 +67,7 @@ unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, count: usize) -> 
     0
 }
 
+#[cfg(debug_assertions)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
     // SAFETY: the same contract.

@@ -92,7 +92,9 @@ pub fn connect(socket: &Fd, path: &CStr) -> Result<()> {
     // SAFETY: the path fits into its room. What is behind it is not read.
     unsafe {
         (&raw mut (*peer).sun_family).write(libc::AF_UNIX as libc::sa_family_t);
-        path.as_ptr().copy_to_nonoverlapping((&raw mut (*peer).sun_path).cast(), path.len());
+        for (index, byte) in path.iter().enumerate() {
+            (&raw mut (*peer).sun_path).cast::<u8>().add(index).write(*byte);
+        }
     }
     let arguments = [word(socket.0), address(peer), size_of::<libc::sa_family_t>() + path.len()];
     // SAFETY: the kernel reads one address of the length that is said.
