@@ -33,7 +33,7 @@ pub fn force(forced: &Forced, log: &Log) -> u8 {
     }
     let end = raw::now() + FORCED_SYNC_TIMEOUT;
     // The writer's end is a signal; another one does not give it more time.
-    while raw::now() < end && raw::wait().is_ok_and(|(pid, _)| pid == 0) {
+    while raw::now() < end && raw::wait().0 == 0 {
         let _signal = signal::wait(Some(raw::now().until(end)));
     }
     log.error(Fact::ForceRefused, forced.reboot());

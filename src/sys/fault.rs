@@ -36,7 +36,7 @@ impl Sys<'_> {
                 machine.reboot(RebootCommand::Restart);
                 loop {
                     let _signal = signal::wait(None);
-                    while raw::wait().is_ok_and(|(pid, _)| pid > 0) {}
+                    while raw::wait().0 > 0 {}
                 }
             }
         }

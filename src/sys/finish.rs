@@ -198,7 +198,7 @@ impl Finish<'_> {
             // The child's end is a signal as well, also one that came before this call.
             let _woken = signal::wait(Some(PROGRESS_CHECK));
             match raw::wait() {
-                Ok((pid, status)) if pid == child.raw() => {
+                (pid, status) if pid == child.raw() => {
                     return if let Some(Exit::Exited(errno)) = reaper::exit(status) {
                         Errno(errno)
                     } else {
@@ -206,8 +206,8 @@ impl Finish<'_> {
                     };
                 }
                 // One that was given up before has ended after all.
-                Ok((1.., _)) => {}
-                Ok(_) | Err(_) => {
+                (1.., _) => {}
+                _ => {
                     if !progress.goes_on(unwritten(), raw::now()) {
                         signal::send(child, Signal::KILL);
                         return TIMED_OUT;

@@ -216,8 +216,13 @@ impl<'a> Sys<'a> {
     #[inline(always)]
     fn reap(&mut self) {
         match raw::wait() {
-            Ok((0, _)) => self.unreaped = false,
-            Ok((pid, status)) => {
+            (0, _) => self.unreaped = false,
+            (raw::NO_CHILD, _) => {
+                self.unreaped = false;
+                self.event = Some(Event::NoChildren);
+            }
+            // EINTR, which is the only other error that wait(2) knows, is no pid.
+            (pid, status) => {
                 let (Some(pid), Some(exit)) = (Pid::new(pid), reaper::exit(status)) else { return };
                 if self.rescue == Some(pid) {
                     self.rescue = None;
@@ -239,12 +244,6 @@ impl<'a> Sys<'a> {
                 }
                 self.event = Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)));
             }
-            Err(libc::ECHILD) => {
-                self.unreaped = false;
-                self.event = Some(Event::NoChildren);
-            }
-            // EINTR, and nothing else that wait(2) knows.
-            Err(_) => {}
         }
     }
 

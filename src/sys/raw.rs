@@ -223,15 +223,21 @@ pub fn set_name(name: &CStr) {
     unsafe { syscall(libc::SYS_prctl, [word(libc::PR_SET_NAME), address(name.as_ptr())]) };
 }
 
-/// Reaps a child that has ended, wait4(2): its pid, or 0 if none has, and its status.
-pub fn wait() -> Result<(i32, u32)> {
+/// Reaps a child that has ended, wait4(2): its pid, or 0 if none has, or a negative error, and its status.
+///
+/// Two numbers travel in registers, which a result with two of them does not.
+#[inline(never)]
+pub fn wait() -> (i32, u32) {
     // Children that send another signal than SIGCHLD when they end are children too, clone(2).
     let all = word(libc::WNOHANG | libc::__WALL);
     let mut status = 0_u32;
     // SAFETY: the kernel writes one status.
-    let pid = checked(unsafe { syscall(libc::SYS_wait4, [word(-1), address(&raw mut status), all, 0]) })?;
-    Ok((pid, status))
+    let pid = unsafe { syscall(libc::SYS_wait4, [word(-1), address(&raw mut status), all, 0]) };
+    (pid as i32, status)
 }
+
+/// The answer of [`wait`] if there is no child.
+pub const NO_CHILD: i32 = -libc::ECHILD;
 
 /// True if a process is a child of this one that was not reaped yet, waitid(2).
 pub fn is_child(pid: process::Pid) -> bool {
