@@ -24,9 +24,7 @@ impl Line {
     /// Composes it in place, since half a kilobyte is much to move; the line has to be empty.
     pub fn compose(&mut self, note: &Note, text: &[u8], kernel: bool) {
         if kernel {
-            self.byte(b'<');
-            self.byte(note.level().digit());
-            self.byte(b'>');
+            self.text(&[b'<', note.level().digit(), b'>']);
         }
         self.text(b"zinit-pid1: ");
         Template { line: self, note, text, code: note.errno.0 }.fill_in(words::fact(note.fact));

@@ -178,11 +178,11 @@ pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
 
 /// Asks about a file, statx(2); rustix keeps a writable global for kernels that lack this call.
 pub fn statx(path: &CStr) -> Result<libc::statx> {
-    let mut file = MaybeUninit::<libc::statx>::zeroed();
+    let mut file = MaybeUninit::<libc::statx>::uninit();
     let arguments = [word(libc::AT_FDCWD), address(path.as_ptr()), 0, 0, address(file.as_mut_ptr())];
     // SAFETY: the path ends in NUL, and the kernel fills one structure.
     checked(unsafe { syscall(libc::SYS_statx, arguments) })?;
-    // SAFETY: it consists of numbers only, for which zero is as good as what the kernel wrote.
+    // SAFETY: the kernel wrote all of it.
     Ok(unsafe { file.assume_init() })
 }
 
