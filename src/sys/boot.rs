@@ -56,7 +56,7 @@ impl<'a> Sys<'a> {
         let new = !self.is_successor();
         let rows = if new && self.config.mount() { mount::ALL } else { 0 };
         if let Some(machine) = self.standing.machine() {
-            machine.mount_early(rows, &mut |_, _| {});
+            machine.mount_early(rows, None);
         }
         stdio::furnish(self.given, self.standing.machine().is_some());
         self.log = Log::open(self.standing.machine().is_some(), self.given.stderr());
@@ -66,8 +66,7 @@ impl<'a> Sys<'a> {
                 self.log.error(Fact::HostNameFailed, errno);
             }
             // Once more, because the log needs what was mounted the first time: what failed fails again.
-            let mut report = |target: &CStr, errno| self.log(Fact::MountFailed, errno, target.to_bytes());
-            machine.mount_early(rows, &mut report);
+            machine.mount_early(rows, Some(&self.log));
         }
     }
 

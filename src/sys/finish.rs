@@ -51,7 +51,7 @@ pub fn run(task: Task, standing: &Standing, log: &Log) -> Errno {
         (Task::Halt, Some(machine)) => return machine.reboot(RebootCommand::Halt),
         (Task::SysRqPoweroff | Task::SysRqReboot, Some(machine)) => {
             // It was taken away before.
-            machine.mount_early(mount::PROC, &mut |_, _| {});
+            machine.mount_early(mount::PROC, None);
             let errno = machine.sysrq(if task == Task::SysRqReboot { b"b" } else { b"o" });
             if errno == Errno::NONE {
                 // The kernel does it in its own time; PID 1 has a deadline for that.
@@ -106,7 +106,7 @@ impl Finish<'_> {
 
     fn swapoff(&self) {
         // Somebody may have taken it away, and from here on all is read from it.
-        self.machine.mount_early(mount::PROC, &mut |_, _| {});
+        self.machine.mount_early(mount::PROC, None);
         // First, or what is swapped out of it would have to find room in memory.
         while self.pass(Step::Memory) {}
         let mut path = Path::new();
