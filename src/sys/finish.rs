@@ -68,6 +68,8 @@ pub fn run(task: Task, standing: &Standing, log: &Log) -> Errno {
 enum Step {
     /// Unmounts it if it lives in memory.
     Memory,
+    /// Brings back what was swapped out to it: the one pass that is not over mounts.
+    Swap,
     /// Unmounts it.
     Unmount,
     /// Makes it read-only.
@@ -109,14 +111,7 @@ impl Finish<'_> {
         self.machine.mount_early(mount::PROC, None);
         // First, or what is swapped out of it would have to find room in memory.
         while self.pass(Step::Memory) {}
-        let mut path = Path::new();
-        read_backwards(c"/proc/swaps", &mut |line| {
-            // The headline is no path.
-            if mounts::unescape(mounts::swap(line), &mut path) {
-                let path = text(&path);
-                self.report(Fact::SwapoffFailed, self.machine.swapoff(path), path);
-            }
-        });
+        self.pass(Step::Swap);
     }
 
     fn unmount(&self) {
@@ -141,8 +136,11 @@ impl Finish<'_> {
     fn pass(&self, step: Step) -> bool {
         let mut progress = false;
         let mut path = Path::new();
-        read_backwards(MOUNTINFO, &mut |line| {
-            if mounts::unescape(mounts::point(line), &mut path) {
+        let file = if step == Step::Swap { c"/proc/swaps" } else { MOUNTINFO };
+        read_backwards(file, &mut |line| {
+            // The headline of the swaps is no path.
+            let spelt = if step == Step::Swap { mounts::swap(line) } else { mounts::point(line) };
+            if mounts::unescape(spelt, &mut path) {
                 let wanted = step != Step::Memory || mounts::is_in_memory(line);
                 progress |= wanted && self.step(step, text(&path));
             } else if step == Step::Name {
@@ -154,6 +152,10 @@ impl Finish<'_> {
 
     /// Does a step to one mount; true if it is gone by it.
     fn step(&self, step: Step, point: &CStr) -> bool {
+        if step == Step::Swap {
+            self.report(Fact::SwapoffFailed, self.machine.swapoff(point), point);
+            return false;
+        }
         let special = list::place(SPECIAL, point.to_bytes());
         if special == Some(0) || special.is_some() != (step == Step::Kernel) {
             return false;
