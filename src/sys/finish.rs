@@ -36,11 +36,11 @@ pub fn run(task: Task, standing: &Standing, log: &Log) -> Errno {
         }
         (Task::Kill, _) => pid1.signal_all(kernel::Signal::KILL),
         (_, None) => return NOT_PERMITTED,
-        (Task::Sync, Some(machine)) => Finish { machine, log }.sync(),
-        (Task::Swapoff, Some(machine)) => Finish { machine, log }.swapoff(),
-        (Task::Unmount, Some(machine)) => Finish { machine, log }.unmount(),
+        (Task::Sync, Some(machine)) => Finish { machine: *machine, log }.sync(),
+        (Task::Swapoff, Some(machine)) => Finish { machine: *machine, log }.swapoff(),
+        (Task::Unmount, Some(machine)) => Finish { machine: *machine, log }.unmount(),
         (Task::SyncAgain, Some(machine)) => {
-            let finish = Finish { machine, log };
+            let finish = Finish { machine: *machine, log };
             finish.sync();
             // Only now, since the progress of the sync is read from `/proc`.
             finish.pass(Step::Kernel);
@@ -93,20 +93,21 @@ enum Write<'a> {
     Unmount(&'a CStr, UnmountFlags),
 }
 
+#[derive(Clone, Copy)]
 struct Finish<'a> {
-    machine: &'a Machine,
+    machine: Machine,
     log: &'a Log,
 }
 
 impl Finish<'_> {
     #[inline(never)] // two tasks do it
-    fn sync(&self) {
+    fn sync(self) {
         if self.attend(Write::All) != Errno::NONE {
             self.log.note(&Note::new(Fact::SyncStuck).span(unwritten().unwrap_or(0)));
         }
     }
 
-    fn swapoff(&self) {
+    fn swapoff(self) {
         // Somebody may have taken it away, and from here on all is read from it.
         self.machine.mount_early(mount::PROC, None);
         // First, or what is swapped out of it would have to find room in memory.
@@ -114,7 +115,7 @@ impl Finish<'_> {
         self.pass(Step::Swap);
     }
 
-    fn unmount(&self) {
+    fn unmount(self) {
         if let Err(number) = raw::open(MOUNTINFO, libc::O_RDONLY) {
             self.report(Fact::ReadFailed, raw::errno(number), MOUNTINFO);
         }
@@ -133,7 +134,7 @@ impl Finish<'_> {
 
     /// Goes over all mounts, the last one first; true if any of them is gone by it.
     #[inline(never)]
-    fn pass(&self, step: Step) -> bool {
+    fn pass(self, step: Step) -> bool {
         let mut progress = false;
         let mut path = Path::new();
         let file = if step == Step::Swap { c"/proc/swaps" } else { MOUNTINFO };
@@ -151,7 +152,7 @@ impl Finish<'_> {
     }
 
     /// Does a step to one mount; true if it is gone by it.
-    fn step(&self, step: Step, point: &CStr) -> bool {
+    fn step(self, step: Step, point: &CStr) -> bool {
         if step == Step::Swap {
             self.report(Fact::SwapoffFailed, self.machine.swapoff(point), point);
             return false;
@@ -182,7 +183,7 @@ impl Finish<'_> {
 
     /// Has something written by a child, and waits for it as long as the disks make progress.
     #[inline(never)]
-    fn attend(&self, write: Write<'_>) -> Errno {
+    fn attend(self, write: Write<'_>) -> Errno {
         let mut work = || match write {
             Write::All => {
                 self.machine.sync();
@@ -220,7 +221,7 @@ impl Finish<'_> {
     }
 
     /// Logs what went wrong with a path, if anything did.
-    fn report(&self, fact: Fact, errno: Errno, path: &CStr) {
+    fn report(self, fact: Fact, errno: Errno, path: &CStr) {
         if errno != Errno::NONE {
             self.log.fact(fact, errno, path.to_bytes());
         }
