@@ -45,9 +45,7 @@ impl Log {
         let level = Level::Info;
         if machine {
             // About ten lines in a burst would be all that the kernel takes, and it would drop the rest.
-            if let Ok(limit) = raw::open(c"/proc/sys/kernel/printk_devkmsg", libc::O_WRONLY) {
-                let _locked = raw::write(limit.number(), b"on\n");
-            }
+            let _locked = raw::write_file(c"/proc/sys/kernel/printk_devkmsg", b"on\n");
             if let Ok(fd) = raw::open(c"/dev/kmsg", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY) {
                 return Self { fd: fd.keep(), how: How::Kernel, level };
             }

@@ -137,9 +137,7 @@ impl Machine {
 
     /// Presses a key of the kernel's debuggers, sysrq in its admin guide: no right is asked for.
     pub fn sysrq(&self, key: &[u8]) -> Errno {
-        let pressed = raw::open(c"/proc/sysrq-trigger", libc::O_WRONLY)
-            .and_then(|trigger| raw::write(trigger.number(), key));
-        pressed.map_or_else(raw::errno, |_| Errno::NONE)
+        raw::write_file(c"/proc/sysrq-trigger", key).map_or_else(raw::errno, |_| Errno::NONE)
     }
 }
 

@@ -118,6 +118,12 @@ pub fn read_file<'a>(path: &CStr, room: &'a mut [u8]) -> &'a mut [u8] {
     room.get_mut(..length.unwrap_or(0) as usize).unwrap_or(&mut [])
 }
 
+/// Writes to a file of the kernel.
+#[inline(never)]
+pub fn write_file(path: &CStr, bytes: &[u8]) -> Result<i32> {
+    write(open(path, libc::O_WRONLY)?.number(), bytes)
+}
+
 /// Reads what is there from a place on, up to a buffer full, pread(2).
 pub fn read_at(fd: &Fd, place: usize, buffer: &mut [u8]) -> Result<i32> {
     let arguments = [word(fd.0), address(buffer.as_mut_ptr()), buffer.len(), place];
