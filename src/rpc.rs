@@ -15,12 +15,12 @@ pub enum Method {
 }
 
 impl Method {
-    /// The request as it goes over the socket, with its newline.
+    /// The request as it goes over the socket behind [`HEAD`], with its newline.
     #[must_use]
     pub const fn request(self) -> &'static [u8] {
         match self {
-            Self::PrepareRestart => b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system.prepare_restart\"}\n",
-            Self::Shutdown => b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system.shutdown\"}\n",
+            Self::PrepareRestart => b"method\":\"system.prepare_restart\"}\n",
+            Self::Shutdown => b"method\":\"system.shutdown\"}\n",
         }
     }
 
@@ -101,5 +101,5 @@ pub fn decode(method: Method, line: &[u8]) -> Reply {
     if agrees { Reply::Agreed } else { Reply::Refused }
 }
 
-/// What each response to our request begins with, be it a result or an error.
-const HEAD: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"";
+/// What our requests begin with, and each response to them, be it a result or an error.
+pub const HEAD: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"";

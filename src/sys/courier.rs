@@ -50,7 +50,8 @@ fn send(method: Method, socket: &CStr) -> Result<ManuallyDrop<Fd>> {
     // The exit of this process closes it.
     let server = ManuallyDrop::new(raw::unix_socket()?);
     raw::connect(&server, socket)?;
-    // A new socket takes a line at once and whole; SIGPIPE is blocked, as all signals are.
+    // A new socket takes a line at once and whole, also in two pieces; SIGPIPE is blocked, as all signals are.
+    raw::write(server.number(), rpc::HEAD)?;
     raw::write(server.number(), method.request())?;
     Ok(server)
 }
