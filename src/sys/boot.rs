@@ -59,7 +59,7 @@ impl<'a> Sys<'a> {
             machine.mount_early(rows, None);
         }
         stdio::furnish(self.given, self.standing.machine().is_some());
-        self.log = Log::open(self.standing.machine().is_some(), self.given.stderr());
+        self.log.open(self.standing.machine().is_some(), self.given.stderr());
         if let Some(machine) = self.standing.machine() {
             let errno = if new { machine.take_name() } else { Errno::NONE };
             if errno != Errno::NONE {
