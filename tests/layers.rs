@@ -51,7 +51,10 @@ const LAYERS: [(&str, &str); 43] = [
         "sys/finish",
         "event kmsg limits lines list log mount mounts power process progress raw reaper signal spawn task",
     ),
-    ("sys/leaf", "arch command config event kmsg limits line log power process raw rpc signal start time"),
+    (
+        "sys/leaf",
+        "arch command config event kmsg limits line list log power process raw rpc signal start time",
+    ),
     ("sys/raw", "arch process time"),
     ("verify/main", "file minisign probe status sys"),
     ("verify/leaf", "file handover kernel lines list probe process say sys verify"),

@@ -53,7 +53,7 @@ unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
     to
 }
 
-// A release build compares no slices by a call, as `list` is smaller; one that did would not link.
+// A release build compares no slices by a call, as `list` is smaller; linker/pid1.ld refuses one that does.
 #[cfg(debug_assertions)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, count: usize) -> i32 {

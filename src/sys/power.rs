@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use rustix::system::{RebootCommand, reboot};
 use zinit_pid1::command::Command;
 use zinit_pid1::event::Ending;
+use zinit_pid1::list;
 use zinit_pid1::process::{Errno, INITIAL_NAMESPACE, Place};
 
 use super::arch::syscall;
@@ -172,7 +173,8 @@ impl Forced {
 fn evidence() -> Evidence {
     let mut link = [0_u8; 32];
     match raw::read_link(c"/proc/self/ns/pid", &mut link) {
-        Ok(length) if link.get(..length as usize) == Some(INITIAL_NAMESPACE) => Evidence::Initial,
+        // What is behind its end is still zero, and no such link begins with another one.
+        Ok(_) if list::behind(&link, INITIAL_NAMESPACE).is_some() => Evidence::Initial,
         Ok(_) => Evidence::Nested,
         Err(_) => Evidence::Nothing,
     }
