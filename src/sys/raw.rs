@@ -29,6 +29,11 @@ impl Fd {
     /// That of no file, as a pipe that could not be made.
     pub const NONE: Self = Self(-1);
 
+    /// Takes what the kernel gave.
+    pub const fn new(number: i32) -> Self {
+        Self(number)
+    }
+
     /// The number that the kernel gave.
     pub const fn number(&self) -> i32 {
         self.0
@@ -72,37 +77,6 @@ pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
     let answer = unsafe { syscall(libc::SYS_openat, [word(libc::AT_FDCWD), address(path.as_ptr()), flags]) };
     checked(answer).map(Fd)
 }
-
-/// Opens a stream socket of the UNIX family, socket(2).
-pub fn unix_socket() -> Result<Fd> {
-    let kind = word(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
-    // SAFETY: three numbers.
-    checked(unsafe { syscall(libc::SYS_socket, [word(libc::AF_UNIX), kind, 0]) }).map(Fd)
-}
-
-/// Connects a socket to a path, unix(7): ENAMETOOLONG from 108 bytes on.
-pub fn connect(socket: &Fd, path: &CStr) -> Result<()> {
-    // With its NUL, so that it cannot be mistaken for an abstract name.
-    let path = path.to_bytes_with_nul();
-    if path.len() > SUN_PATH {
-        return Err(libc::ENAMETOOLONG);
-    }
-    let mut room = MaybeUninit::<libc::sockaddr_un>::uninit();
-    let peer = room.as_mut_ptr();
-    // SAFETY: the path fits into its room. What is behind it is not read.
-    unsafe {
-        (&raw mut (*peer).sun_family).write(libc::AF_UNIX as libc::sa_family_t);
-        for (index, byte) in path.iter().enumerate() {
-            (&raw mut (*peer).sun_path).cast::<u8>().add(index).write(*byte);
-        }
-    }
-    let arguments = [word(socket.0), address(peer), size_of::<libc::sa_family_t>() + path.len()];
-    // SAFETY: the kernel reads one address of the length that is said.
-    checked(unsafe { syscall(libc::SYS_connect, arguments) }).map(drop)
-}
-
-/// Bytes of a path in such an address, with its NUL.
-const SUN_PATH: usize = 108;
 
 /// Reads what is there, up to a buffer full, read(2); the answer is never more than the buffer has room for.
 #[inline(never)]
