@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file, and the modules of the library, or of `sys`, that it may name.
-const LAYERS: [(&str, &str); 43] = [
+const LAYERS: [(&str, &str); 44] = [
     ("lib", ""),
     ("time", ""),
     ("list", ""),
@@ -46,6 +46,7 @@ const LAYERS: [(&str, &str); 43] = [
     ("sys/start", "process program raw"),
     ("sys/ask", "event kmsg limits log power process raw signal spawn"),
     ("sys/arch", "sys"),
+    ("sys/compare", ""),
     ("sys/mem", ""),
     (
         "sys/finish",

@@ -1,8 +1,8 @@
-//! The six functions that the compiler calls by name and that libc would have.
+//! Four of the six functions that the compiler calls by name and that libc would have; see `compare` for the others.
 //!
 //! # Safety
 //! Signatures and contracts are C's, string(3). The bodies must not look like loops that LLVM turns into
-//! calls of these very functions: copies and fills are string instructions, comparisons are volatile.
+//! calls of these very functions: copies and fills are string instructions, reads are volatile.
 
 use core::arch::asm;
 
@@ -51,27 +51,6 @@ unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
              options(nostack, preserves_flags));
     }
     to
-}
-
-// A release build compares no slices by a call, as `list` is smaller; linker/pid1.ld refuses one that does.
-#[cfg(debug_assertions)]
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
-    for index in 0..count {
-        // SAFETY: the caller's contract: both have `count` bytes.
-        let (left, right) = unsafe { (left.add(index).read_volatile(), right.add(index).read_volatile()) };
-        if left != right {
-            return i32::from(left) - i32::from(right);
-        }
-    }
-    0
-}
-
-#[cfg(debug_assertions)]
-#[unsafe(no_mangle)]
-unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
-    // SAFETY: the same contract.
-    unsafe { memcmp(left, right, count) }
 }
 
 #[unsafe(no_mangle)]

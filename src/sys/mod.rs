@@ -8,6 +8,8 @@
 mod arch;
 mod ask;
 pub mod boot;
+#[cfg(debug_assertions)]
+mod compare;
 mod courier;
 mod fault;
 mod finish;
