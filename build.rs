@@ -16,6 +16,7 @@ fn main() {
         &format!("-L{folder}"),
         &format!("-T{folder}/{script}"),
         &format!("-Wl,--oformat={format}"),
+        "-Wl,-O2", // strings may end in each other
     ];
     for flag in flags {
         println!("cargo::rustc-link-arg-bin=zinit-pid1={flag}");

@@ -1,9 +1,10 @@
 //! Settings, from the environment and the kernel command line, and the words of argv.
 
+use core::cell::Cell;
 use core::ffi::CStr;
 
 use crate::event::Ending;
-use crate::limits::{KERNEL_COMMAND_LINE, STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
+use crate::limits::{STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
 use crate::list;
 use crate::log::Level;
 use crate::time::Millis;
@@ -11,12 +12,18 @@ use crate::time::Millis;
 /// The settings, as the words that set them.
 ///
 /// They are kept as text and understood where they are used, so that one more of them takes little more room than its name.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Config<'a> {
-    /// The value of each name in [`NAMES`]; `None` stands for the default.
-    values: [Option<&'a CStr>; COUNT],
+    /// The value of each name in [`NAMES`]; an empty one stands for the default.
+    values: [&'a CStr; COUNT],
     /// `-c` in argv: a hint as `ZINIT_CONTAINER` is.
     hint: bool,
+}
+
+impl Default for Config<'_> {
+    fn default() -> Self {
+        Self { values: [c""; COUNT], hint: false }
+    }
 }
 
 impl<'a> Config<'a> {
@@ -35,13 +42,13 @@ impl<'a> Config<'a> {
             return true;
         }
         let value = &word[start..];
-        let set = (!value.is_empty()).then_some(value);
-        let understood = set.is_none_or(|value| match setting {
-            STOP_TIMEOUT | WATCHDOG => seconds(value).is_some(),
-            _ => setting < STOP_TIMEOUT || choice(setting, value).is_some(),
-        });
+        let understood = value.is_empty()
+            || match setting {
+                STOP_TIMEOUT | WATCHDOG => seconds(value).is_some(),
+                _ => setting < STOP_TIMEOUT || choice(setting, value).is_some(),
+            };
         if understood {
-            *slot = set;
+            *slot = value;
         }
         understood
     }
@@ -53,27 +60,27 @@ impl<'a> Config<'a> {
 
     /// `ZINIT_SERVER`: the server's program; `None` stands for the first of the usual places.
     #[must_use]
-    pub const fn server(&self) -> Option<&'a CStr> {
-        self.values[SERVER]
+    pub fn server(&self) -> Option<&'a CStr> {
+        self.set(SERVER)
     }
 
     /// `ZINIT_CONFIG_DIR`: the folder of service files, for the server.
     #[must_use]
     pub fn config_dir(&self) -> &'a CStr {
-        self.values[CONFIG_DIR].unwrap_or(c"/etc/zinit/services")
+        self.set(CONFIG_DIR).unwrap_or(c"/etc/zinit/services")
     }
 
     /// `ZINIT_SOCKET`: the server's socket.
     #[must_use]
     pub fn socket(&self) -> &'a CStr {
-        self.values[SOCKET].unwrap_or(c"/run/zinit.sock")
+        self.set(SOCKET).unwrap_or(c"/run/zinit.sock")
     }
 
     /// `ZINIT_CONTAINER`, `container=`, or `-c` in argv: a hint where the kernel does not know.
     #[must_use]
     pub fn container(&self) -> bool {
-        let ours = self.values[CONTAINER].is_some_and(|value| value.to_bytes() != b"0");
-        self.hint || ours || self.values[CONTAINER_HINT].is_some()
+        let ours = !matches!(self.values[CONTAINER].to_bytes(), b"" | b"0");
+        self.hint || ours || !self.values[CONTAINER_HINT].is_empty()
     }
 
     /// `ZINIT_MOUNT`: false for `no`, which leaves the first mounts to somebody else.
@@ -102,7 +109,7 @@ impl<'a> Config<'a> {
             3 => Level::Debug,
             _ => Level::Trace,
         };
-        let debug = self.values[DEBUG].is_some_and(|value| value.to_bytes() == b"1");
+        let debug = self.values[DEBUG].to_bytes() == b"1";
         if debug { level.max(Level::Debug) } else { level }
     }
 
@@ -111,26 +118,26 @@ impl<'a> Config<'a> {
     pub fn level_word(&self) -> &'a CStr {
         match self.level() {
             Level::Debug => c"debug",
-            _ => self.values[LOG_LEVEL].unwrap_or(c"info"),
+            _ => self.set(LOG_LEVEL).unwrap_or(c"info"),
         }
     }
 
     /// `ZINIT_STOP_TIMEOUT`: the server's time to stop its services, ms.
     #[must_use]
     pub fn stop_timeout(&self) -> Millis {
-        self.values[STOP_TIMEOUT].and_then(seconds).unwrap_or(STOP_TIMEOUT_S).saturating_mul(1_000)
+        seconds(self.values[STOP_TIMEOUT]).unwrap_or(STOP_TIMEOUT_S).wrapping_mul(1_000)
     }
 
     /// `ZINIT_RESCUE`: what runs on the console while no server does; `None` for nothing.
     #[must_use]
-    pub const fn rescue(&self) -> Option<&'a CStr> {
-        self.values[RESCUE]
+    pub fn rescue(&self) -> Option<&'a CStr> {
+        self.set(RESCUE)
     }
 
     /// `ZINIT_WATCHDOG`: after how many seconds without PID 1 the hardware restarts the machine; `None` for never.
     #[must_use]
     pub fn watchdog(&self) -> Option<u32> {
-        self.values[WATCHDOG].and_then(seconds)
+        seconds(self.values[WATCHDOG])
     }
 
     /// `ZINIT_CONTAINER_REBOOT`: true if a reboot of the container is the engine's business.
@@ -141,8 +148,12 @@ impl<'a> Config<'a> {
 
     /// The place of the word in force among those that a setting knows; the first one is the default.
     fn chosen(&self, setting: usize) -> usize {
-        let word = self.values.get(setting).copied().flatten();
-        word.and_then(|word| choice(setting, word)).unwrap_or(0)
+        self.values.get(setting).and_then(|word| choice(setting, word)).unwrap_or(0)
+    }
+
+    /// The value of a setting with any text for one; `None` stands for the default.
+    fn set(&self, setting: usize) -> Option<&'a CStr> {
+        self.values.get(setting).copied().filter(|value| !value.is_empty())
     }
 }
 
@@ -193,39 +204,30 @@ const MOUNT: usize = 11;
 const POWEROFF: usize = 12;
 const COUNT: usize = 13;
 
-/// The kernel command line, read piece by piece and split into words as the kernel does it.
-///
-/// What follows `--` is argv and no setting.
-#[derive(Clone, Debug, Default)]
-pub struct KernelWords {
-    words: heapless::Vec<u8, KERNEL_COMMAND_LINE>,
-    quoted: bool,
-}
-
-impl KernelWords {
-    /// Takes the next piece of `/proc/cmdline`; what does not fit is dropped.
-    pub fn feed(&mut self, piece: &[u8]) {
-        for byte in piece {
-            let byte = match byte {
-                b'"' => {
-                    self.quoted = !self.quoted;
-                    continue;
-                }
-                b' ' | b'\t' | b'\n' if !self.quoted => 0,
-                byte => *byte,
-            };
-            let _dropped = self.words.push(byte);
+/// Splits a kernel command line where it is, as the kernel does it: each word gets a NUL behind it.
+pub fn split(line: &mut [u8]) -> &[u8] {
+    let bytes = Cell::from_mut(line).as_slice_of_cells();
+    let (mut places, mut quoted) = (bytes.iter(), false);
+    for byte in bytes {
+        let byte = byte.get();
+        if byte == b'"' {
+            quoted = !quoted;
+        } else if let Some(place) = places.next() {
+            place.set(if byte <= b' ' && !quoted { 0 } else { byte });
         }
     }
+    let length = bytes.len().wrapping_sub(places.len());
+    line.get(..length).unwrap_or(&[])
+}
 
-    /// The words before `--`, each with the one NUL that ends it, but for a word that was cut off.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = self.words.as_slice();
-        core::iter::from_fn(move || {
-            let length = rest.iter().position(|byte| *byte == 0)?.wrapping_add(1);
-            let (word, behind) = rest.split_at_checked(length)?;
-            rest = behind;
-            (word != b"--\0").then_some(word)
-        })
-    }
+/// The words of a line that was split, each with the one NUL that ends it, but for a word that was cut off.
+///
+/// What follows `--` is argv and no setting.
+pub fn words(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    core::iter::from_fn(move || {
+        let length = rest.iter().position(|byte| *byte == 0)?.wrapping_add(1);
+        let (word, behind) = rest.split_at_checked(length)?;
+        rest = behind;
+        (word != b"--\0").then_some(word)
+    })
 }

@@ -50,7 +50,7 @@ impl HandOver {
     }
 
     fn numbers(name: &[u8]) -> Option<Self> {
-        let rest = name.strip_prefix(NAME)?;
+        let rest = list::behind(name, NAME)?;
         let mut numbers = [0; 4];
         for (place, number) in numbers.iter_mut().enumerate() {
             *number = list::number(lines::word(rest, place))?;

@@ -5,7 +5,7 @@
 
 use crate::limits::LOG_LINE;
 use crate::log::Note;
-use crate::process::{Errno, Exit, Pid};
+use crate::process::{Errno, Pid};
 use crate::words;
 
 /// One line for the log.
@@ -24,30 +24,11 @@ impl Line {
     /// Composes it in place, since half a kilobyte is much to move; the line has to be empty.
     pub fn compose(&mut self, note: &Note, text: &[u8], kernel: bool) {
         if kernel {
-            self.byte(b'<');
-            self.byte(note.level().digit());
-            self.byte(b'>');
+            self.text(&[b'<', note.level().digit(), b'>']);
         }
         self.text(b"zinit-pid1: ");
-        for byte in words::fact(note.fact) {
-            self.fill_in(*byte, note, text);
-        }
+        Template { line: self, note, text, code: note.errno.0 }.fill_in(words::fact(note.fact));
         self.finish();
-    }
-
-    /// Appends what a byte of a template stands for.
-    #[inline(never)] // or all values are read in front of the loop
-    fn fill_in(&mut self, byte: u8, note: &Note, text: &[u8]) {
-        match byte {
-            b'#' => self.number(note.pid.map_or(0, Pid::raw).unsigned_abs()),
-            b'%' => self.exit(note.exit),
-            b'!' => self.errno(note.errno),
-            b'@' => self.number(note.span),
-            b'$' => self.text(note.signal.name()),
-            b'&' => self.text(note.task.word()),
-            b'~' => self.outside(text),
-            byte => self.byte(byte),
-        }
     }
 
     /// The line with its newline.
@@ -65,15 +46,10 @@ impl Line {
         self.byte(b'\n');
     }
 
-    /// Appends a byte or the pair for which it stands, or drops it if the line is full.
+    /// Appends a byte, or drops it if the line is full.
     #[inline(never)]
     pub(crate) fn byte(&mut self, byte: u8) {
-        match words::pair(byte) {
-            Some(pair) => self.text(&pair),
-            None => {
-                let _cut = self.0.push(byte);
-            }
-        }
+        let _cut = self.0.push(byte);
     }
 
     /// Appends bytes from outside so that they can neither break the line nor drive a terminal.
@@ -98,33 +74,53 @@ impl Line {
         let [digit, ..] = (number % 10).to_le_bytes();
         self.byte(digit.wrapping_add(b'0'));
     }
+}
 
-    #[inline(always)]
-    fn errno(&mut self, errno: Errno) {
-        match words::errno(errno) {
-            Some(words) => self.text(words),
-            None => {
-                self.text(b"errno ");
-                self.number(errno.0.into());
-            }
+/// What the bytes of a template stand for.
+struct Template<'a> {
+    line: &'a mut Line,
+    note: &'a Note,
+    text: &'a [u8],
+    /// The error, or what an exit tells.
+    code: u8,
+}
+
+impl Template<'_> {
+    /// Appends words; those that a byte stands for are a template too.
+    #[inline(never)]
+    fn fill_in(&mut self, words: &[u8]) {
+        for byte in words {
+            let number = match *byte {
+                b'#' => self.note.pid.map_or(0, Pid::raw).cast_unsigned(),
+                b'@' => self.note.span,
+                b'^' => self.code.into(),
+                byte => {
+                    self.stand_for(byte);
+                    continue;
+                }
+            };
+            self.line.number(number);
         }
     }
 
-    fn exit(&mut self, exit: Exit) {
-        match exit {
-            Exit::Exited(status) => {
-                self.text(b"exited ");
-                self.number(status.into());
+    /// Appends what a byte stands for that is no number.
+    #[inline(always)]
+    fn stand_for(&mut self, byte: u8) {
+        let words = match byte {
+            b'%' => {
+                self.code = self.note.exit.code();
+                words::exit(self.note.exit)
             }
-            Exit::Killed(signal) => {
-                self.text(b"killed by signal ");
-                self.number(signal.0.into());
-            }
-            Exit::NotExecuted(errno) => {
-                self.text(b"not executed, ");
-                self.errno(errno);
-            }
-        }
+            b'!' => words::errno(Errno(self.code)),
+            b'$' => words::signal(self.note.signal),
+            b'&' => words::task(self.note.task),
+            b'~' => return self.line.outside(self.text),
+            byte => match words::pair(byte) {
+                Some(pair) => pair,
+                None => return self.line.byte(byte),
+            },
+        };
+        self.fill_in(words);
     }
 }
 

@@ -21,37 +21,37 @@ pub fn backwards(room: &mut [u8], read: &mut Read<'_>, show: &mut Show<'_>) {
         if count == 0 {
             break;
         }
-        end = end.saturating_add(count);
+        end = end.wrapping_add(count);
     }
     while end > 0 {
         let start = end.saturating_sub(room.len());
         let mut length: usize = 0;
         while let Some(free) = room.get_mut(length..end.saturating_sub(start)) {
-            let count = read(start.saturating_add(length), free);
+            let count = read(start.wrapping_add(length), free);
             if count == 0 {
                 break;
             }
-            length = length.saturating_add(count);
+            length = length.wrapping_add(count);
         }
         let mut text = room.get(..length).unwrap_or(&[]);
         // What is behind the last newline is a part of a line that was shown before, or has moved.
         let mut whole = false;
         while let Some(newline) = text.iter().rposition(|byte| *byte == b'\n') {
-            if let (true, Some(line)) = (whole, text.get(newline.saturating_add(1)..)) {
+            if let (true, Some(line)) = (whole, text.get(newline.wrapping_add(1)..)) {
                 show(line);
             }
             text = text.get(..newline).unwrap_or(&[]);
             whole = true;
         }
         end = start;
-        let next = text.len().saturating_add(1);
+        let next = text.len().wrapping_add(1);
         if start == 0 {
             if whole {
                 show(text);
             }
         } else if whole && next < length {
             // This line is cut off: it comes whole next time.
-            end = end.saturating_add(next);
+            end = end.wrapping_add(next);
         } else if let Some(piece) = room.get(..length) {
             show(piece);
         }

@@ -49,3 +49,13 @@ pub fn number(word: &[u8]) -> Option<u32> {
         number.checked_mul(10)?.checked_add(digit.into())
     })
 }
+
+/// What stands behind the start of a text; `None` if it starts in another way.
+///
+/// It has nothing to do with lists, but that it is smaller than the comparison of slices.
+#[must_use]
+#[inline(never)]
+pub fn behind<'a>(text: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = text.iter();
+    start.iter().all(|byte| rest.next() == Some(byte)).then_some(rest.as_slice())
+}

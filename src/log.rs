@@ -46,8 +46,6 @@ macro_rules! facts {
             }
         }
 
-        /// How many there are.
-        pub(crate) const FACTS: usize = [$(Fact::$fact,)*].len();
 
         /// A line of words for each of them, in order; see [`words`](crate::words).
         pub(crate) const WORDS: &str = concat!($($words, "\n",)*);
@@ -55,7 +53,7 @@ macro_rules! facts {
 }
 
 // `#` stands for the pid, `%` for the exit, `!` for the error, `@` for the time, `&` for the task,
-// `$` for the signal, `~` for text from outside.
+// `$` for the signal, `~` for text from outside; `^` for the number within an error or an exit.
 facts! {
     /// A further request while the end is under way.
     AlreadyEnding Info "the end is under way already";

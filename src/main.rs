@@ -7,12 +7,14 @@
 
 mod sys;
 
+use core::ffi::CStr;
 use core::panic::PanicInfo;
 
 use zinit_pid1::action::Actions;
-use zinit_pid1::command::{Command, asks_for_container, command};
-use zinit_pid1::config::KernelWords;
+use zinit_pid1::command::{Command, command};
 use zinit_pid1::init::Init;
+use zinit_pid1::limits::KERNEL_COMMAND_LINE;
+use zinit_pid1::list;
 use zinit_pid1::log::Fact;
 use zinit_pid1::process::{Errno, Place};
 
@@ -21,21 +23,19 @@ use sys::start::Start;
 
 /// The life of PID 1.
 fn program(start: Start) -> ! {
-    let mut words = KernelWords::default();
+    let mut line = [0; KERNEL_COMMAND_LINE];
     let mut sys = Sys::begin(start);
-    for word in start.environment() {
-        sys.read(word);
-    }
-    let container = start.words().any(asks_for_container);
-    sys.configure(container);
-    sys.settle(&mut words);
+    sys.configure();
+    sys.settle();
     // The environment is nearer than the kernel command line, so it has the last word. Mostly it has the
     // same ones, since the kernel puts them there, and they need no second complaint.
-    for word in sys::boot::strings(&words).filter(|word| !start.environment().any(|known| known == *word)) {
-        sys.set(word);
+    for word in sys.kernel_words(&mut line) {
+        let same = |known: &CStr| list::behind(known.to_bytes_with_nul(), word.to_bytes_with_nul()).is_some();
+        if !start.environment().any(same) {
+            sys.set(word);
+        }
     }
-    start.environment().for_each(|word| sys.set(word));
-    sys.configure(container);
+    sys.configure();
     sys.survive();
     introduce(&sys, start);
     sys.watch();

@@ -29,19 +29,17 @@ pub type Path = heapless::Vec<u8, PATH>;
 /// Puts a path into `path` as system calls take it: each octal escape becomes the byte for which it stands.
 ///
 /// False if it is not absolute, or longer than any system call takes.
-pub fn unescape(mut spelt: &[u8], path: &mut Path) -> bool {
+pub fn unescape(spelt: &[u8], path: &mut Path) -> bool {
     path.clear();
     if spelt.first() != Some(&b'/') {
         return false;
     }
-    while let Some((byte, rest)) = spelt.split_first() {
-        spelt = rest;
-        let mut byte = *byte;
+    let mut bytes = spelt.iter().copied();
+    while let Some(mut byte) = bytes.next() {
         if byte == b'\\' {
-            for digit in rest.iter().take(3) {
+            for digit in bytes.by_ref().take(3) {
                 byte = byte << 3 | digit & 7;
             }
-            spelt = rest.get(3..).unwrap_or(&[]);
         }
         let _too_long = path.push(byte);
     }

@@ -55,17 +55,14 @@ impl Signal {
     pub const POWEROFF: Self = Self(38);
     /// To PID 1: reboot.
     pub const REBOOT: Self = Self(39);
-
-    /// The name of a signal that PID 1 sends.
-    #[must_use]
-    pub const fn name(self) -> &'static [u8] {
-        match self {
-            Self::USR1 => b"SIGUSR1",
-            Self::TERM => b"SIGTERM",
-            _ => b"SIGKILL",
-        }
-    }
 }
+
+/// The names of the signals that PID 1 sends to a server.
+pub(crate) const SIGNAL_WORDS: &str = "\
+SIGUSR1
+SIGTERM
+SIGKILL
+";
 
 /// An error number of the kernel, errno(3); those above 255 are not for user space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,6 +92,22 @@ pub enum Exit {
     NotExecuted(Errno),
 }
 
+impl Exit {
+    /// The status, signal or error.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Exited(code) | Self::Killed(Signal(code)) | Self::NotExecuted(Errno(code)) => code,
+        }
+    }
+}
+
+/// What is said of each kind of end, in order.
+pub(crate) const EXIT_WORDS: &str = "\
+exited ^
+killed by signal ^
+not executed, !
+";
+
 /// What kind of PID 1 this process is: what it may touch and how it may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
@@ -113,7 +126,7 @@ pub(crate) static ERRNOS: [u8; 29] = [
     110, 111,
 ];
 
-/// Their names and what they mean here, in the same order; see [`words`](crate::words).
+/// Their names and what they mean here, in the same order, and what is said of others; see [`words`](crate::words).
 pub(crate) const ERRNO_WORDS: &str = "\
 EPERM (not permitted)
 ENOENT (no such file or directory)
@@ -144,4 +157,5 @@ EPROTOTYPE (wrong type of socket)
 ECONNRESET (closed by the other side)
 ETIMEDOUT (timed out)
 ECONNREFUSED (nobody listens)
+errno ^
 ";

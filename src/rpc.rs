@@ -2,6 +2,7 @@
 //!
 //! JSON-RPC 2.0, one object per line. A reply is untrusted: it comes from whoever owns the socket.
 
+use crate::list;
 use crate::process::{Exit, Signal};
 
 /// A request that PID 1 knows.
@@ -14,12 +15,12 @@ pub enum Method {
 }
 
 impl Method {
-    /// The request as it goes over the socket, with its newline.
+    /// The request as it goes over the socket behind [`HEAD`], with its newline.
     #[must_use]
     pub const fn request(self) -> &'static [u8] {
         match self {
-            Self::PrepareRestart => b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system.prepare_restart\"}\n",
-            Self::Shutdown => b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system.shutdown\"}\n",
+            Self::PrepareRestart => b"method\":\"system.prepare_restart\"}\n",
+            Self::Shutdown => b"method\":\"system.shutdown\"}\n",
         }
     }
 
@@ -46,23 +47,20 @@ impl Method {
 pub enum Outcome {
     /// The server agreed.
     Agreed,
+    /// Nothing was asked, or the reply does not make sense.
+    Failed,
     /// The request went out, and the server refused or closed the connection without a whole reply.
     ///
     /// zinit-server 0.3.9 does either, at times, while it is on its way out.
     Unclear,
-    /// Nothing was asked, or the reply does not make sense.
-    Failed,
 }
 
 impl Outcome {
     /// The exit status that stands for this outcome.
     #[must_use]
     pub const fn status(self) -> u8 {
-        match self {
-            Self::Agreed => 0,
-            Self::Unclear => 2,
-            Self::Failed => 1,
-        }
+        #[allow(clippy::as_conversions)] // the number of the variant
+        (self as u8)
     }
 
     /// The outcome for which an exit stands.
@@ -94,14 +92,14 @@ pub enum Reply {
 /// says the same as the request. A reader of JSON took 700 bytes more.
 #[must_use]
 pub fn decode(method: Method, line: &[u8]) -> Reply {
-    let Some(rest) = line.strip_prefix(HEAD) else { return Reply::Garbage };
-    let members = rest.strip_prefix(method.promise()).and_then(|rest| rest.strip_suffix(b"}}"));
+    let Some(rest) = list::behind(line, HEAD) else { return Reply::Garbage };
     // More members of the result may follow, and nothing behind the result.
-    let agrees = members.is_some_and(|more| {
-        matches!(more.first(), None | Some(b',')) && more.iter().all(|byte| *byte != b'}')
+    let agrees = list::behind(rest, method.promise()).is_some_and(|more| {
+        let length = more.iter().position(|byte| *byte == b'}').unwrap_or(0);
+        matches!(more.first(), Some(b',' | b'}')) && matches!(more.get(length..), Some(b"}}"))
     });
     if agrees { Reply::Agreed } else { Reply::Refused }
 }
 
-/// What each response to our request begins with, be it a result or an error.
-const HEAD: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"";
+/// What our requests begin with, and each response to them, be it a result or an error.
+pub const HEAD: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"";

@@ -2,7 +2,6 @@
 
 use crate::event::Ending;
 use crate::limits::{KILL_GRACE, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT};
-use crate::list;
 use crate::time::Millis;
 
 /// The tasks, in the order in which they are done; a container has the first two of them.
@@ -102,16 +101,10 @@ impl Task {
             | Self::SysRqReboot => REBOOT_TIMEOUT,
         }
     }
-
-    /// The word for it in the log.
-    #[must_use]
-    pub fn word(self) -> &'static [u8] {
-        #[allow(clippy::as_conversions)] // the number of the variant, which is that of the word
-        list::at(WORDS, self as usize)
-    }
 }
 
-const WORDS: &[u8] = b"\
+/// The words for them in the log, in order; see [`words`](crate::words).
+pub(crate) const WORDS: &str = "\
 TERM
 KILL
 sync

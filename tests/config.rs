@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
-use zinit_pid1::config::{Config, KernelWords};
+use zinit_pid1::config::{Config, split, words};
 use zinit_pid1::event::Ending;
 use zinit_pid1::limits::KERNEL_COMMAND_LINE;
 use zinit_pid1::log::Level;
@@ -266,11 +266,11 @@ fn no_bytes_of_a_value_are_too_strange_or_too_many() {
     assert_eq!(read(&[&long]), (DEFAULT.to_owned(), true));
 }
 
-/// The words of a kernel command line that comes in these pieces; empty ones mean nothing to anybody.
-fn kernel_words<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
-    let mut words = KernelWords::default();
-    pieces.into_iter().for_each(|piece| words.feed(piece));
-    let words = words.iter().map(|word| CStr::from_bytes_with_nul(word).expect("one NUL, at its end"));
+/// The words of a kernel command line; empty ones mean nothing to anybody.
+fn kernel_words(line: &[u8]) -> Vec<String> {
+    let mut line = line[..line.len().min(KERNEL_COMMAND_LINE)].to_vec();
+    let words =
+        words(split(&mut line)).map(|word| CStr::from_bytes_with_nul(word).expect("one NUL, at its end"));
     let words = words.map(|word| word.to_string_lossy().into_owned());
     words.filter(|word| !word.is_empty()).collect()
 }
@@ -298,7 +298,7 @@ fn the_kernel_command_line_is_split_as_the_kernel_does_it() {
         (b"\xff\xfe x\n", &["\u{fffd}\u{fffd}", "x"]),
     ];
     for (line, words) in table {
-        assert_eq!(kernel_words([*line]), *words, "{}", line.escape_ascii());
+        assert_eq!(kernel_words(line), *words, "{}", line.escape_ascii());
     }
 }
 
@@ -306,23 +306,11 @@ const LINE: &[u8] =
     b"quiet ZINIT_SERVER=\"/opt/my server\" zinitdebug=1 ZINIT_STOP_TIMEOUT=9 -- -c ZINIT_SOCKET=/x\n";
 
 #[test]
-fn pieces_of_the_kernel_command_line_may_be_cut_anywhere() {
-    let whole = kernel_words([LINE]);
-    assert_eq!(whole, ["quiet", "ZINIT_SERVER=/opt/my server", "zinitdebug=1", "ZINIT_STOP_TIMEOUT=9"]);
-    for first in 0..=LINE.len() {
-        for second in first..=LINE.len() {
-            let pieces = [&LINE[..first], &LINE[first..second], &LINE[second..]];
-            assert_eq!(kernel_words(pieces), whole, "cut at {first} and {second}");
-        }
-    }
-    assert_eq!(kernel_words(LINE.chunks(1)), whole);
-}
-
-#[test]
 fn a_kernel_command_line_that_ends_early_gives_whole_words_only() {
-    let whole = kernel_words([LINE]);
+    let whole = kernel_words(LINE);
+    assert_eq!(whole, ["quiet", "ZINIT_SERVER=/opt/my server", "zinitdebug=1", "ZINIT_STOP_TIMEOUT=9"]);
     for end in 0..LINE.len() {
-        let words = kernel_words([&LINE[..end]]);
+        let words = kernel_words(&LINE[..end]);
         assert!(whole.starts_with(&words), "{end}: {words:?}");
     }
 }
@@ -334,9 +322,8 @@ fn no_byte_of_the_kernel_command_line_makes_a_setting_of_what_follows_the_dashes
         for byte in *b"\0\t\n \"-=aZ09\x7f\x80\xff" {
             let mut line = LINE.to_vec();
             line[at] = byte;
-            let mut words = KernelWords::default();
-            words.feed(&line);
-            for word in words.iter() {
+            let mut copy = line.clone();
+            for word in words(split(&mut copy)) {
                 let mut config = Config::default();
                 let word = CStr::from_bytes_with_nul(word).expect("one NUL, at its end");
                 let _understood = config.read(word);
@@ -356,12 +343,12 @@ fn a_kernel_command_line_that_is_too_long_loses_the_word_that_is_cut() {
     {
         let long = "x".repeat(length);
         let line = format!("a=1 {long} b=2\n");
-        let words = kernel_words(line.as_bytes().chunks(256));
+        let words = kernel_words(line.as_bytes());
         let expected: &[&str] = if kept { &["a=1", &long] } else { &["a=1"] };
         assert_eq!(words, expected, "{length}");
     }
     // A setting must not lose its last digit.
     let filler = "y".repeat(KERNEL_COMMAND_LINE - b" ZINIT_STOP_TIMEOUT=8".len());
-    assert_eq!(kernel_words([format!("{filler} ZINIT_STOP_TIMEOUT=86\n").as_bytes()]), [filler]);
-    assert_eq!(kernel_words([b" ".repeat(9_000).as_slice(), b"a=1\n"]), [""; 0]);
+    assert_eq!(kernel_words(format!("{filler} ZINIT_STOP_TIMEOUT=86\n").as_bytes()), [filler]);
+    assert_eq!(kernel_words(format!("{} a=1\n", " ".repeat(9_000)).as_bytes()), [""; 0]);
 }

@@ -8,21 +8,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file, and the modules of the library, or of `sys`, that it may name.
-const LAYERS: [(&str, &str); 43] = [
+const LAYERS: [(&str, &str); 44] = [
     ("lib", ""),
     ("time", ""),
     ("list", ""),
     ("process", ""),
-    ("words", "list log process"),
+    ("words", "list log process task"),
     ("limits", "time"),
     ("lines", ""),
     ("mounts", "limits lines"),
     ("progress", "limits lines list time"),
     ("event", "process"),
-    ("task", "event limits list time"),
+    ("task", "event limits time"),
     ("command", "event list process"),
     ("config", "event limits list log time"),
-    ("rpc", "process"),
+    ("rpc", "list process"),
     ("log", "process task time"),
     ("line", "limits log process words"),
     ("action", "limits log process rpc task time"),
@@ -37,7 +37,7 @@ const LAYERS: [(&str, &str); 43] = [
     ("server", "action limits log process state task time"),
     ("shutdown", "action event limits log process state task time"),
     ("init", "action burst event log process reaper state task time"),
-    ("main", "action command config init log process sys"),
+    ("main", "action command init limits list log process sys"),
     ("sys/mod", "action command config event handover limits log process reaper rpc signals task time"),
     ("sys/boot", "config handover kmsg limits log mount power process raw signal spawn start stdio watchdog"),
     ("sys/spawn", "config event kmsg log process raw signal start stdio"),
@@ -46,12 +46,16 @@ const LAYERS: [(&str, &str); 43] = [
     ("sys/start", "process program raw"),
     ("sys/ask", "event kmsg limits log power process raw signal spawn"),
     ("sys/arch", "sys"),
+    ("sys/compare", ""),
     ("sys/mem", ""),
     (
         "sys/finish",
         "event kmsg limits lines list log mount mounts power process progress raw reaper signal spawn task",
     ),
-    ("sys/leaf", "arch command config event kmsg limits line log power process raw rpc signal start time"),
+    (
+        "sys/leaf",
+        "arch command config event kmsg limits line list log power process raw rpc signal start time",
+    ),
     ("sys/raw", "arch process time"),
     ("verify/main", "file minisign probe status sys"),
     ("verify/leaf", "file handover kernel lines list probe process say sys verify"),

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use zinit_pid1::process::{Errno, Exit, Signal};
 use zinit_pid1::rpc::Method::{PrepareRestart, Shutdown};
 use zinit_pid1::rpc::Reply::{Agreed, Garbage, Refused};
-use zinit_pid1::rpc::{Method, Outcome, Reply, decode};
+use zinit_pid1::rpc::{HEAD, Method, Outcome, Reply, decode};
 
 /// As zinit-server 0.3.9 sends them.
 const READY: &str =
@@ -14,8 +14,8 @@ const OK: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}}"#;
 #[test]
 fn requests_are_one_line_of_json_each() {
     let ask = |name| format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{name}\"}}\n").into_bytes();
-    assert_eq!(PrepareRestart.request(), ask("system.prepare_restart"));
-    assert_eq!(Shutdown.request(), ask("system.shutdown"));
+    assert_eq!([HEAD, PrepareRestart.request()].concat(), ask("system.prepare_restart"));
+    assert_eq!([HEAD, Shutdown.request()].concat(), ask("system.shutdown"));
     assert_eq!(PrepareRestart.signal(), Signal(10));
     assert_eq!(Shutdown.signal(), Signal(15));
 }

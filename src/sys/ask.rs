@@ -17,7 +17,7 @@ pub fn ask(signal: Signal, log: &Log) -> u8 {
     if errno == Errno::NONE {
         return 0;
     }
-    log.fact(Fact::SignalFailed, errno, &[]);
+    log.error(Fact::SignalFailed, errno);
     1
 }
 
@@ -33,10 +33,10 @@ pub fn force(forced: &Forced, log: &Log) -> u8 {
     }
     let end = raw::now() + FORCED_SYNC_TIMEOUT;
     // The writer's end is a signal; another one does not give it more time.
-    while raw::now() < end && raw::wait().is_ok_and(|(pid, _)| pid == 0) {
+    while raw::now() < end && raw::wait().0 == 0 {
         let _signal = signal::wait(Some(raw::now().until(end)));
     }
-    log.fact(Fact::ForceRefused, forced.reboot(), &[]);
+    log.error(Fact::ForceRefused, forced.reboot());
     1
 }
 

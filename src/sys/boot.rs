@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use zinit_pid1::config::{Config, KernelWords};
+use zinit_pid1::config::{self, Config};
 use zinit_pid1::handover::HandOver;
 use zinit_pid1::limits::REAP_BATCH;
 use zinit_pid1::log::Fact;
@@ -49,42 +49,37 @@ impl<'a> Sys<'a> {
 
     /// Asks the kernel what this process is, and makes it at home there; the settings are what argv and
     /// environment say, and that this is a container is only a hint.
-    ///
-    /// On a machine `words` gets the kernel command line. In a container that is the host's.
     #[inline(never)]
-    pub fn settle(&mut self, words: &mut KernelWords) {
+    pub fn settle(&mut self) {
         self.standing = Standing::claim(self.config.container());
         // What a PID 1 before mounted and named, and what became of it since then is somebody's wish.
         let new = !self.is_successor();
         let rows = if new && self.config.mount() { mount::ALL } else { 0 };
         if let Some(machine) = self.standing.machine() {
-            machine.mount_early(rows, &mut |_, _| {});
-            read_kernel_words(words);
+            machine.mount_early(rows, None);
         }
         stdio::furnish(self.given, self.standing.machine().is_some());
-        self.log = Log::open(self.standing.machine().is_some(), self.given.stderr());
+        self.log.open(self.standing.machine().is_some(), self.given.stderr());
         if let Some(machine) = self.standing.machine() {
             let errno = if new { machine.take_name() } else { Errno::NONE };
             if errno != Errno::NONE {
-                self.log(Fact::HostNameFailed, errno, &[]);
+                self.log.error(Fact::HostNameFailed, errno);
             }
             // Once more, because the log needs what was mounted the first time: what failed fails again.
-            let mut report = |target: &CStr, errno| self.log(Fact::MountFailed, errno, target.to_bytes());
-            machine.mount_early(rows, &mut report);
+            machine.mount_early(rows, Some(&self.log));
         }
+    }
+
+    /// The words of the kernel command line on a machine. In a container it is the host's.
+    #[inline(always)]
+    pub fn kernel_words<'b>(&self, line: &'b mut [u8]) -> impl Iterator<Item = &'b CStr> + use<'b> {
+        let room = if self.standing.machine().is_some() { line } else { &mut [] };
+        strings(config::split(raw::read_file(c"/proc/cmdline", room)))
     }
 }
 
 /// The words as the strings that they are.
-pub fn strings(words: &KernelWords) -> impl Iterator<Item = &CStr> {
+fn strings(words: &[u8]) -> impl Iterator<Item = &CStr> {
     // SAFETY: each ends in its only NUL. To let `CStr` look for it takes 200 bytes.
-    words.iter().map(|word| unsafe { CStr::from_bytes_with_nul_unchecked(word) })
-}
-
-fn read_kernel_words(words: &mut KernelWords) {
-    let Ok(file) = raw::open(c"/proc/cmdline", libc::O_RDONLY) else { return };
-    let mut piece = [0; 256];
-    while let Ok(taken @ 1..) = raw::read(&file, &mut piece) {
-        words.feed(piece.get(..taken as usize).unwrap_or(&[]));
-    }
+    config::words(words).map(|word| unsafe { CStr::from_bytes_with_nul_unchecked(word) })
 }

@@ -1,15 +1,19 @@
 //! The courier: a forked child that takes one request to the server's socket and reads the reply.
 //!
 //! It may block wherever it likes: PID 1 kills it at its deadline.
+//!
+//! # Safety
+//! That of `raw`.
 
 use core::ffi::CStr;
-use core::mem::ManuallyDrop;
+use core::mem::{ManuallyDrop, MaybeUninit};
 
 use zinit_pid1::limits::REPLY;
 use zinit_pid1::log::Fact;
 use zinit_pid1::process::Errno;
 use zinit_pid1::rpc::{self, Method, Outcome, Reply};
 
+use super::arch::syscall;
 use super::kmsg::Log;
 use super::raw::{self, Fd, Result};
 
@@ -48,12 +52,45 @@ enum Received<'a> {
 
 fn send(method: Method, socket: &CStr) -> Result<ManuallyDrop<Fd>> {
     // The exit of this process closes it.
-    let server = ManuallyDrop::new(raw::unix_socket()?);
-    raw::connect(&server, socket)?;
-    // A new socket takes a line at once and whole; SIGPIPE is blocked, as all signals are.
+    let server = ManuallyDrop::new(unix_socket()?);
+    connect(&server, socket)?;
+    // A new socket takes a line at once and whole, also in two pieces; SIGPIPE is blocked, as all signals are.
+    raw::write(server.number(), rpc::HEAD)?;
     raw::write(server.number(), method.request())?;
     Ok(server)
 }
+
+/// Opens a stream socket of the UNIX family, socket(2).
+fn unix_socket() -> Result<Fd> {
+    let kind = raw::word(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
+    // SAFETY: three numbers.
+    raw::checked(unsafe { syscall(libc::SYS_socket, [raw::word(libc::AF_UNIX), kind, 0]) }).map(Fd::new)
+}
+
+/// Connects a socket to a path, unix(7): ENAMETOOLONG from 108 bytes on.
+fn connect(socket: &Fd, path: &CStr) -> Result<()> {
+    // With its NUL, so that it cannot be mistaken for an abstract name.
+    let path = path.to_bytes_with_nul();
+    if path.len() > SUN_PATH {
+        return Err(libc::ENAMETOOLONG);
+    }
+    let mut room = MaybeUninit::<libc::sockaddr_un>::uninit();
+    let peer = room.as_mut_ptr();
+    // SAFETY: the path fits into its room. What is behind it is not read.
+    unsafe {
+        (&raw mut (*peer).sun_family).write(libc::AF_UNIX as libc::sa_family_t);
+        for (index, byte) in path.iter().enumerate() {
+            (&raw mut (*peer).sun_path).cast::<u8>().add(index).write(*byte);
+        }
+    }
+    let arguments =
+        [raw::word(socket.number()), raw::address(peer), size_of::<libc::sa_family_t>() + path.len()];
+    // SAFETY: the kernel reads one address of the length that is said.
+    raw::checked(unsafe { syscall(libc::SYS_connect, arguments) }).map(drop)
+}
+
+/// Bytes of a path in such an address, with its NUL.
+const SUN_PATH: usize = 108;
 
 fn receive<'a>(server: &Fd, room: &'a mut [u8; REPLY]) -> Result<Received<'a>> {
     let mut length = 0;

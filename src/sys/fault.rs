@@ -26,7 +26,7 @@ impl Sys<'_> {
     #[inline(always)]
     fn start_anew(&self, signal: i32) -> ! {
         if rustix::process::getpid() == rustix::process::Pid::INIT {
-            self.log.line(&Note::new(Fact::Fault).span(signal.unsigned_abs()), &[]);
+            self.log.note(&Note::new(Fact::Fault).span(signal.unsigned_abs()));
             let now = (raw::now().0 / 1_000) as u32;
             if !self.ends && now.wrapping_sub(self.before.fault) >= FAULTLESS {
                 let _refused = self.succeed(c"/proc/self/exe", HandOver { fault: now, ..self.before });
@@ -36,7 +36,7 @@ impl Sys<'_> {
                 machine.reboot(RebootCommand::Restart);
                 loop {
                     let _signal = signal::wait(None);
-                    while raw::wait().is_ok_and(|(pid, _)| pid > 0) {}
+                    while raw::wait().0 > 0 {}
                 }
             }
         }

@@ -36,11 +36,11 @@ pub fn run(task: Task, standing: &Standing, log: &Log) -> Errno {
         }
         (Task::Kill, _) => pid1.signal_all(kernel::Signal::KILL),
         (_, None) => return NOT_PERMITTED,
-        (Task::Sync, Some(machine)) => Finish { machine, log }.sync(),
-        (Task::Swapoff, Some(machine)) => Finish { machine, log }.swapoff(),
-        (Task::Unmount, Some(machine)) => Finish { machine, log }.unmount(),
+        (Task::Sync, Some(machine)) => Finish { machine: *machine, log }.sync(),
+        (Task::Swapoff, Some(machine)) => Finish { machine: *machine, log }.swapoff(),
+        (Task::Unmount, Some(machine)) => Finish { machine: *machine, log }.unmount(),
         (Task::SyncAgain, Some(machine)) => {
-            let finish = Finish { machine, log };
+            let finish = Finish { machine: *machine, log };
             finish.sync();
             // Only now, since the progress of the sync is read from `/proc`.
             finish.pass(Step::Kernel);
@@ -51,7 +51,7 @@ pub fn run(task: Task, standing: &Standing, log: &Log) -> Errno {
         (Task::Halt, Some(machine)) => return machine.reboot(RebootCommand::Halt),
         (Task::SysRqPoweroff | Task::SysRqReboot, Some(machine)) => {
             // It was taken away before.
-            machine.mount_early(mount::PROC, &mut |_, _| {});
+            machine.mount_early(mount::PROC, None);
             let errno = machine.sysrq(if task == Task::SysRqReboot { b"b" } else { b"o" });
             if errno == Errno::NONE {
                 // The kernel does it in its own time; PID 1 has a deadline for that.
@@ -68,6 +68,8 @@ pub fn run(task: Task, standing: &Standing, log: &Log) -> Errno {
 enum Step {
     /// Unmounts it if it lives in memory.
     Memory,
+    /// Brings back what was swapped out to it: the one pass that is not over mounts.
+    Swap,
     /// Unmounts it.
     Unmount,
     /// Makes it read-only.
@@ -91,35 +93,29 @@ enum Write<'a> {
     Unmount(&'a CStr, UnmountFlags),
 }
 
+#[derive(Clone, Copy)]
 struct Finish<'a> {
-    machine: &'a Machine,
+    machine: Machine,
     log: &'a Log,
 }
 
 impl Finish<'_> {
     #[inline(never)] // two tasks do it
-    fn sync(&self) {
+    fn sync(self) {
         if self.attend(Write::All) != Errno::NONE {
-            self.log.line(&Note::new(Fact::SyncStuck).span(unwritten().unwrap_or(0)), &[]);
+            self.log.note(&Note::new(Fact::SyncStuck).span(unwritten().unwrap_or(0)));
         }
     }
 
-    fn swapoff(&self) {
+    fn swapoff(self) {
         // Somebody may have taken it away, and from here on all is read from it.
-        self.machine.mount_early(mount::PROC, &mut |_, _| {});
+        self.machine.mount_early(mount::PROC, None);
         // First, or what is swapped out of it would have to find room in memory.
         while self.pass(Step::Memory) {}
-        let mut path = Path::new();
-        read_backwards(c"/proc/swaps", &mut |line| {
-            // The headline is no path.
-            if mounts::unescape(mounts::swap(line), &mut path) {
-                let path = text(&path);
-                self.report(Fact::SwapoffFailed, self.machine.swapoff(path), path);
-            }
-        });
+        self.pass(Step::Swap);
     }
 
-    fn unmount(&self) {
+    fn unmount(self) {
         if let Err(number) = raw::open(MOUNTINFO, libc::O_RDONLY) {
             self.report(Fact::ReadFailed, raw::errno(number), MOUNTINFO);
         }
@@ -138,11 +134,14 @@ impl Finish<'_> {
 
     /// Goes over all mounts, the last one first; true if any of them is gone by it.
     #[inline(never)]
-    fn pass(&self, step: Step) -> bool {
+    fn pass(self, step: Step) -> bool {
         let mut progress = false;
         let mut path = Path::new();
-        read_backwards(MOUNTINFO, &mut |line| {
-            if mounts::unescape(mounts::point(line), &mut path) {
+        let file = if step == Step::Swap { c"/proc/swaps" } else { MOUNTINFO };
+        read_backwards(file, &mut |line| {
+            // The headline of the swaps is no path.
+            let spelt = if step == Step::Swap { mounts::swap(line) } else { mounts::point(line) };
+            if mounts::unescape(spelt, &mut path) {
                 let wanted = step != Step::Memory || mounts::is_in_memory(line);
                 progress |= wanted && self.step(step, text(&path));
             } else if step == Step::Name {
@@ -153,7 +152,11 @@ impl Finish<'_> {
     }
 
     /// Does a step to one mount; true if it is gone by it.
-    fn step(&self, step: Step, point: &CStr) -> bool {
+    fn step(self, step: Step, point: &CStr) -> bool {
+        if step == Step::Swap {
+            self.report(Fact::SwapoffFailed, self.machine.swapoff(point), point);
+            return false;
+        }
         let special = list::place(SPECIAL, point.to_bytes());
         if special == Some(0) || special.is_some() != (step == Step::Kernel) {
             return false;
@@ -180,7 +183,7 @@ impl Finish<'_> {
 
     /// Has something written by a child, and waits for it as long as the disks make progress.
     #[inline(never)]
-    fn attend(&self, write: Write<'_>) -> Errno {
+    fn attend(self, write: Write<'_>) -> Errno {
         let mut work = || match write {
             Write::All => {
                 self.machine.sync();
@@ -198,7 +201,7 @@ impl Finish<'_> {
             // The child's end is a signal as well, also one that came before this call.
             let _woken = signal::wait(Some(PROGRESS_CHECK));
             match raw::wait() {
-                Ok((pid, status)) if pid == child.raw() => {
+                (pid, status) if pid == child.raw() => {
                     return if let Some(Exit::Exited(errno)) = reaper::exit(status) {
                         Errno(errno)
                     } else {
@@ -206,8 +209,8 @@ impl Finish<'_> {
                     };
                 }
                 // One that was given up before has ended after all.
-                Ok((1.., _)) => {}
-                Ok(_) | Err(_) => {
+                (1.., _) => {}
+                _ => {
                     if !progress.goes_on(unwritten(), raw::now()) {
                         signal::send(child, Signal::KILL);
                         return TIMED_OUT;
@@ -218,7 +221,7 @@ impl Finish<'_> {
     }
 
     /// Logs what went wrong with a path, if anything did.
-    fn report(&self, fact: Fact, errno: Errno, path: &CStr) {
+    fn report(self, fact: Fact, errno: Errno, path: &CStr) {
         if errno != Errno::NONE {
             self.log.fact(fact, errno, path.to_bytes());
         }
@@ -240,11 +243,9 @@ fn unwritten() -> Option<u32> {
 /// Shows the lines of a file from the last to the first; one that cannot be read has none.
 #[inline(never)]
 fn read_backwards(path: &CStr, show: &mut lines::Show<'_>) {
+    let Ok(file) = raw::open(path, libc::O_RDONLY) else { return };
     let mut room = [0; PROC_ROOM];
-    let file = raw::open(path, libc::O_RDONLY);
-    let mut read = |at, free: &mut [u8]| {
-        file.as_ref().map_or(0, |file| raw::read_at(file, at, free).map_or(0, |count| count as usize))
-    };
+    let mut read = |at, free: &mut [u8]| raw::read_at(&file, at, free).map_or(0, |count| count as usize);
     lines::backwards(&mut room, &mut read, show);
 }
 

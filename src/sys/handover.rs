@@ -31,7 +31,7 @@ impl Sys<'_> {
         }
         match spawn::updater(self.start, &self.log) {
             (Event::Spawned(pid), report) => self.updater = Some((pid, report)),
-            (Event::SpawnFailed(errno), _) => self.log(Fact::NoHelper, errno, &[]),
+            (Event::SpawnFailed(errno), _) => self.log.error(Fact::NoHelper, errno),
             _ => {}
         }
     }

@@ -39,21 +39,11 @@ impl Log {
     /// open anew.
     pub const STDERR: Self = Self { fd: STDERR, how: How::Alone, level: Level::Trace };
 
-    /// The kernel's log on a machine where it can be opened, else standard error if this process was
-    /// given one; kmsg in the kernel's ABI documents.
-    pub fn open(machine: bool, stderr_is_given: bool) -> Self {
-        let level = Level::Info;
-        if machine {
-            // About ten lines in a burst would be all that the kernel takes, and it would drop the rest.
-            if let Ok(limit) = raw::open(c"/proc/sys/kernel/printk_devkmsg", libc::O_WRONLY) {
-                let _locked = raw::write(limit.number(), b"on\n");
-            }
-            if let Ok(fd) = raw::open(c"/dev/kmsg", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY) {
-                return Self { fd: fd.keep(), how: How::Kernel, level };
-            }
-        }
-        let (fd, how) = if stderr_is_given { stderr() } else { (STDERR, How::Never) };
-        Self { fd, how, level }
+    /// Takes lines from now on: to the kernel's log on a machine where it can be opened, else to standard error if
+    /// this process was given one; kmsg in the kernel's ABI documents.
+    pub fn open(&mut self, machine: bool, stderr_is_given: bool) {
+        (self.fd, self.how) = place(machine, stderr_is_given);
+        self.level = Level::Info;
     }
 
     /// The kernel's log, for a server that would wait for a console whose other side has stopped reading.
@@ -72,6 +62,18 @@ impl Log {
         self.line(&Note::new(fact).errno(errno), text);
     }
 
+    /// Writes a fact with an error, or drops it.
+    #[inline(never)]
+    pub fn error(&self, fact: Fact, errno: Errno) {
+        self.fact(fact, errno, &[]);
+    }
+
+    /// Writes one line, or drops it.
+    #[inline(never)]
+    pub fn note(&self, note: &Note) {
+        self.line(note, &[]);
+    }
+
     /// Writes one line with `text` from outside, or drops it.
     #[inline(never)]
     pub fn line(&self, note: &Note, text: &[u8]) {
@@ -87,6 +89,18 @@ impl Log {
         let write = if self.how == How::Shared { raw::write_now } else { raw::write };
         let _dropped = write(self.fd, line.as_bytes());
     }
+}
+
+/// Where lines go, and how.
+fn place(machine: bool, stderr_is_given: bool) -> (i32, How) {
+    if machine {
+        // About ten lines in a burst would be all that the kernel takes, and it would drop the rest.
+        let _locked = raw::write_file(c"/proc/sys/kernel/printk_devkmsg", b"on\n");
+        if let Ok(fd) = raw::open(c"/dev/kmsg", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY) {
+            return (fd.keep(), How::Kernel);
+        }
+    }
+    if stderr_is_given { stderr() } else { (STDERR, How::Never) }
 }
 
 /// Opens what is behind standard error without blocking: the flag belongs to the open file, which

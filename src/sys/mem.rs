@@ -1,26 +1,37 @@
-//! The six functions that the compiler calls by name and that libc would have.
+//! Four of the six functions that the compiler calls by name and that libc would have; see `compare` for the others.
 //!
 //! # Safety
 //! Signatures and contracts are C's, string(3). The bodies must not look like loops that LLVM turns into
-//! calls of these very functions: copies and fills are string instructions, comparisons are volatile.
+//! calls of these very functions: copies and fills are string instructions, reads are volatile.
 
 use core::arch::asm;
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
+    // SAFETY: the caller's contract.
+    unsafe { forward(to, from, count) };
+    to
+}
+
+/// Copies from the first byte on.
+///
+/// # Safety
+/// That of `memcpy`, but that `to` may also start in front of `from`.
+#[inline(always)]
+unsafe fn forward(to: *mut u8, from: *const u8, count: usize) {
     // SAFETY: the caller's contract; the direction flag is clear by the ABI.
     unsafe {
         asm!("rep movsb", inout("rcx") count => _, inout("rdi") to => _, inout("rsi") from => _,
              options(nostack, preserves_flags));
     }
-    to
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
     if to.addr().wrapping_sub(from.addr()) >= count {
         // SAFETY: the start of `to` is not inside `from`, so a forward copy reads before it writes.
-        return unsafe { memcpy(to, from, count) };
+        unsafe { forward(to, from, count) };
+        return to;
     }
     // SAFETY: the ranges overlap, so `count` is at least 1; backwards each byte is read before it is
     // overwritten. The flag is cleared again, as the ABI wants it.
@@ -40,24 +51,6 @@ unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
              options(nostack, preserves_flags));
     }
     to
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
-    for index in 0..count {
-        // SAFETY: the caller's contract: both have `count` bytes.
-        let (left, right) = unsafe { (left.add(index).read_volatile(), right.add(index).read_volatile()) };
-        if left != right {
-            return i32::from(left) - i32::from(right);
-        }
-    }
-    0
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
-    // SAFETY: the same contract.
-    unsafe { memcmp(left, right, count) }
 }
 
 #[unsafe(no_mangle)]

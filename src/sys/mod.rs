@@ -8,6 +8,8 @@
 mod arch;
 mod ask;
 pub mod boot;
+#[cfg(debug_assertions)]
+mod compare;
 mod courier;
 mod fault;
 mod finish;
@@ -26,7 +28,7 @@ mod watchdog;
 use core::ffi::CStr;
 
 use zinit_pid1::action::Action;
-use zinit_pid1::command::Command;
+use zinit_pid1::command::{Command, asks_for_container};
 use zinit_pid1::config::Config;
 use zinit_pid1::event::Event;
 use zinit_pid1::handover::HandOver;
@@ -83,11 +85,6 @@ impl<'a> Sys<'a> {
         &self.config
     }
 
-    /// Takes one setting; what is not understood is logged later, by [`Self::set`].
-    pub fn read(&mut self, word: &'a CStr) {
-        let _reported_later = self.config.read(word);
-    }
-
     /// Takes one setting, and logs what is not understood.
     #[inline(never)]
     pub fn set(&mut self, word: &'a CStr) {
@@ -96,10 +93,12 @@ impl<'a> Sys<'a> {
         }
     }
 
-    /// Puts the settings in force, with the hint from argv.
-    #[inline(always)]
-    pub fn configure(&mut self, container: bool) {
-        self.config.hint(container);
+    /// Takes all settings of argv and the environment and puts them in force; what is not understood is logged as
+    /// soon as there is a log.
+    #[inline(never)]
+    pub fn configure(&mut self) {
+        self.start.environment().for_each(|word| self.set(word));
+        self.config.hint(self.start.words().any(asks_for_container));
         self.log.level = self.config.level();
     }
 
@@ -135,7 +134,7 @@ impl<'a> Sys<'a> {
     /// Makes the orphans below a process that is not PID 1 its children.
     pub fn adopt_orphans(&self) {
         if let Err(number) = raw::adopt_orphans() {
-            self.log(Fact::SubreaperFailed, raw::errno(number), &[]);
+            self.log.error(Fact::SubreaperFailed, raw::errno(number));
         }
     }
 
@@ -159,9 +158,9 @@ impl<'a> Sys<'a> {
                     raw::exit(status);
                 }
             }
-            Action::Disarm => self.watchdog.leave(b"V"),
+            Action::Disarm | Action::Starve => self.watchdog.leave(*action == Action::Disarm),
             Action::HandOver(delay) => self.hand_over(delay),
-            Action::Log(note) => self.log.line(&note, &[]),
+            Action::Log(note) => self.log.note(&note),
             Action::Rescue => self.rescue(),
             Action::Restart => {
                 if let Standing::Container(pid1) = &self.standing
@@ -176,7 +175,6 @@ impl<'a> Sys<'a> {
             }
             Action::Signal(pid, signal) => signal::send(pid, signal),
             Action::SpawnServer => self.event = Some(self.spawn_server()),
-            Action::Starve => self.watchdog.leave(b""),
             Action::Update => self.update(),
         }
     }
@@ -220,8 +218,13 @@ impl<'a> Sys<'a> {
     #[inline(always)]
     fn reap(&mut self) {
         match raw::wait() {
-            Ok((0, _)) => self.unreaped = false,
-            Ok((pid, status)) => {
+            (0, _) => self.unreaped = false,
+            (raw::NO_CHILD, _) => {
+                self.unreaped = false;
+                self.event = Some(Event::NoChildren);
+            }
+            // EINTR, which is the only other error that wait(2) knows, is no pid.
+            (pid, status) => {
                 let (Some(pid), Some(exit)) = (Pid::new(pid), reaper::exit(status)) else { return };
                 if self.rescue == Some(pid) {
                     self.rescue = None;
@@ -231,7 +234,7 @@ impl<'a> Sys<'a> {
                         self.event = Some(Event::Updated);
                     } else {
                         self.updater = None;
-                        self.log.line(&Note::new(Fact::NoUpdate).exit(exit), &[]);
+                        self.log.note(&Note::new(Fact::NoUpdate).exit(exit));
                     }
                     return;
                 }
@@ -243,18 +246,12 @@ impl<'a> Sys<'a> {
                 }
                 self.event = Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)));
             }
-            Err(libc::ECHILD) => {
-                self.unreaped = false;
-                self.event = Some(Event::NoChildren);
-            }
-            // EINTR, and nothing else that wait(2) knows.
-            Err(_) => {}
         }
     }
 
     fn spawn_server(&mut self) -> Event {
         if let Some(server) = self.before.server.filter(|server| raw::is_child(*server)) {
-            self.log(Fact::ServerAdopted, Errno::NONE, &[]);
+            self.log.error(Fact::ServerAdopted, Errno::NONE);
             return Event::Spawned(server);
         }
         let machine = self.standing.machine().is_some();
@@ -269,7 +266,7 @@ impl<'a> Sys<'a> {
     fn rescue(&mut self) {
         let (Some(program), None) = (self.config.rescue(), self.rescue) else { return };
         if let Event::Spawned(pid) = spawn::rescue(program, self.start, &self.log) {
-            self.log.line(&Note::new(Fact::RescueStarted).pid(pid), &[]);
+            self.log.note(&Note::new(Fact::RescueStarted).pid(pid));
             self.rescue = Some(pid);
         }
     }
@@ -282,7 +279,7 @@ impl<'a> Sys<'a> {
         if let Event::SpawnFailed(errno) = event
             && (task.is_for_processes() || task.is_the_last())
         {
-            self.log(Fact::NoHelper, errno, &[]);
+            self.log.error(Fact::NoHelper, errno);
             return Event::SpawnFailed(Errno(work()));
         }
         event

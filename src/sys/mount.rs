@@ -4,8 +4,10 @@ use core::ffi::CStr;
 
 use rustix::fs::{CWD, Mode, mkdirat};
 use rustix::mount::{MountFlags, UnmountFlags};
+use zinit_pid1::log::Fact;
 use zinit_pid1::process::Errno;
 
+use super::kmsg::Log;
 use super::power::Machine;
 use super::raw::{self, errno};
 
@@ -35,9 +37,10 @@ const _FLAGS: () = {
 };
 
 impl Machine {
-    /// Mounts the first `count` file systems, each where none is mounted yet; what fails is reported, mount(2).
+    /// Mounts the first `count` file systems, each where none is mounted yet; what fails is logged, if there is a log
+    /// for it, mount(2).
     #[inline(never)]
-    pub fn mount_early(&self, count: usize, report: &mut dyn FnMut(&CStr, Errno)) {
+    pub fn mount_early(&self, count: usize, log: Option<&Log>) {
         let mut at = EARLY.as_ptr();
         for _ in 0..count {
             // SAFETY: a row starts here, since `count` is not more than there are.
@@ -55,7 +58,11 @@ impl Machine {
             match rustix::mount::mount(kind, target, kind, flags, data) {
                 // The same file system at the same place: for kernels before 5.8, which cannot be asked.
                 Ok(()) | Err(rustix::io::Errno::BUSY) => {}
-                Err(error) => report(target, errno(error.raw_os_error())),
+                Err(error) => {
+                    if let Some(log) = log {
+                        log.fact(Fact::MountFailed, errno(error.raw_os_error()), target.to_bytes());
+                    }
+                }
             }
         }
     }

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use rustix::system::{RebootCommand, reboot};
 use zinit_pid1::command::Command;
 use zinit_pid1::event::Ending;
+use zinit_pid1::list;
 use zinit_pid1::process::{Errno, INITIAL_NAMESPACE, Place};
 
 use super::arch::syscall;
@@ -18,6 +19,7 @@ use super::raw;
 pub struct Pid1(());
 
 /// Held by PID 1 of the kernel; see [`Standing::claim`] for a PID 1 about which nothing can be learned.
+#[derive(Clone, Copy)] // to hand it on takes no byte, where a reference takes eight
 pub struct Machine(());
 
 /// What this process is.
@@ -136,9 +138,7 @@ impl Machine {
 
     /// Presses a key of the kernel's debuggers, sysrq in its admin guide: no right is asked for.
     pub fn sysrq(&self, key: &[u8]) -> Errno {
-        let pressed = raw::open(c"/proc/sysrq-trigger", libc::O_WRONLY)
-            .and_then(|trigger| raw::write(trigger.number(), key));
-        pressed.map_or_else(raw::errno, |_| Errno::NONE)
+        raw::write_file(c"/proc/sysrq-trigger", key).map_or_else(raw::errno, |_| Errno::NONE)
     }
 }
 
@@ -173,7 +173,8 @@ impl Forced {
 fn evidence() -> Evidence {
     let mut link = [0_u8; 32];
     match raw::read_link(c"/proc/self/ns/pid", &mut link) {
-        Ok(length) if link.get(..length as usize) == Some(INITIAL_NAMESPACE) => Evidence::Initial,
+        // What is behind its end is still zero, and no such link begins with another one.
+        Ok(_) if list::behind(&link, INITIAL_NAMESPACE).is_some() => Evidence::Initial,
         Ok(_) => Evidence::Nested,
         Err(_) => Evidence::Nothing,
     }

@@ -29,6 +29,11 @@ impl Fd {
     /// That of no file, as a pipe that could not be made.
     pub const NONE: Self = Self(-1);
 
+    /// Takes what the kernel gave.
+    pub const fn new(number: i32) -> Self {
+        Self(number)
+    }
+
     /// The number that the kernel gave.
     pub const fn number(&self) -> i32 {
         self.0
@@ -73,27 +78,6 @@ pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
     checked(answer).map(Fd)
 }
 
-/// Opens a stream socket of the UNIX family, socket(2).
-pub fn unix_socket() -> Result<Fd> {
-    let kind = word(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
-    // SAFETY: three numbers.
-    checked(unsafe { syscall(libc::SYS_socket, [word(libc::AF_UNIX), kind, 0]) }).map(Fd)
-}
-
-/// Connects a socket to a path, unix(7): ENAMETOOLONG from 108 bytes on.
-pub fn connect(socket: &Fd, path: &CStr) -> Result<()> {
-    let mut peer = libc::sockaddr_un { sun_family: libc::AF_UNIX as libc::sa_family_t, sun_path: [0; 108] };
-    // With its NUL, so that it cannot be mistaken for an abstract name.
-    let path = path.to_bytes_with_nul();
-    let room = peer.sun_path.get_mut(..path.len()).ok_or(libc::ENAMETOOLONG)?;
-    for (to, from) in room.iter_mut().zip(path) {
-        *to = from.cast_signed();
-    }
-    let arguments = [word(socket.0), address(&raw const peer), size_of_val(&peer)];
-    // SAFETY: the kernel reads one address of the length that is said.
-    checked(unsafe { syscall(libc::SYS_connect, arguments) }).map(drop)
-}
-
 /// Reads what is there, up to a buffer full, read(2); the answer is never more than the buffer has room for.
 #[inline(never)]
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
@@ -102,10 +86,16 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
 }
 
 /// What a small file holds, up to a room full; nothing if it cannot be read. Whatever it is, nothing is waited for.
-pub fn read_file<'a>(path: &CStr, room: &'a mut [u8]) -> &'a [u8] {
+pub fn read_file<'a>(path: &CStr, room: &'a mut [u8]) -> &'a mut [u8] {
     let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
     let length = open(path, flags).and_then(|file| read(&file, room));
-    room.get(..length.unwrap_or(0) as usize).unwrap_or(&[])
+    room.get_mut(..length.unwrap_or(0) as usize).unwrap_or(&mut [])
+}
+
+/// Writes to a file of the kernel.
+#[inline(never)]
+pub fn write_file(path: &CStr, bytes: &[u8]) -> Result<i32> {
+    write(open(path, libc::O_WRONLY)?.number(), bytes)
 }
 
 /// Reads what is there from a place on, up to a buffer full, pread(2).
@@ -168,11 +158,11 @@ pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
 
 /// Asks about a file, statx(2); rustix keeps a writable global for kernels that lack this call.
 pub fn statx(path: &CStr) -> Result<libc::statx> {
-    let mut file = MaybeUninit::<libc::statx>::zeroed();
+    let mut file = MaybeUninit::<libc::statx>::uninit();
     let arguments = [word(libc::AT_FDCWD), address(path.as_ptr()), 0, 0, address(file.as_mut_ptr())];
     // SAFETY: the path ends in NUL, and the kernel fills one structure.
     checked(unsafe { syscall(libc::SYS_statx, arguments) })?;
-    // SAFETY: it consists of numbers only, for which zero is as good as what the kernel wrote.
+    // SAFETY: the kernel wrote all of it.
     Ok(unsafe { file.assume_init() })
 }
 
@@ -213,15 +203,21 @@ pub fn set_name(name: &CStr) {
     unsafe { syscall(libc::SYS_prctl, [word(libc::PR_SET_NAME), address(name.as_ptr())]) };
 }
 
-/// Reaps a child that has ended, wait4(2): its pid, or 0 if none has, and its status.
-pub fn wait() -> Result<(i32, u32)> {
+/// Reaps a child that has ended, wait4(2): its pid, or 0 if none has, or a negative error, and its status.
+///
+/// Two numbers travel in registers, which a result with two of them does not.
+#[inline(never)]
+pub fn wait() -> (i32, u32) {
     // Children that send another signal than SIGCHLD when they end are children too, clone(2).
     let all = word(libc::WNOHANG | libc::__WALL);
     let mut status = 0_u32;
     // SAFETY: the kernel writes one status.
-    let pid = checked(unsafe { syscall(libc::SYS_wait4, [word(-1), address(&raw mut status), all, 0]) })?;
-    Ok((pid, status))
+    let pid = unsafe { syscall(libc::SYS_wait4, [word(-1), address(&raw mut status), all, 0]) };
+    (pid as i32, status)
 }
+
+/// The answer of [`wait`] if there is no child.
+pub const NO_CHILD: i32 = -libc::ECHILD;
 
 /// True if a process is a child of this one that was not reaped yet, waitid(2).
 pub fn is_child(pid: process::Pid) -> bool {

@@ -27,12 +27,10 @@ pub fn dispose(handler: usize) {
     // SAFETY: the kernel reads one structure.
     unsafe { syscall(libc::SYS_sigaltstack, [address(stack.as_ptr()), 0]) };
     for signal in 1..65 {
-        // The kernel's structure: handler, flags, restorer, mask; all zero is the default disposition. Without a
+        let called = if WAITED_FOR >> (signal - 1) & 1 == 0 { handler } else { 0 };
+        // The kernel's structure: handler, flags, restorer, mask; no handler is the default disposition. Without a
         // restorer the kernel makes no frame, though only handlers that return have a use for it.
-        let mut action = [0; 4];
-        if WAITED_FOR >> (signal - 1) & 1 == 0 {
-            action = [handler, (libc::SA_ONSTACK | SA_RESTORER) as usize, handler, 0];
-        }
+        let action = [called, (libc::SA_ONSTACK | SA_RESTORER) as usize, called, 0];
         // SAFETY: the kernel reads one structure; KILL and STOP answer EINVAL.
         unsafe { syscall(libc::SYS_rt_sigaction, [signal, address(action.as_ptr()), 0, SET]) };
     }

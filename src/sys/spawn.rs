@@ -72,7 +72,7 @@ impl Server<'_> {
     fn become_server(&self, log: &Log) -> Errno {
         let Some(path) = self.config.server().or_else(|| PLACES.iter().map(place).find(|path| exists(path)))
         else {
-            log.fact(Fact::ServerMissing, Errno::NONE, &[]);
+            log.error(Fact::ServerMissing, Errno::NONE);
             return Errno::NOT_THERE;
         };
         let config = self.config;

@@ -43,10 +43,10 @@ impl Watchdog {
             } else if let Err(errno) = self.arm(log)
                 && self.next == Instant(0)
             {
-                log.fact(Fact::WatchdogFailed, raw::errno(errno), &[]);
+                log.error(Fact::WatchdogFailed, raw::errno(errno));
             }
-            // Half of the time it has, in ms.
-            self.next = now + self.seconds.saturating_mul(500);
+            // Half of the time it has, in ms; no hardware has 99 days.
+            self.next = now + self.seconds.wrapping_mul(500);
         }
         Some(deadline.unwrap_or(self.next).min(self.next))
     }
@@ -58,18 +58,19 @@ impl Watchdog {
         // SAFETY: both orders read or write one number.
         let order = |order| unsafe { raw::ioctl(&device, order, raw::address(seconds)) };
         if let Err(errno) = order(SET_TIMEOUT) {
-            log.fact(Fact::WatchdogFailed, raw::errno(errno), &[]);
+            log.error(Fact::WatchdogFailed, raw::errno(errno));
             let _unknown = order(GET_TIMEOUT);
         }
         self.device = device.keep();
-        log.line(&Note::new(Fact::WatchdogArmed).span(self.seconds), &[]);
+        log.note(&Note::new(Fact::WatchdogArmed).span(self.seconds));
         Ok(())
     }
 
-    /// Feeds it no more. The magic letter in front of the close disarms it, if the hardware can be disarmed at all.
+    /// Feeds it no more. The magic letter in front of the close disarms it, if that is wanted and the hardware can be
+    /// disarmed at all.
     #[inline(always)]
-    pub fn leave(&mut self, letter: &[u8]) {
-        let _disarmed = raw::write(self.device, letter);
+    pub fn leave(&mut self, disarm: bool) {
+        let _disarmed = raw::write(self.device, &b"V"[..usize::from(disarm)]);
         self.seconds = 0;
         // Once: the number may be another file's by the next time.
         raw::close(core::mem::replace(&mut self.device, -1));

@@ -5,6 +5,8 @@
 #[cfg(target_arch = "x86_64")]
 #[path = "../sys/arch/x86_64.rs"]
 pub mod arch;
+#[path = "../sys/compare.rs"]
+mod compare;
 #[path = "../sys/mem.rs"]
 mod mem;
 #[path = "../sys/raw.rs"]
