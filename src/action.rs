@@ -5,7 +5,6 @@ use crate::log::{Fact, Note};
 use crate::process::{Pid, Signal};
 use crate::rpc::Method;
 use crate::task::Task;
-use crate::time::Millis;
 
 /// What is to be done now.
 ///
@@ -24,12 +23,12 @@ pub enum Action {
     /// Start the rescue program, if one is set and none runs.
     Rescue,
     /// Become the program that is in place now.
-    ///
-    /// It is told of the server, and what the next backoff lasts, ms.
-    HandOver(Millis),
+    HandOver,
     /// End this namespace by reboot(2), if that is set, so that the engine starts it again.
     Restart,
-    /// Do one of the last tasks.
+    /// Put the file of the server before back in the place of the one that keeps dying, if it was kept.
+    RollBack,
+    /// Do a task.
     Run(Task),
     /// Send a signal to one child.
     Signal(Pid, Signal),

@@ -1,10 +1,64 @@
 //! The words of argv: what a process that is not PID 1 is to do, or to ask of PID 1.
+//!
+//! PID 1's program knows a few of them itself, and leaves all others to zinit-verify, which knows all of them.
 
 use core::ffi::CStr;
 
 use crate::event::Ending;
 use crate::list;
 use crate::process::Signal;
+
+/// What the program itself makes of argv in a process that is not PID 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// It has another program look at it.
+    Ask,
+    /// It says what it is for.
+    Help,
+    /// It supervises a server.
+    Run,
+    /// It says which version it is.
+    Version,
+}
+
+/// Reads argv as far as the program does so itself: its first word that is no hint decides, and before that its name.
+#[inline(always)]
+pub fn own<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> Own {
+    if list::place(NAMES, base(name)).is_some() {
+        return Own::Ask;
+    }
+    for word in words {
+        match list::place(OPTIONS, word.to_bytes()) {
+            Some(..HELP_OPTION) => {}
+            Some(HELP_OPTION..VERSION_OPTION) => return Own::Help,
+            Some(_) => return Own::Version,
+            None => return Own::Ask,
+        }
+    }
+    Own::Run
+}
+
+/// True if a word of argv says that this is a container: all that PID 1 reads of it, since the kernel
+/// puts every word there that it does not know itself.
+#[must_use]
+pub fn asks_for_container(word: &CStr) -> bool {
+    matches!(list::place(OPTIONS, word.to_bytes()), Some(..HELP_OPTION))
+}
+
+/// The name without its folder.
+fn base(name: &CStr) -> &[u8] {
+    let name = name.to_bytes();
+    let folder = name.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash.wrapping_add(1));
+    name.get(folder..).unwrap_or(&[])
+}
+
+/// The names that ask for something.
+const NAMES: &[u8] = b"halt\nreboot\npoweroff\nshutdown\n";
+
+/// The words that the program knows itself: hints, then what asks for help, then what asks for its version.
+const OPTIONS: &[u8] = b"-c\n--container\n-h\n--help\n-V\n--version\n--probe\n";
+const HELP_OPTION: usize = 2;
+const VERSION_OPTION: usize = 4;
 
 /// What argv asks of a process that is not PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +81,7 @@ pub enum Command<'a> {
 
 /// Reads argv; the program's name counts as its first word, if it is that of an ending.
 pub fn command<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> Command<'a> {
-    let name = name.to_bytes();
-    let folder = name.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash.wrapping_add(1));
-    let called = place(name.get(folder..).unwrap_or(&[]));
+    let called = place(base(name));
     let (mut after, mut order, mut force) = (NOTHING, RUN, false);
     if called <= SHUTDOWN_VERB {
         (after, order) = (after_verb(called), called.min(2));
@@ -65,13 +117,6 @@ pub fn command<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> Comman
     }
 }
 
-/// True if a word of argv says that this is a container: all that PID 1 reads of it, since the kernel
-/// puts every word there that it does not know itself.
-#[must_use]
-pub fn asks_for_container(word: &CStr) -> bool {
-    matches!(place(word.to_bytes()), HINT | HINT_LONG)
-}
-
 fn place(word: &[u8]) -> usize {
     list::place(WORDS, word).unwrap_or(WORDS.len())
 }
@@ -90,8 +135,6 @@ const WORDS: &[u8] = b"halt\nreboot\npoweroff\nshutdown\nrestart-server\nupdate\
     -f\n--force\n-p\n-H\n-r\n-P\nnow\n+0\n-c\n--container\n-h\n--help\n-V\n--version\n--probe\n";
 const SHUTDOWN_VERB: usize = 3;
 const LAST_VERB: usize = 6;
-const HINT: usize = 15;
-const HINT_LONG: usize = 16;
 const SHORT_HELP: usize = 17;
 
 /// For each of them behind what it may stand, and what it means: an order, or one of the words below.
@@ -121,3 +164,6 @@ const VERSION: u8 = 9;
 /// The signals of the orders that have one; `status` is behind them.
 static SIGNALS: [Signal; 5] = [Signal::HALT, Signal::REBOOT, Signal::POWEROFF, Signal::USR1, Signal::USR2];
 const RUN: usize = 6;
+
+/// What is printed for help.
+pub const USAGE: &str = "zinit-pid1 [-c] | -V | reboot|poweroff|halt [-f] | restart-server|update|status\n";

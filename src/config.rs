@@ -7,7 +7,21 @@ use crate::event::Ending;
 use crate::limits::{STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
 use crate::list;
 use crate::log::Level;
+use crate::process::Place;
 use crate::time::Millis;
+
+/// What policy has to know before anything happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Wishes {
+    /// What kind of PID 1 this is.
+    pub place: Place,
+    /// The server's time to stop its services, ms.
+    pub stop_timeout: Millis,
+    /// What a power off ends with.
+    pub poweroff: Ending,
+    /// Whether what a server left behind is ended before the next one is started.
+    pub stop_orphans: bool,
+}
 
 /// The settings, as the words that set them.
 ///
@@ -128,6 +142,13 @@ impl<'a> Config<'a> {
         seconds(self.values[STOP_TIMEOUT]).unwrap_or(STOP_TIMEOUT_S).wrapping_mul(1_000)
     }
 
+    /// What policy has to know of them.
+    #[must_use]
+    pub fn wishes(&self, place: Place) -> Wishes {
+        let (stop_timeout, poweroff) = (self.stop_timeout(), self.poweroff());
+        Wishes { place, stop_timeout, poweroff, stop_orphans: self.stop_orphans() }
+    }
+
     /// `ZINIT_RESCUE`: what runs on the console while no server does; `None` for nothing.
     #[must_use]
     pub fn rescue(&self) -> Option<&'a CStr> {
@@ -144,6 +165,12 @@ impl<'a> Config<'a> {
     #[must_use]
     pub fn container_reboot(&self) -> bool {
         self.chosen(CONTAINER_REBOOT) == 1
+    }
+
+    /// `ZINIT_ORPHANS`: true for `stop`, which ends what a server left behind before the next one is started.
+    #[must_use]
+    pub fn stop_orphans(&self) -> bool {
+        self.chosen(ORPHANS) == 1
     }
 
     /// The place of the word in force among those that a setting knows; the first one is the default.
@@ -163,6 +190,7 @@ fn choice(setting: usize, word: &CStr) -> Option<usize> {
         CONTAINER_REBOOT => b"0\n1\n",
         LOG_LEVEL => b"info\nerror\nwarn\ndebug\ntrace\n",
         MOUNT => b"yes\nno\n",
+        ORPHANS => b"keep\nstop\n",
         _ => b"poweroff\nhalt\nreboot\n",
     };
     list::place(words, word.to_bytes())
@@ -186,6 +214,7 @@ ZINIT_WATCHDOG
 ZINIT_CONTAINER_REBOOT
 ZINIT_LOG_LEVEL
 ZINIT_MOUNT
+ZINIT_ORPHANS
 ZINIT_POWEROFF
 ";
 
@@ -201,8 +230,9 @@ const WATCHDOG: usize = 8;
 const CONTAINER_REBOOT: usize = 9;
 const LOG_LEVEL: usize = 10;
 const MOUNT: usize = 11;
-const POWEROFF: usize = 12;
-const COUNT: usize = 13;
+const ORPHANS: usize = 12;
+const POWEROFF: usize = 13;
+const COUNT: usize = 14;
 
 /// Splits a kernel command line where it is, as the kernel does it: each word gets a NUL behind it.
 pub fn split(line: &mut [u8]) -> &[u8] {

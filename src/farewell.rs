@@ -29,7 +29,12 @@ impl State {
 
     /// The courier is back.
     pub(crate) fn answered(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
-        match (Outcome::of(exit), self.method(), self.server) {
+        let outcome = Outcome::of(exit);
+        // The next server knows the services of one that agreed.
+        self.orphans &= outcome != Outcome::Agreed;
+        match (outcome, self.method(), self.server) {
+            // It was faster than the courier.
+            (_, _, None) => self.start(now, actions),
             (Outcome::Agreed, ..) => self.enter(Stage::Leaving, self.until),
             (Outcome::Unclear, Method::PrepareRestart, Some(server)) => {
                 actions.log(Note::new(Fact::RequestUnanswered).pid(server).span(RESTART_SETTLE));
@@ -40,9 +45,13 @@ impl State {
     }
 
     /// The courier takes too long.
-    pub(crate) fn not_answered(&mut self, actions: &mut Actions) {
+    pub(crate) fn not_answered(&mut self, now: Instant, actions: &mut Actions) {
         self.recall(actions);
-        self.signal(Fact::RequestTimedOut, actions);
+        if self.server.is_none() {
+            self.start(now, actions);
+        } else {
+            self.signal(Fact::RequestTimedOut, actions);
+        }
     }
 
     /// Ends a child that is still under way, because nobody waits for it any more.
@@ -84,7 +93,7 @@ impl State {
     }
 
     const fn patience(&self) -> Millis {
-        if self.ending.is_some() { self.stop_timeout } else { RESTART_TIMEOUT }
+        if self.ending.is_some() { self.wishes.stop_timeout } else { RESTART_TIMEOUT }
     }
 
     /// Half of the patience at most, so that a server that does not answer gets the signal well before KILL.

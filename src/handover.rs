@@ -5,37 +5,45 @@
 
 use core::ffi::CStr;
 
-use crate::limits::{FAULTLESS, RESPAWN_DELAY};
+use crate::limits::{FAULTLESS, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
 use crate::line::Line;
 use crate::lines;
 use crate::list;
-use crate::process::Pid;
-use crate::time::Millis;
+use crate::process::{Pid, Program};
+use crate::time::{Instant, Millis};
 
-/// What the next one has to know.
+/// What the next one has to know, as the numbers that stand in its name.
+///
+/// PID 1 keeps them in this form while it lives: it can be at fault at any instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct HandOver {
-    /// The server, if one runs.
-    pub server: Option<Pid>,
-    /// What the next backoff lasts.
+pub struct HandOver([u32; COUNT]);
+
+/// What is known of servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Memory {
+    /// When the last one was started.
+    pub since: Instant,
+    /// What the next backoff lasts, unless the server runs for
+    /// [`MIN_RUN_TIME`](crate::limits::MIN_RUN_TIME) before.
     pub delay: Millis,
-    /// How many PID 1s there were before the one that reads it.
-    pub generation: u32,
-    /// When one of them was faulty, s since the boot.
-    pub fault: u32,
+    /// What the last one was that ran for so long; 0 if none did.
+    pub proven: Program,
 }
 
 impl HandOver {
     /// What there is without a PID 1 before.
-    pub const NONE: Self =
-        Self { server: None, delay: RESPAWN_DELAY, generation: 0, fault: FAULTLESS.wrapping_neg() };
+    pub const NONE: Self = {
+        let mut numbers = [0; COUNT];
+        numbers[DELAY] = RESPAWN_DELAY;
+        numbers[FAULT] = FAULTLESS.wrapping_neg();
+        Self(numbers)
+    };
 
     /// The name with what is handed over, and a NUL, in place of what the line holds, which has to be nothing.
-    #[inline(always)]
+    #[inline(never)] // two callers
     pub fn compose(&self, name: &mut Line) {
         name.text(NAME);
-        let server = self.server.map_or(0, Pid::raw).unsigned_abs();
-        for number in &[server, self.delay, self.generation, self.fault] {
+        for number in &self.0 {
             name.byte(b' ');
             name.number(*number);
         }
@@ -46,22 +54,138 @@ impl HandOver {
     #[must_use]
     #[inline(always)]
     pub fn read(name: &CStr) -> Self {
-        Self::numbers(name.to_bytes()).unwrap_or(Self::NONE)
+        Self::numbers(name).unwrap_or(Self::NONE)
     }
 
-    fn numbers(name: &[u8]) -> Option<Self> {
-        let rest = list::behind(name, NAME)?;
-        let mut numbers = [0; 4];
+    fn numbers(name: &CStr) -> Option<Self> {
+        let rest = list::behind(name.to_bytes(), NAME)?;
+        let mut numbers = [0; COUNT];
         for (place, number) in numbers.iter_mut().enumerate() {
             *number = list::number(lines::word(rest, place))?;
         }
-        let [server, delay, generation, fault] = numbers;
-        Some(Self { server: Pid::new(server.cast_signed()), delay, generation, fault })
+        let read = Self(numbers);
+        // Too few words, too many of them, or other spaces: it would be written in another way.
+        let mut line = Line::default();
+        read.compose(&mut line);
+        list::behind(name.to_bytes_with_nul(), line.as_bytes())?;
+        (RESPAWN_DELAY..=RESPAWN_DELAY_MAX).contains(&numbers[DELAY]).then_some(read)
+    }
+
+    /// The server, if one runs.
+    #[must_use]
+    pub const fn server(&self) -> Option<Pid> {
+        Pid::new(self.0[SERVER].cast_signed())
+    }
+
+    /// There is this server now, or none.
+    pub const fn set_server(&mut self, server: Option<Pid>) {
+        self.0[SERVER] = number(server);
+    }
+
+    /// The rescue program, if one runs.
+    #[must_use]
+    pub const fn rescue(&self) -> Option<Pid> {
+        Pid::new(self.0[RESCUE].cast_signed())
+    }
+
+    /// There is this rescue program now, or none.
+    pub const fn set_rescue(&mut self, rescue: Option<Pid>) {
+        self.0[RESCUE] = number(rescue);
+    }
+
+    /// True if the server was asked to make room for another one.
+    #[must_use]
+    pub const fn restarting(&self) -> bool {
+        self.0[RESTARTING] != 0
+    }
+
+    /// The server was asked for that, or was started since.
+    pub const fn set_restarting(&mut self, restarting: bool) {
+        self.0[RESTARTING] = if restarting { 1 } else { 0 };
+    }
+
+    /// What the server runs, or the last one ran.
+    #[must_use]
+    pub const fn program(&self) -> Program {
+        self.0[PROGRAM]
+    }
+
+    /// The server runs this.
+    pub const fn set_program(&mut self, program: Program) {
+        self.0[PROGRAM] = program;
+    }
+
+    /// What is known of servers; the time is rounded down to a second or so.
+    #[must_use]
+    #[inline(always)]
+    #[allow(clippy::as_conversions)] // it becomes wider
+    pub const fn memory(&self) -> Memory {
+        let since = Instant((self.0[SINCE] as u64) << MOMENT);
+        Memory { since, delay: self.0[DELAY], proven: self.0[PROVEN] }
+    }
+
+    /// This is known of servers.
+    #[inline(always)]
+    pub const fn set_memory(&mut self, memory: &Memory) {
+        self.0[SINCE] = moment(memory.since);
+        self.0[DELAY] = memory.delay;
+        self.0[PROVEN] = memory.proven;
+    }
+
+    /// How many PID 1s there were before.
+    #[must_use]
+    pub const fn generation(&self) -> u32 {
+        self.0[GENERATION]
+    }
+
+    /// One more PID 1 comes, or one less since it could not be executed.
+    pub const fn count(&mut self, more: u32) {
+        self.0[GENERATION] = self.0[GENERATION].wrapping_add(more);
+    }
+
+    /// Notes a fault of PID 1; false if there was another one a short time before.
+    #[must_use]
+    #[inline(always)]
+    pub const fn survives(&mut self, now: Instant) -> bool {
+        let before = self.0[FAULT];
+        self.0[FAULT] = moment(now);
+        self.0[FAULT].wrapping_sub(before) >= FAULTLESS
     }
 }
 
+/// A point in time in units of 1,024 ms since the boot: a division by 1,000 takes more room.
+#[allow(clippy::as_conversions)] // it lasts for 139 years
+const fn moment(time: Instant) -> u32 {
+    (time.0 >> MOMENT) as u32
+}
+
+const fn number(pid: Option<Pid>) -> u32 {
+    match pid {
+        Some(pid) => pid.raw().unsigned_abs(),
+        None => 0,
+    }
+}
+
+/// The power of two that is the unit of a moment, ms.
+const MOMENT: u32 = 10;
+
+// The numbers, in their order.
+const SERVER: usize = 0;
+const DELAY: usize = 1;
+const GENERATION: usize = 2;
+const FAULT: usize = 3;
+const RESTARTING: usize = 4;
+const SINCE: usize = 5;
+const PROGRAM: usize = 6;
+const PROVEN: usize = 7;
+const RESCUE: usize = 8;
+const COUNT: usize = 9;
+
 /// The version of what stands behind it changes with each change of that.
-const NAME: &[u8] = b"zinit-pid1 1:";
+const NAME: &[u8] = b"zinit-pid1 2:";
+
+/// What the program prints for `--version` and `--probe`: its version, and the [answer](ANSWER).
+pub static VERSION: &str = concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION"), "\n", "hand-over 2\n");
 
 /// What a program answers to `--probe` that understands [this](self), as a line behind its version.
-pub const ANSWER: &[u8] = b"hand-over 1\n";
+pub const ANSWER: &[u8] = b"hand-over 2\n";

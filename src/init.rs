@@ -11,13 +11,15 @@
 
 use crate::action::{Action, Actions};
 use crate::burst::Burst;
-use crate::event::{Ending, Event, Request};
+use crate::config::Wishes;
+use crate::event::{Event, Request};
+use crate::handover::{HandOver, Memory};
 use crate::log::Fact;
-use crate::process::{Exit, Pid, Place};
+use crate::process::{Exit, Pid, Program};
 use crate::reaper;
 use crate::state::{Stage, State};
 use crate::task::Task;
-use crate::time::{Instant, Millis};
+use crate::time::Instant;
 
 /// PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,34 +28,46 @@ pub struct Init(State);
 const _SIZE: () = assert!(size_of::<Init>() <= 256);
 
 impl Init {
-    /// PID 1 at boot, and what it does first; `stop_timeout` is the server's time to stop, ms, `poweroff` what a
-    /// power off is to end with, and `delay` what the first backoff lasts.
+    /// PID 1 at boot; `before` is what one before it handed over, whose server lives. A server is due at once, if
+    /// there is none.
     #[must_use]
     #[inline(always)]
-    pub fn boot(
-        place: Place,
-        stop_timeout: Millis,
-        poweroff: Ending,
-        delay: Millis,
-        actions: &mut Actions,
-    ) -> Self {
-        actions.add(Action::SpawnServer);
+    pub const fn boot(wishes: Wishes, before: &HandOver) -> Self {
+        let (stage, deadline) = match before.server() {
+            Some(_) => (Stage::Up, Instant::NEVER),
+            None => (Stage::Backoff, Instant(0)),
+        };
         Self(State {
-            stage: Stage::Starting,
-            deadline: Instant::NEVER,
+            stage,
+            deadline,
             ending: None,
-            server: None,
+            server: before.server(),
             helper: None,
-            since: Instant(0),
+            memory: before.memory(),
             until: Instant(0),
-            delay,
             failures: 0,
+            program: before.program(),
+            died: 0,
+            deaths: Burst::NONE,
+            // There was a server before that is gone, or there is one that can go.
+            orphans: before.generation() > 0,
+            update: false,
             task: Task::Terminate,
-            burst: Burst::default(),
-            place,
-            stop_timeout,
-            poweroff,
+            burst: Burst::NONE,
+            wishes,
         })
+    }
+
+    /// Takes in what the server runs, as far as it has said so.
+    #[inline(always)]
+    pub const fn learn(&mut self, program: Program) {
+        self.0.program = program;
+    }
+
+    /// What another PID 1 has to know that takes this one's place.
+    #[must_use]
+    pub const fn memory(&self) -> &Memory {
+        &self.0.memory
     }
 
     /// When to deliver `Timeout`, if nothing else happens first.
@@ -96,8 +110,9 @@ impl Init {
                     state.timeout(now, actions);
                 }
             }
-            Event::Updated => state.updated(now, actions),
+            Event::Updated => state.updated(actions),
         }
+        state.hand_over(now, actions);
     }
 }
 
@@ -137,13 +152,15 @@ impl State {
     /// What a deadline means that has passed.
     fn timeout(&mut self, now: Instant, actions: &mut Actions) {
         match self.stage {
-            Stage::Backoff => self.start(actions),
-            Stage::Sending | Stage::Asking => self.not_answered(actions),
+            Stage::Backoff => self.start(now, actions),
+            Stage::Sending | Stage::Asking => self.not_answered(now, actions),
             Stage::Settling => self.signal(Fact::RequestFailed, actions),
             Stage::Leaving | Stage::Killed | Stage::Working => self.give_up(now, actions),
             Stage::Final => self.dead_end(now, actions),
-            // They have none.
-            Stage::Starting | Stage::Up => {}
+            // Here it only is a moment for what is behind it.
+            Stage::Up => self.deadline = Instant::NEVER,
+            // It has none.
+            Stage::Starting => {}
         }
     }
 }

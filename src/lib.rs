@@ -53,6 +53,7 @@ pub mod rpc;
 pub mod server;
 pub mod shutdown;
 pub mod signals;
+pub mod stat;
 pub mod state;
 pub mod task;
 pub mod time;

@@ -21,6 +21,16 @@ pub const RESCUE_DELAY: Millis = 16_000;
 /// How long a server must have run for its end to count as a first one again, ms.
 pub const MIN_RUN_TIME: Millis = 60_000;
 
+/// How many ends within [`MIN_RUN_TIME`] a server's new file has before the one before it is put back: more than three.
+///
+/// The delays of a server that ends at once are 1, 2 and 4 s up to then.
+pub const ROLL_BACK_DEATHS: usize = 4;
+
+/// Time that a server has to run before PID 1 is replaced, ms: until then it is still to say what it runs.
+///
+/// A child does so first of all. One that is later than that is taken for what ran before.
+pub const UPDATE_SETTLE: Millis = 250;
+
 /// Time a server gets to exit for a soft restart before it is killed, ms: the specification's 5 s.
 pub const RESTART_TIMEOUT: Millis = 5_000;
 
@@ -49,6 +59,15 @@ pub const TERM_GRACE: Millis = 5_000;
 
 /// Time all processes get to vanish after KILL, ms: only one that hangs in the kernel needs it.
 pub const KILL_GRACE: Millis = 5_000;
+
+/// Time between two looks at the orphans of a server that are to end, ms.
+pub const ORPHANS_CHECK: Millis = 50;
+
+/// Time that ending them may take, ms: as for all processes, and a second for who does it.
+pub const ORPHANS_TIMEOUT: Millis = TERM_GRACE + KILL_GRACE + 1_000;
+
+/// Orphans that are remembered, and so are told only once to end.
+pub const ORPHANS: usize = 4_096;
 
 /// Time a server gets to stop its services once the power is about to fail, ms.
 ///
@@ -100,7 +119,7 @@ pub const BURST_WINDOW: Millis = 2_000;
 /// dropped, and every stage that lost its action would still end at its deadline.
 pub const MAX_ACTIONS: usize = 8;
 
-/// A fault within this time of the last one is not survived, s.
+/// A fault within this time of the last one is not survived, in units of 1,024 ms: a minute, however both are rounded.
 pub const FAULTLESS: u32 = 60;
 
 /// Bytes of one log line with its prefix; what is longer is cut and ends in `...`.

@@ -67,8 +67,6 @@ facts! {
     ContainerDenied Warn "asked to be in a container, but the kernel says machine";
     /// Nobody knows how to end this machine: it goes on as a reaper.
     DeadEnd Error "nothing ends this machine, reaping for ever";
-    /// An ending by force came back.
-    ForceRefused Error "reboot(2) refused: !";
     /// PID 1 got one of the signals that stand for a fault of its own, or a kill by hand.
     Fault Error "fault, signal @";
     /// The server's program could not be executed again and again: a container ends.
@@ -79,8 +77,6 @@ facts! {
     EndBegun Info "& begins";
     /// The server's program cannot be executed.
     ExecFailed Error "cannot execute ~: !";
-    /// PID 1 is another program.
-    NotOurs Error "PID 1 is ~, nothing was sent to it";
     /// The server's program needs an interpreter that is not there.
     ExecNoInterpreter Error "cannot execute ~: no interpreter, !";
     /// Processes are left after KILL.
@@ -155,16 +151,12 @@ facts! {
     UnmountFailed Error "cannot unmount ~: !";
     /// The rescue program is there.
     RescueStarted Warn "rescue # started on the console";
-    /// PID 1 does not get a signal from this user.
-    SignalFailed Error "cannot signal PID 1: !";
     /// The watchdog cannot be used.
     WatchdogFailed Error "cannot use /dev/watchdog: !";
     /// The watchdog is armed.
     WatchdogArmed Info "/dev/watchdog is armed, @ s";
     /// A server could not be forked.
     SpawnFailed Error "cannot fork a server: !, next try in @ ms";
-    /// A word of argv is not understood.
-    WordUnknown Error "~: unknown word, nothing was started, try --help";
 }
 
 /// A fact with its values; what its words do not name stays as it is here.
@@ -189,7 +181,7 @@ impl Note {
             pid: None,
             span: 0,
             fact,
-            task: Task::Terminate,
+            task: Task::Orphans,
             errno: Errno::NONE,
             signal: Signal(0),
             exit: Exit::Exited(0),

@@ -11,7 +11,6 @@ use core::ffi::CStr;
 use core::panic::PanicInfo;
 
 use zinit_pid1::action::Actions;
-use zinit_pid1::command::{Command, command};
 use zinit_pid1::init::Init;
 use zinit_pid1::limits::KERNEL_COMMAND_LINE;
 use zinit_pid1::list;
@@ -37,7 +36,7 @@ fn program(start: Start) -> ! {
     }
     sys.configure();
     sys.survive();
-    introduce(&sys, start);
+    introduce(&sys);
     sys.watch();
     run(&mut sys)
 }
@@ -46,25 +45,26 @@ fn program(start: Start) -> ! {
 #[inline(never)] // what is large in the frame of its caller would be in the way of each access
 fn run(sys: &mut Sys<'_>) -> ! {
     let mut actions = Actions::default();
-    let (config, delay) = (sys.config(), sys.delay());
-    let mut init = Init::boot(sys.place(), config.stop_timeout(), config.poweroff(), delay, &mut actions);
+    let mut init = Init::boot(sys.config().wishes(sys.place()), sys.inheritance());
     loop {
+        sys.remember(init.memory());
         for action in actions.as_slice() {
             sys.perform(action);
         }
         let event = sys.wait(init.deadline());
         actions.clear();
+        init.learn(sys.program());
         init.handle(event, sys.now(), &mut actions);
     }
 }
 
 /// Says what this process is.
 #[inline(always)]
-fn introduce(sys: &Sys<'_>, start: Start) {
+fn introduce(sys: &Sys<'_>) {
     let fact = match sys.place() {
         Place::Container => Fact::BootContainer,
         Place::Guest => {
-            obey(&command(start.name(), start.words()), sys);
+            sys.obey();
             sys.adopt_orphans();
             Fact::BootGuest
         }
@@ -76,26 +76,10 @@ fn introduce(sys: &Sys<'_>, start: Start) {
         }
     };
     sys.log(fact, Errno::NONE, env!("CARGO_PKG_VERSION").as_bytes());
+    if sys.inheritance().server().is_some() {
+        sys.log(Fact::ServerAdopted, Errno::NONE, &[]);
+    }
 }
-
-/// Does what argv asks of a process that is not PID 1; it returns for a server to supervise.
-fn obey(command: &Command<'_>, sys: &Sys<'_>) {
-    let (text, status) = match command {
-        Command::Help => (HELP, 0),
-        Command::Version => (sys::VERSION, 0),
-        command => match sys.obey(command) {
-            Some(status) => ("", status),
-            None => return,
-        },
-    };
-    sys::print_and_exit(1, text, status)
-}
-
-const HELP: &str = "PID 1 for zinit-server
--c  hint: a container
-reboot | poweroff | halt [-f], restart-server, update, status  ask PID 1, -f: without it
--V  version, -h  this
-";
 
 /// In a release build no call of this survives, or the link fails with the symbol's name for a message:
 /// that is the proof that no panic can be reached. `scripts/why-panic` names the place.

@@ -27,6 +27,20 @@ impl Pid {
     }
 }
 
+/// What tells the files of servers apart: made of inode and time of change, 0 for none.
+pub type Program = u32;
+
+/// What a file is told apart by; `seconds` and `fraction` are the time at which its content changed, fraction in ns.
+#[must_use]
+#[inline(always)]
+#[allow(clippy::as_conversions)] // what is cut off would hardly add to the difference
+pub const fn program(inode: u64, seconds: u64, fraction: u64) -> Program {
+    // Odd factors: files that differ in one of the three differ in this.
+    (inode as u32).wrapping_mul(0x9e37_79b1)
+        ^ (seconds as u32).wrapping_mul(0x85eb_ca6b)
+        ^ (fraction as u32).wrapping_mul(0xc2b2_ae35)
+}
+
 /// The link `/proc/PID/ns/pid` of the initial PID namespace: its inode is 0xEFFFFFFC, fixed in the kernel's proc_ns.h.
 pub const INITIAL_NAMESPACE: &[u8] = b"pid:[4026531836]";
 

@@ -1,7 +1,11 @@
-//! The server's life: start, respawn with a growing delay, soft restart.
+//! The server's life: start, respawn with a growing delay, soft restart, and the way back to an older program.
 
 use crate::action::{Action, Actions};
-use crate::limits::{EXEC_ATTEMPTS, MIN_RUN_TIME, RESCUE_DELAY, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
+use crate::burst::Burst;
+use crate::limits::{
+    EXEC_ATTEMPTS, MIN_RUN_TIME, ORPHANS_TIMEOUT, RESCUE_DELAY, RESPAWN_DELAY, RESPAWN_DELAY_MAX,
+    ROLL_BACK_DEATHS,
+};
 use crate::log::{Fact, Note};
 use crate::process::{Errno, Exit, Pid, Place};
 use crate::state::{Stage, State};
@@ -9,18 +13,25 @@ use crate::task::Task;
 use crate::time::Instant;
 
 impl State {
-    /// Starts a server.
-    #[inline(always)]
-    pub(crate) fn start(&mut self, actions: &mut Actions) {
-        actions.add(Action::SpawnServer);
-        self.enter(Stage::Starting, Instant::NEVER);
+    /// Starts a server, if there is nothing to be ended before.
+    pub(crate) fn start(&mut self, now: Instant, actions: &mut Actions) {
+        if self.wishes.stop_orphans && self.orphans {
+            self.orphans = false;
+            self.task = Task::Orphans;
+            actions.add(Action::Run(self.task));
+            self.enter(Stage::Working, now + ORPHANS_TIMEOUT);
+        } else {
+            actions.add(Action::SpawnServer);
+            self.enter(Stage::Starting, Instant::NEVER);
+        }
     }
 
     /// There is a server.
     pub(crate) fn started(&mut self, server: Pid, now: Instant, actions: &mut Actions) {
         actions.about(Fact::ServerStarted, server);
         self.server = Some(server);
-        self.since = now;
+        self.memory.since = now;
+        self.orphans = true;
         self.stage = Stage::Up;
     }
 
@@ -32,8 +43,18 @@ impl State {
     /// The server is gone: what comes next depends on who wanted that.
     pub(crate) fn server_ended(&mut self, server: Pid, exit: Exit, now: Instant, actions: &mut Actions) {
         let note = Note::new(Fact::ServerRespawn).pid(server).exit(exit);
+        if matches!(exit, Exit::NotExecuted(_)) {
+            self.orphans = false;
+        }
+        if self.memory.since.until(now) >= MIN_RUN_TIME {
+            self.memory.delay = RESPAWN_DELAY;
+            self.memory.proven = self.program;
+        }
         if self.stage == Stage::Up {
-            self.forget_crashes(now);
+            if self.is_worse(now) {
+                actions.add(Action::RollBack);
+                self.memory.delay = RESPAWN_DELAY;
+            }
             if !self.gives_up(exit) {
                 self.back_off(note, now, actions);
                 return;
@@ -47,11 +68,15 @@ impl State {
             self.enter(Stage::Final, Instant::NEVER);
             return;
         }
+        if self.stage == Stage::Asking && self.wishes.stop_orphans && self.ending.is_none() {
+            // Whether it agreed, the courier knows, who is about to come back.
+            return;
+        }
         self.recall(actions);
         if self.ending.is_some() {
             self.run(Some(Task::Terminate), now, actions);
         } else {
-            self.start(actions);
+            self.start(now, actions);
         }
     }
 
@@ -60,10 +85,9 @@ impl State {
         match (self.stage, self.server) {
             (Stage::Backoff, _) => {
                 actions.fact(Fact::RespawnNow);
-                self.start(actions);
+                self.start(now, actions);
             }
             (Stage::Up, Some(server)) => {
-                self.forget_crashes(now);
                 actions.about(Fact::RestartBegun, server);
                 self.ask(now, actions);
             }
@@ -72,30 +96,35 @@ impl State {
         }
     }
 
+    /// Counts the ends of a server that is another file than the last one that ran for long enough; true if these
+    /// are too many.
+    fn is_worse(&mut self, now: Instant) -> bool {
+        if self.died != self.program {
+            self.died = self.program;
+            self.deaths = Burst::NONE;
+        }
+        let dying = self.deaths.complete(ROLL_BACK_DEATHS, MIN_RUN_TIME, now);
+        let proven = self.memory.proven;
+        dying && proven != 0 && proven != self.program
+    }
+
     /// Counts the servers in a row that could not be executed; true if this one is one too many.
     ///
     /// A container's engine then has the last word. A machine tries for ever.
     fn gives_up(&mut self, exit: Exit) -> bool {
-        let counts = matches!(exit, Exit::NotExecuted(_)) && self.place != Place::Machine;
+        let counts = matches!(exit, Exit::NotExecuted(_)) && self.wishes.place != Place::Machine;
         self.failures = if counts { self.failures.wrapping_add(1) } else { 0 };
         self.failures >= EXEC_ATTEMPTS
     }
 
     #[inline(always)]
     fn back_off(&mut self, why: Note, now: Instant, actions: &mut Actions) {
-        let delay = self.delay;
-        self.delay = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);
+        let delay = self.memory.delay;
+        self.memory.delay = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);
         actions.log(why.span(delay));
-        if delay >= RESCUE_DELAY && self.place == Place::Machine {
+        if delay >= RESCUE_DELAY && self.wishes.place == Place::Machine {
             actions.add(Action::Rescue);
         }
         self.enter(Stage::Backoff, now + delay);
-    }
-
-    /// Makes the delay the first one again, if the server has run for long enough.
-    pub(crate) fn forget_crashes(&mut self, now: Instant) {
-        if self.since.until(now) >= MIN_RUN_TIME {
-            self.delay = RESPAWN_DELAY;
-        }
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::action::{Action, Actions};
 use crate::event::Ending;
-use crate::limits::{DEAD_END_REMINDER, POWER_FAILURE_TIMEOUT};
+use crate::limits::{BURST, BURST_WINDOW, DEAD_END_REMINDER, POWER_FAILURE_TIMEOUT};
 use crate::log::{Fact, Note};
 use crate::process::{Errno, Exit, Place};
 use crate::state::{Stage, State};
@@ -15,9 +15,9 @@ impl State {
     /// Begins the end.
     pub(crate) fn begin(&mut self, ending: Ending, now: Instant, actions: &mut Actions) {
         self.recall(actions);
-        let begun = if self.place == Place::Machine { Fact::EndBegun } else { Fact::StopBegun };
+        let begun = if self.wishes.place == Place::Machine { Fact::EndBegun } else { Fact::StopBegun };
         actions.log(Note::new(begun).task(Task::of(ending)));
-        self.ending = Some(if ending == Ending::Poweroff { self.poweroff } else { ending });
+        self.ending = Some(if ending == Ending::Poweroff { self.wishes.poweroff } else { ending });
         if self.server.is_some() {
             self.ask(now, actions);
         } else {
@@ -27,7 +27,7 @@ impl State {
 
     /// Notes a Ctrl-Alt-Del, also the one that began the end.
     pub(crate) fn ctrl_alt_del(&mut self, now: Instant, actions: &mut Actions) {
-        if !self.burst.complete(now) {
+        if !self.burst.complete(BURST, BURST_WINDOW, now) {
             return;
         }
         // Nothing that a key can do may cost data.
@@ -44,7 +44,7 @@ impl State {
 
     /// Cuts the wait for the server short, because the disks need the power that is left.
     pub(crate) fn power_failure(&mut self, now: Instant) {
-        if self.server.is_some() && self.place == Place::Machine {
+        if self.server.is_some() && self.wishes.place == Place::Machine {
             let until = now + POWER_FAILURE_TIMEOUT;
             self.until = self.until.min(until);
             self.deadline = self.deadline.min(until);
@@ -75,7 +75,7 @@ impl State {
     /// Does a task, if that is for a PID 1 like this one to do; else, and behind the last one, this is over.
     #[inline(never)]
     pub(crate) fn run(&mut self, task: Option<Task>, now: Instant, actions: &mut Actions) {
-        match (self.place, task) {
+        match (self.wishes.place, task) {
             (Place::Machine, None) => self.dead_end(now, actions),
             (Place::Machine, Some(task))
             | (Place::Container, Some(task @ (Task::Terminate | Task::Kill))) => {
@@ -84,7 +84,7 @@ impl State {
                 self.enter(Stage::Working, now + task.timeout());
             }
             (Place::Container | Place::Guest, _) => {
-                if self.place == Place::Container && self.ending == Some(Ending::Reboot) {
+                if self.wishes.place == Place::Container && self.ending == Some(Ending::Reboot) {
                     actions.add(Action::Restart);
                 }
                 actions.add(Action::Exit(0));
@@ -119,7 +119,7 @@ impl State {
     }
 
     fn go_on(&mut self, now: Instant, actions: &mut Actions) {
-        let Some(ending) = self.ending else { return };
+        let Some(ending) = self.ending else { return self.start(now, actions) };
         // A halt that only stands in for a refused reboot must not last: there the watchdog stays armed.
         if self.task == Task::SyncAgain && matches!(ending, Ending::Poweroff | Ending::Halt) {
             actions.add(Action::Disarm);

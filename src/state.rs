@@ -5,13 +5,16 @@
 //! what is done with it, and [`init`](crate::init) calls them.
 
 use crate::burst::Burst;
+use crate::config::Wishes;
 use crate::event::Ending;
-use crate::process::{Pid, Place};
+use crate::handover::Memory;
+use crate::process::{Pid, Program};
 use crate::task::Task;
-use crate::time::{Instant, Millis};
+use crate::time::Instant;
 
 /// The state of PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C)] // what is large lies behind what is used everywhere: near places have shorter instructions
 pub struct State {
     pub(crate) stage: Stage,
     /// When the stage at hand ends.
@@ -22,25 +25,28 @@ pub struct State {
     pub(crate) server: Option<Pid>,
     /// The courier, or the child that does a task, as long as somebody waits for its end.
     pub(crate) helper: Option<Pid>,
-    /// When the last server was started.
-    pub(crate) since: Instant,
+    /// What a PID 1 that takes this one's place has to know too.
+    pub(crate) memory: Memory,
     /// When a server that was asked to go is killed.
     pub(crate) until: Instant,
-    /// What the next backoff lasts, unless the server runs for
-    /// [`MIN_RUN_TIME`](crate::limits::MIN_RUN_TIME) before.
-    pub(crate) delay: Millis,
     /// How many servers in a row could not be executed.
     pub(crate) failures: u8,
+    /// What the server runs, or the last one ran.
+    pub(crate) program: Program,
+    /// What the last server was that ended.
+    pub(crate) died: Program,
+    /// Services of a server that is gone may be left, about which the next one knows nothing.
+    pub(crate) orphans: bool,
+    /// Another version of this program is in place and waits for a moment at which nothing is under way.
+    pub(crate) update: bool,
     /// The task at hand.
     pub(crate) task: Task,
+    /// What this PID 1 is, and what it was told.
+    pub(crate) wishes: Wishes,
+    /// The last ends of servers that were the same.
+    pub(crate) deaths: Burst,
     /// The last Ctrl-Alt-Dels.
     pub(crate) burst: Burst,
-    /// What kind of PID 1 this is.
-    pub(crate) place: Place,
-    /// The server's time to stop its services, ms.
-    pub(crate) stop_timeout: Millis,
-    /// What a power off ends with.
-    pub(crate) poweroff: Ending,
 }
 
 /// The stages; those of a soft restart and of a shutdown are the same up to the server's end.

@@ -1,12 +1,16 @@
-//! What is left to do once the server is gone: each task is done by a child, and each has a deadline.
+//! What is to be done once a server is gone: each task is done by a child, and each has a deadline.
 
 use crate::event::Ending;
-use crate::limits::{KILL_GRACE, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT};
+use crate::limits::{
+    KILL_GRACE, ORPHANS_TIMEOUT, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT,
+};
 use crate::time::Millis;
 
-/// The tasks, in the order in which they are done; a container has the first two of them.
+/// The tasks: that before a next server, and those of the end in their order, of which a container has the first two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Task {
+    /// End what a server left behind, before the next one starts the same services.
+    Orphans,
     /// Ask every other process to end, by TERM and CONT.
     Terminate,
     /// End every other process, by KILL.
@@ -64,7 +68,7 @@ impl Task {
                 Ending::Halt | Ending::Poweroff => Self::SysRqPoweroff,
                 Ending::Kexec | Ending::Reboot => Self::SysRqReboot,
             },
-            Self::SysRqPoweroff | Self::SysRqReboot => return None,
+            Self::Orphans | Self::SysRqPoweroff | Self::SysRqReboot => return None,
         })
     }
 
@@ -79,7 +83,13 @@ impl Task {
     pub const fn is_the_last(self) -> bool {
         !matches!(
             self,
-            Self::Terminate | Self::Kill | Self::Sync | Self::Swapoff | Self::Unmount | Self::SyncAgain
+            Self::Orphans
+                | Self::Terminate
+                | Self::Kill
+                | Self::Sync
+                | Self::Swapoff
+                | Self::Unmount
+                | Self::SyncAgain
         )
     }
 
@@ -88,6 +98,7 @@ impl Task {
     #[inline(never)]
     pub const fn timeout(self) -> Millis {
         match self {
+            Self::Orphans => ORPHANS_TIMEOUT,
             Self::Terminate => TERM_GRACE,
             Self::Kill => KILL_GRACE,
             Self::Sync | Self::SyncAgain => SYNC_TIMEOUT,
@@ -105,6 +116,7 @@ impl Task {
 
 /// The words for them in the log, in order; see [`words`](crate::words).
 pub(crate) const WORDS: &str = "\
+end of orphans
 TERM
 KILL
 sync

@@ -140,6 +140,56 @@ fn a_rescue_program_gets_the_console_once_at_a_time_while_no_server_starts() {
 }
 
 #[test]
+fn a_rescue_program_outlives_the_orphans_that_are_ended_and_an_update() {
+    let machine = Image::new()
+        .with_own_time()
+        .append("ZINIT_RESCUE=/bin/rescue ZINIT_SERVER=/bin/bad ZINIT_ORPHANS=stop")
+        .file("bin/bad", "#!/bin/sh\nsleep 1000 &\nexit 3\n")
+        .file(
+            "bin/rescue",
+            "#!/bin/sh\necho \"rescue: up as $$\"; cp /sbin/zinit-pid1 /sbin/newer
+             mv /sbin/newer /sbin/zinit-pid1; kill -USR2 1
+             until tr '\\0' '\\n' </proc/1/cmdline | grep -q '^zinit-pid1 2: [0-9]* [0-9]* 1 '; do sleep 0.1; done
+             sleep 70; echo rescue: $(ps | grep -c 'sleep 1000') sleepers at most; sleep 1000",
+        )
+        .boot();
+    machine.line("rescue: up as ");
+    machine.line("ending what the last server left behind");
+    let sleepers = machine.line("sleepers at most");
+    machine.log.nth("PID 1 of this machine", 2);
+    machine.monitor("sendkey ctrl-alt-delete");
+    let text = machine.ends("reboot: Restarting system");
+    assert_eq!(text.matches("rescue: up as ").count(), 1, "{text}");
+    assert_eq!(text.matches("started on the console").count(), 1, "{text}");
+    // That of the server at hand, the grep itself, and no others.
+    let count: u32 = sleepers.split(' ').rev().nth(3).expect("a count").parse().expect("a number");
+    assert!(count <= 2, "{text}");
+}
+
+#[test]
+fn a_newer_server_that_keeps_dying_is_replaced_by_the_one_that_ran_for_a_minute() {
+    let machine = Image::new()
+        .with_own_time()
+        .service("ticker", "echo $$ >>/run/ticker.pids; while :; do sleep 1000; done")
+        .driver(
+            "until zinit list && [ -s /run/ticker.pids ]; do sleep 0.1; done; sleep 61
+             mv /sbin/zinit-server /sbin/zinit-server.old
+             printf '#!/bin/sh\\nexit 3\\n' >/sbin/zinit-server; chmod 755 /sbin/zinit-server; kill -USR1 1
+             until [ -e /sbin/zinit-server.bad ]; do sleep 0.1; done; say rolled back
+             until zinit list; do sleep 0.1; done
+             say server $(cat /sbin/zinit-server.bad | tail -n 1), old $(ls /sbin | grep -c server.old)
+             zinit poweroff",
+        )
+        .boot();
+    machine.line_within("driver: rolled back", 120);
+    machine.line("/sbin/zinit-server keeps dying, /sbin/zinit-server.old is put back");
+    machine.line("driver: server exit 3, old 0");
+    let text = machine.ends("reboot: Power down");
+    assert_eq!(text.matches("exited 3, respawn").count(), 4, "{text}");
+    assert_eq!(text.matches("is put back").count(), 1, "{text}");
+}
+
+#[test]
 fn ctrl_c_is_for_the_rescue_program_and_not_for_pid_1() {
     let machine = failing("/bin/rescue")
         .file(
@@ -340,7 +390,7 @@ fn a_machine_survives_a_fault_of_pid_1_and_restarts_after_a_second_one() {
         .service("ticker", "echo $$ >>/run/ticker.pids; while :; do sleep 1000; done")
         .driver(
             "until zinit list && [ -s /run/ticker.pids ]; do sleep 0.1; done; before=$(pidof zinit-server); kill -SEGV 1
-             until tr '\\0' '\\n' </proc/1/cmdline | grep -q '^zinit-pid1 1: [0-9]* [0-9]* 1 '; do sleep 0.1; done
+             until tr '\\0' '\\n' </proc/1/cmdline | grep -q '^zinit-pid1 2: [0-9]* [0-9]* 1 '; do sleep 0.1; done
              say server as before: $([ $before = $(pidof zinit-server) ] && echo yes), ticker started $(wc -l </run/ticker.pids)
              zinit-pid1 status; say mounts $(wc -l </proc/mounts); zinit poweroff",
         )

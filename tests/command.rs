@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 
 use zinit_pid1::command::Command::{self, Ask, Force, Help, Run, Status, Unknown, Version};
-use zinit_pid1::command::{asks_for_container, command};
+use zinit_pid1::command::{Own, asks_for_container, command, own};
 use zinit_pid1::event::{Ending, Request};
 use zinit_pid1::process::Signal;
 use zinit_pid1::signals;
@@ -102,6 +102,37 @@ fn what_is_not_understood_does_nothing() {
     assert_eq!(of("reboot -f 5"), Unknown(c"5"));
     let strange = c"\xff\xfe";
     assert_eq!(command(c"zinit-pid1", [strange].into_iter()), Unknown(strange));
+}
+
+#[test]
+fn the_program_answers_by_itself_what_needs_nobody_else() {
+    for (line, expected) in [
+        ("zinit-pid1", Own::Run),
+        ("/sbin/init -c", Own::Run),
+        ("zinit-pid1 --container -c", Own::Run),
+        ("", Own::Run),
+        ("status", Own::Run),
+        ("zinit-pid1 --probe", Own::Version),
+        ("zinit-pid1 -c -V", Own::Version),
+        ("zinit-pid1 --version nonsense", Own::Version),
+        ("zinit-pid1 -h", Own::Help),
+        ("zinit-pid1 -c --help nonsense", Own::Help),
+        ("zinit-pid1 nonsense -h", Own::Ask),
+        ("zinit-pid1 --container=1", Own::Ask),
+        ("zinit-pid1 reboot", Own::Ask),
+        ("zinit-pid1 reboot --help", Own::Ask),
+        ("zinit-pid1 status", Own::Ask),
+        ("/sbin/reboot", Own::Ask),
+        ("poweroff --version", Own::Ask),
+        ("shutdown", Own::Ask),
+        ("halt -c", Own::Ask),
+    ] {
+        let words: Vec<CString> = line.split(' ').map(|word| CString::new(word).expect("no NUL")).collect();
+        let found = own(&words[0], words[1..].iter().map(CString::as_c_str));
+        assert_eq!(found, expected, "{line}");
+        // What it leaves to the other program means something there, and no supervising.
+        assert_eq!(of(line) == Run, expected == Own::Run, "{line}");
+    }
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 mod common;
 
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Command;
 
 use common::namespace::Setup;
-use common::until;
+use common::{debug_program, until};
 
 const FAULTS: [i32; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
 
@@ -69,6 +72,52 @@ fn a_fault_of_its_child_is_not_its_own() {
     pid1.line("request failed, sending SIGTERM");
     pid1.ends_well();
     assert!(!pid1.log.text().contains("fault, signal"));
+}
+
+#[test]
+fn a_panic_of_a_debug_build_is_a_fault_that_it_survives() {
+    let setup = Setup::stand_in("obey");
+    let path = setup.folder.path().join("zinit-pid1");
+    // Nothing is known to panic, so where an update would begin there is a jump to the panic handler now.
+    let program = debug_program();
+    let [from, to] =
+        [address(&program, "::update", "sys::handover::"), address(&program, "rust_begin_unwind", "")];
+    let mut bytes = fs::read(&program).expect("the program");
+    assert_eq!(
+        bytes[64..72],
+        [1, 0, 0, 0, 5, 0, 0, 0],
+        "the first segment, read and executed, from offset 0"
+    );
+    let begin = u64::from_le_bytes(bytes[80..88].try_into().expect("eight bytes"));
+    let place = usize::try_from(from - begin).expect("an offset");
+    let distance = i32::try_from(to.cast_signed() - (from.cast_signed() + 5)).expect("it is near");
+    bytes[place] = 0xe9;
+    bytes[place + 1..place + 5].copy_from_slice(&distance.to_le_bytes());
+    fs::write(&path, bytes).expect("a program");
+    fs::set_permissions(&path, fs::metadata(&program).expect("a file").permissions()).expect("a mode");
+
+    let mut pid1 = setup.run(&format!("exec {} \"$@\"", path.display())).start();
+    pid1.diary_line("started");
+    pid1.line(" started");
+    assert!(!pid1.log.text().contains("fault"), "not yet: {}", pid1.log.text());
+    let server = pid1.server();
+    pid1.signal(libc::SIGUSR2);
+    pid1.line(&format!("fault, signal {}", libc::SIGILL));
+    pid1.line("the server goes on");
+    assert_eq!(pid1.server(), server);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    assert_eq!(["started", "system.shutdown"].map(|line| pid1.diary().matches(line).count()), [1, 1]);
+}
+
+/// Where the one function is whose name ends so, and has this in it.
+fn address(program: &Path, end: &str, part: &str) -> u64 {
+    let list = Command::new("nm").arg("--demangle").arg(program).output();
+    let list = String::from_utf8(list.expect("nm runs: package binutils").stdout).expect("names");
+    let is_it = |line: &&str| line.ends_with(end) && line.contains(part);
+    let found: Vec<&str> = list.lines().filter(is_it).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    u64::from_str_radix(found[0].split(' ').next().expect("an address"), 16).expect("a number")
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use zinit_pid1::action::{Action, Actions};
+use zinit_pid1::config::Wishes;
 use zinit_pid1::event::{Ending, Event, Request};
+use zinit_pid1::handover::HandOver;
 use zinit_pid1::init::Init;
 use zinit_pid1::limits::{PATH, PROC_ROOM, PROGRESS_TIMEOUT, STOP_TIMEOUT_S};
 use zinit_pid1::lines;
@@ -229,8 +231,14 @@ fn the_worst_case_is_the_sum_that_the_readme_states() {
     // Every stage runs to its deadline; where each fork fails it is shorter.
     for forks in [true, false] {
         let mut actions = Actions::default();
-        let mut init =
-            Init::boot(Place::Machine, STOP_TIMEOUT_S * 1_000, Ending::Poweroff, 1_000, &mut actions);
+        let wishes = Wishes {
+            place: Place::Machine,
+            stop_timeout: STOP_TIMEOUT_S * 1_000,
+            poweroff: Ending::Poweroff,
+            stop_orphans: false,
+        };
+        let mut init = Init::boot(wishes, &HandOver::NONE);
+        init.handle(Event::Timeout, Instant(0), &mut actions);
         let begin = Instant(5_000);
         let mut _started = Actions::default();
         init.handle(Event::Spawned(pid(2)), begin, &mut _started);

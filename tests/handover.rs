@@ -3,9 +3,10 @@
 use std::ffi::{CStr, CString};
 
 use proptest::prelude::*;
-use zinit_pid1::handover::{ANSWER, HandOver};
+use zinit_pid1::handover::{ANSWER, HandOver, Memory, VERSION};
 use zinit_pid1::line::Line;
 use zinit_pid1::process::Pid;
+use zinit_pid1::time::Instant;
 
 fn name(handed: &HandOver) -> CString {
     let mut line = Line::default();
@@ -15,11 +16,19 @@ fn name(handed: &HandOver) -> CString {
 
 #[test]
 fn the_name_is_as_the_documents_spell_it() {
-    let handed = HandOver { server: Pid::new(42), delay: 2_000, generation: 3, fault: 77 };
-    assert_eq!(name(&handed).as_c_str(), c"zinit-pid1 1: 42 2000 3 77");
-    assert_eq!(name(&HandOver::NONE).as_c_str(), c"zinit-pid1 1: 0 1000 0 4294967236");
+    assert_eq!(name(&HandOver::NONE).as_c_str(), c"zinit-pid1 2: 0 1000 0 4294967236 0 0 0 0 0");
+    let mut handed = HandOver::NONE;
+    handed.set_server(Pid::new(42));
+    handed.set_memory(&Memory { since: Instant(60_000), delay: 2_000, proven: 8 });
+    handed.set_program(7);
+    handed.set_rescue(Pid::new(43));
+    handed.set_restarting(true);
+    handed.count(3);
+    assert!(handed.survives(Instant(77 * 1_024)), "there was no fault before");
+    assert_eq!(name(&handed).as_c_str(), c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 43");
     // A change of one is a change of the other: what a new program understands is what an old one says.
-    assert_eq!(ANSWER, b"hand-over 1\n");
+    assert_eq!(ANSWER, b"hand-over 2\n");
+    assert_eq!(VERSION, format!("zinit-pid1 {}\nhand-over 2\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
@@ -28,14 +37,31 @@ fn other_names_hand_nothing_over() {
         c"",
         c"/sbin/init",
         c"zinit-pid1",
-        c"zinit-pid1 1:x 42 2000 3 77",
-        c"zinit-pid1 2: 42 2000 3 77",
-        c" zinit-pid1 1: 42 2000 3 77",
-        c"zinit-pid1 1: -42 2000 3 77",
-        c"zinit-pid1 1: 42 2000 3 4294967296",
-        c"zinit-pid1 1: 42 2000 x 77",
+        c"zinit-pid1 2:x 42 2000 3 77 1 58 7 8 43",
+        c"zinit-pid1 1: 42 2000 3 77",
+        c"zinit-pid1 3: 42 2000 3 77 1 58 7 8 43",
+        c" zinit-pid1 2: 42 2000 3 77 1 58 7 8 43",
+        c"zinit-pid1 2: -42 2000 3 77 1 58 7 8 43",
+        c"zinit-pid1 2: 42 2000 3 4294967296 1 58 7 8 43",
+        c"zinit-pid1 2: 42 2000 x 77 1 58 7 8 43",
+        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 4_3",
+        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8",
+        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 43 1",
+        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 43 ",
+        c"zinit-pid1 2: 042 2000 3 77 1 58 7 8 43",
+        c"zinit-pid1 2: 42 999 3 77 1 58 7 8 43",
+        c"zinit-pid1 2: 42 30001 3 77 1 58 7 8 43",
     ] {
         assert_eq!(HandOver::read(other), HandOver::NONE, "{other:?}");
+    }
+}
+
+#[test]
+fn a_fault_is_survived_once_a_minute() {
+    let mut handed = HandOver::NONE;
+    for (time, survived) in [(0, true), (60_000, false), (120_416, false), (182_000, true), (242_000, false)]
+    {
+        assert_eq!(handed.survives(Instant(time)), survived, "{time}");
     }
 }
 
@@ -43,13 +69,29 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_handed_over_is_what_is_read(server in 2..i32::MAX, delay: u32, generation: u32, fault: u32) {
-        let handed = HandOver { server: Pid::new(server), delay, generation, fault };
-        prop_assert_eq!(HandOver::read(&name(&handed)), handed);
+    fn what_is_handed_over_is_what_is_read(
+        pids in prop::array::uniform2(prop_oneof![Just(0), 2..i32::MAX]),
+        since: u32, delay in 1_000_u32..=30_000, proven: u32, program: u32, generation: u32, fault: u32, restarting: bool,
+    ) {
+        let [server, rescue] = pids.map(Pid::new);
+        let mut handed = HandOver::NONE;
+        handed.set_server(server);
+        handed.set_rescue(rescue);
+        let memory = Memory { since: Instant(u64::from(since) << 10), delay, proven };
+        handed.set_memory(&memory);
+        handed.set_program(program);
+        handed.count(generation);
+        handed.set_restarting(restarting);
+        let _either = handed.survives(Instant(u64::from(fault) << 10));
+        let read = HandOver::read(&name(&handed));
+        prop_assert_eq!(read, handed);
+        prop_assert_eq!((read.server(), read.rescue(), read.memory()), (server, rescue, memory));
+        prop_assert_eq!((read.program(), read.generation()), (program, generation));
+        prop_assert_eq!(read.restarting(), restarting);
     }
 
     #[test]
-    fn no_name_is_read_in_two_ways(text in "(zinit-pid1 1:)?[ 0-9a-z:]{0,60}") {
+    fn no_name_is_read_in_two_ways(text in "(zinit-pid1 2:( (0|[1-9][0-9]{0,10})){7,11})|((zinit-pid1 2:)?[ 0-9a-z:]{0,60})") {
         let read = HandOver::read(&CString::new(text).expect("there is no NUL"));
         prop_assert_eq!(HandOver::read(&name(&read)), read);
     }

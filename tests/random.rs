@@ -6,7 +6,9 @@
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use zinit_pid1::action::{Action, Actions};
+use zinit_pid1::config::Wishes;
 use zinit_pid1::event::{Ending, Event, Request};
+use zinit_pid1::handover::HandOver;
 use zinit_pid1::init::Init;
 use zinit_pid1::log::{Fact, Note};
 use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
@@ -27,9 +29,10 @@ proptest! {
         place in prop_oneof![Just(Place::Machine), Just(Place::Container), Just(Place::Guest)],
         stop_timeout in prop_oneof![Just(30_000_u32), Just(1_000), 1_000..=86_400_000_u32],
         poweroff in prop_oneof![Just(Ending::Poweroff), Just(Ending::Reboot), Just(Ending::Halt)],
+        stop_orphans: bool,
         steps in prop::collection::vec(step(), 1..400),
     ) {
-        let mut world = World::boot(place, stop_timeout, poweroff);
+        let mut world = World::boot(Wishes { place, stop_timeout, poweroff, stop_orphans });
         for step in &steps {
             world.live(step);
         }
@@ -55,6 +58,9 @@ enum What {
     ServerEnds(Exit),
     Signal(i32),
     StrangerEnds(Exit),
+    /// Another file takes the server's place: a new one, or that which ran for long.
+    Replaced(bool),
+    Updated,
     Wait(u32),
     WaitForDeadline,
 }
@@ -67,6 +73,8 @@ fn step() -> impl Strategy<Value = Step> {
         20 => Just(What::Signal(10)),
         4 => (1..=64_i32).prop_map(What::Signal),
         10 => exit().prop_map(What::StrangerEnds),
+        4 => any::<bool>().prop_map(What::Replaced),
+        4 => Just(What::Updated),
         20 => (0..70_000_u32).prop_map(What::Wait),
         20 => Just(What::WaitForDeadline),
     ];
@@ -86,11 +94,26 @@ fn exit() -> impl Strategy<Value = Exit> {
 /// What the documents say is going on.
 #[derive(Clone, Copy, Debug)]
 enum Model {
-    Backoff { until: Instant },
-    Ending { since: Instant, ending: Ending, patience: Instant },
-    Restarting { since: Instant, asked: Instant },
+    Backoff {
+        until: Instant,
+    },
+    Ending {
+        since: Instant,
+        ending: Ending,
+        patience: Instant,
+    },
+    Restarting {
+        since: Instant,
+        asked: Instant,
+    },
     Starting,
-    Up { since: Instant },
+    /// What the last server left behind is being ended, since then.
+    Stopping {
+        since: Instant,
+    },
+    Up {
+        since: Instant,
+    },
 }
 
 #[derive(Debug)]
@@ -98,6 +121,7 @@ struct World {
     place: Place,
     stop_timeout: u32,
     poweroff: Ending,
+    stop_orphans: bool,
     init: Init,
     now: Instant,
     model: Model,
@@ -110,19 +134,36 @@ struct World {
     helpers: Vec<Pid>,
     tasks: Vec<Task>,
     over: bool,
+    /// A server that is gone has left services about which the next one would know nothing.
+    orphans: bool,
+    /// An update waits.
+    update: bool,
+    /// The file that the server runs, the last one that ran for long, and when servers that ran this file ended.
+    file: u32,
+    proven: u32,
+    deaths: Vec<(Instant, u32)>,
+    /// How many files there were.
+    files: u32,
+    /// Who is with the server that is to be replaced.
+    courier: Option<Pid>,
+    /// What the next server will run.
+    next: u32,
 }
 
 impl World {
-    fn boot(place: Place, stop_timeout: u32, poweroff: Ending) -> Self {
+    fn boot(wishes: Wishes) -> Self {
+        let Wishes { place, stop_timeout, poweroff, stop_orphans } = wishes;
         let mut actions = Actions::default();
-        let init = Init::boot(place, stop_timeout, poweroff, 1_000, &mut actions);
+        let mut init = Init::boot(wishes, &HandOver::NONE);
+        init.handle(Event::Timeout, Instant(3_000), &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (now, model, delays) = (Instant(3_000), Model::Starting, vec![1_000]);
         let (server, helpers, tasks, last_pid, over) = (None, Vec::new(), Vec::new(), 2, false);
         let failures = 0;
         #[rustfmt::skip]
         let mut world = Self {
-            place, stop_timeout, poweroff, init, now, model, delays, last_pid, failures, server, helpers, tasks, over,
+            place, stop_timeout, poweroff, stop_orphans, init, now, model, delays, last_pid, failures, server, helpers,
+            tasks, over, orphans: false, update: false, file: 0, proven: 0, deaths: vec![], files: 1, next: 1, courier: None,
         };
         world.perform(actions.as_slice(), false);
         world
@@ -149,6 +190,11 @@ impl World {
                     self.deliver(Event::Reaped(pid, exit), fails);
                 }
             }
+            What::Replaced(new) => {
+                self.files += u32::from(new);
+                self.next = if new { self.files } else { self.proven };
+            }
+            What::Updated => self.deliver(Event::Updated, fails),
             What::Signal(signal) => {
                 if let Some(request) = signals::request(signal) {
                     self.deliver(Event::Requested(request), fails);
@@ -187,9 +233,15 @@ impl World {
         }
         let deadline = self.init.deadline();
         let mut actions = Actions::default();
+        // What the server runs is known once it has ended, at the latest.
+        self.init.learn(self.file);
         self.init.handle(event, self.now, &mut actions);
+        let (last, rest) = actions.as_slice().split_last().unzip();
+        let hands_over = last == Some(&Action::HandOver);
+        let judged = if hands_over { rest.unwrap_or(&[]) } else { actions.as_slice() };
+        self.judge(event, judged, deadline);
+        self.judge_hand_over(hands_over);
         let actions = actions.as_slice();
-        self.judge(event, actions, deadline);
         if let Event::Reaped(pid, _) = event {
             self.helpers.retain(|helper| *helper != pid);
             self.server = self.server.filter(|server| *server != pid);
@@ -210,6 +262,8 @@ impl World {
                     self.over = true;
                 }
                 Action::Log(note) => self.over |= *note == Note::new(Fact::DeadEnd),
+                Action::Run(Task::Orphans) => assert!(self.stop_orphans && self.server.is_none()),
+                Action::RollBack => self.next = self.proven,
                 Action::Run(task) => {
                     assert_ne!(self.place, Place::Guest);
                     let all = [Task::Terminate, Task::Kill].contains(task);
@@ -225,7 +279,7 @@ impl World {
                     assert_eq!(self.server, None, "there is one server at most");
                     assert!(matches!(self.model, Model::Starting), "no server is due: {:?}", self.model);
                 }
-                Action::Ask(_) | Action::HandOver(..) | Action::Update => {}
+                Action::Ask(_) | Action::HandOver | Action::Update => {}
             }
             if matches!(action, Action::Ask(_) | Action::Run(_) | Action::SpawnServer) {
                 assert_eq!(answer.replace(*action), None, "one action at most forks");
@@ -239,6 +293,7 @@ impl World {
         let pid = self.new_pid();
         if action == Action::SpawnServer {
             self.server = Some(pid);
+            self.file = self.next;
         } else {
             self.helpers.push(pid);
         }
@@ -258,8 +313,11 @@ impl World {
         let now = self.now;
         match (self.model, event) {
             (_, Reaped(pid, exit)) if Some(pid) != self.server && !self.helpers.contains(&pid) => {
-                let note = Note::new(Fact::OrphanReaped).pid(pid).exit(exit);
-                assert_eq!(actions, [Action::Log(note)], "a stranger is reaped, and that is all");
+                assert_eq!(
+                    actions,
+                    [Action::Log(orphan(pid, exit))],
+                    "a stranger is reaped, and that is all"
+                );
                 assert_eq!(self.init.deadline(), deadline, "a stranger holds up nothing");
             }
             (
@@ -307,36 +365,73 @@ impl World {
                 assert!(!gave_up || ladder == self.tasks, "something was left out: {:?}", self.tasks);
             }
             (_, Requested(Request::Update)) => assert_eq!(actions, [Action::Update]),
+            (_, Event::Updated) => {
+                self.update = true;
+                assert_eq!(actions, []);
+            }
             (Model::Backoff { .. }, Requested(Request::RestartServer)) => {
-                assert_eq!(actions, [log(Fact::RespawnNow), Action::SpawnServer]);
-                self.model = Model::Starting;
+                assert_eq!(actions[..1], [log(Fact::RespawnNow)]);
+                self.start(&actions[1..]);
             }
             (Model::Backoff { until }, Timeout) => {
                 assert!(now >= until, "too early by {} ms", now.until(until));
-                assert_eq!(actions, [Action::SpawnServer]);
-                self.model = Model::Starting;
+                self.start(actions);
             }
-            (Model::Restarting { since, asked }, Reaped(pid, _)) if Some(pid) == self.server => {
-                assert_eq!(actions.last(), Some(&Action::SpawnServer), "the next one starts at once");
-                // Whether its run counts is for the documents to say; see the delay of the next one.
-                if since.until(asked) >= 60_000 {
-                    self.delays = vec![1_000];
+            (Model::Restarting { since, .. }, Reaped(pid, exit)) if Some(pid) == self.server => {
+                self.ran(since, exit);
+                if self.stop_orphans && self.courier.is_some() {
+                    // The courier is to say whether it agreed.
+                    assert_eq!(actions, [Action::Log(Note::new(Fact::ServerEnded).pid(pid).exit(exit))]);
+                    return;
                 }
-                self.model = Model::Starting;
+                // The next one starts at once.
+                self.start(&actions[actions.len() - 1..]);
             }
+            (Model::Restarting { .. }, Reaped(pid, exit)) => {
+                let awaited = self.courier.take_if(|courier| *courier == pid).is_some();
+                assert_eq!(actions.contains(&Action::Log(orphan(pid, exit))), !awaited);
+                self.orphans &= !awaited || exit != Exit::Exited(0);
+                if awaited && self.server.is_none() {
+                    self.start(actions);
+                }
+            }
+            (Model::Restarting { asked, .. }, Timeout) if self.server.is_none() => {
+                assert!(now >= asked + 2_500, "the courier has half of the time");
+                self.courier = None;
+                self.start(&actions[actions.len() - 1..]);
+            }
+            (Model::Restarting { .. }, Spawned(courier)) => self.courier = Some(courier),
+            (Model::Stopping { since }, Timeout) => {
+                assert!(now >= since + 11_000, "they have 5 s after TERM and 5 s after KILL");
+                self.start(&actions[actions.len() - 1..]);
+            }
+            (Model::Stopping { .. }, SpawnFailed(_)) => self.start(&actions[actions.len() - 1..]),
+            (Model::Stopping { .. }, Reaped(pid, exit)) => {
+                if actions != [Action::Log(orphan(pid, exit))] {
+                    self.start(&actions[actions.len() - 1..]);
+                }
+            }
+            (Model::Stopping { .. }, _) => assert_eq!(actions, []),
+            (Model::Up { .. }, Timeout) => assert_eq!(actions, []),
             (Model::Restarting { asked, .. }, Timeout) => {
                 let server = self.server.expect("it is being restarted");
+                self.courier = None;
                 assert_eq!(kills(server), now >= asked + 5_000, "KILL comes 5 s after the request");
             }
             (Model::Starting, Spawned(pid)) => {
                 assert_eq!(actions, [Action::Log(Note::new(Fact::ServerStarted).pid(pid))]);
                 self.model = Model::Up { since: now };
+                self.orphans = true;
             }
             (Model::Starting, SpawnFailed(errno)) => {
                 self.back_off(Note::new(Fact::SpawnFailed).errno(errno), actions);
             }
             (Model::Up { since }, Reaped(pid, exit)) if Some(pid) == self.server => {
-                if since.until(now) >= 60_000 {
+                self.ran(since, exit);
+                let worse = self.is_worse();
+                assert_eq!(actions.first() == Some(&Action::RollBack), worse, "{self:#?}");
+                let actions = &actions[usize::from(worse)..];
+                if worse {
                     self.delays = vec![1_000];
                 }
                 self.failures = if matches!(exit, Exit::NotExecuted(_)) { self.failures + 1 } else { 0 };
@@ -361,6 +456,51 @@ impl World {
                 assert_eq!(self.init.deadline(), deadline);
             }
         }
+    }
+
+    /// A server's run is over.
+    fn ran(&mut self, since: Instant, exit: Exit) {
+        if since.until(self.now) >= 60_000 {
+            self.delays = vec![1_000];
+            self.proven = self.file;
+        }
+        // What could not be executed has left nothing behind.
+        self.orphans &= !matches!(exit, Exit::NotExecuted(_));
+    }
+
+    /// More than three ends of one file within a minute, which is another one than that which ran for long.
+    fn is_worse(&mut self) -> bool {
+        if self.deaths.first().is_some_and(|(_, file)| *file != self.file) {
+            self.deaths.clear();
+        }
+        self.deaths.push((self.now, self.file));
+        let fourth = self.deaths.iter().rev().nth(3);
+        let dying = fourth.is_some_and(|(first, _)| first.until(self.now) <= 60_000);
+        if dying {
+            self.deaths.clear();
+        }
+        dying && self.proven != 0 && self.proven != self.file
+    }
+
+    /// A server starts, or first what the last one left behind is ended.
+    fn start(&mut self, actions: &[Action]) {
+        let stops = self.stop_orphans && self.orphans;
+        let action = if stops { Action::Run(Task::Orphans) } else { Action::SpawnServer };
+        assert_eq!(actions, [action]);
+        self.orphans &= !stops;
+        self.courier = None;
+        self.model = if stops { Model::Stopping { since: self.now } } else { Model::Starting };
+    }
+
+    /// PID 1 is replaced as soon as nothing is under way.
+    fn judge_hand_over(&mut self, hands_over: bool) {
+        let rests = match self.model {
+            Model::Backoff { .. } => true,
+            Model::Up { since } => since.until(self.now) >= 250,
+            _ => false,
+        };
+        assert_eq!(hands_over, self.update && rests && !self.over, "{self:#?}");
+        self.update &= !hands_over;
     }
 
     fn begin(&mut self, ending: Ending, actions: &[Action]) {
@@ -395,3 +535,7 @@ impl World {
 /// What a shutdown may take beyond the stop timeout, ms: TERM, KILL, sync, swapoff, unmount, sync, three
 /// commands and SysRq, late timers.
 const LONGEST_END: u32 = 5_000 + 5_000 + 300_000 + 60_000 + 300_000 + 300_000 + 4 * 30_000 + 1_000;
+
+fn orphan(pid: Pid, exit: Exit) -> Note {
+    Note::new(Fact::OrphanReaped).pid(pid).exit(exit)
+}

@@ -6,11 +6,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use common::namespace::{Namespace, Setup};
-use common::{brought, until};
+use common::{brought, until, with_tool};
 
 /// Two services that write down each start, and the server's state in a /run of its own.
 fn start() -> Namespace {
-    let setup = Setup::stand_in("");
+    start_with(Setup::stand_in(""))
+}
+
+/// Each service also writes down if it runs already when it starts.
+fn start_with(setup: Setup) -> Namespace {
     // A file of its own, which can be replaced.
     let folder = setup.folder.path().to_path_buf();
     let server = folder.join("zinit-server");
@@ -18,14 +22,18 @@ fn start() -> Namespace {
     let setup = setup
         .with("ZINIT_SERVER", server)
         .with("ZINIT_SOCKET", "/run/zinit.sock")
-        .before("mount -t tmpfs run /run");
+        .before(&format!("mount -t tmpfs run /run; {}", with_tool()));
     let services = folder.join("services");
     fs::create_dir(&services).expect("a folder");
     for name in ["one", "two"] {
         let script = folder.join(name);
         let diary = folder.join(format!("{name}.pids"));
         // The server knows a service again by the first word of `exec` in its command line: no exec here.
-        let text = format!("#!/bin/sh\necho $$ >>{}\nwhile :; do sleep 1000; done\n", diary.display());
+        let text = format!(
+            "#!/bin/sh\nlast=$(tail -n 1 {0} 2>/dev/null)\n[ -n \"$last\" ] && kill -0 $last 2>/dev/null && echo $last >>{0}.twins
+             echo $$ >>{0}\nwhile :; do sleep 1000; done\n",
+            diary.display()
+        );
         fs::write(&script, text).expect("a script");
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a mode");
         let service = format!(
@@ -88,6 +96,63 @@ fn a_killed_server_is_respawned_and_everything_ends_at_term() {
     until("the second server's services", || starts(&pid1, "one") == 2 && starts(&pid1, "two") == 2);
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
+}
+
+/// How often a service was started while it ran.
+fn twins(pid1: &Namespace) -> usize {
+    let twins =
+        ["one", "two"].map(|name| fs::read_to_string(pid1.folder.path().join(format!("{name}.pids.twins"))));
+    twins.into_iter().map(|twins| twins.unwrap_or_default().lines().count()).sum()
+}
+
+/// How many processes run a service's script; the shell around it, which the server starts, is not counted.
+fn processes(pid1: &Namespace, name: &str) -> usize {
+    let script = pid1.folder.path().join(name).display().to_string();
+    let lines = fs::read_dir("/proc").expect("/proc").flatten();
+    let lines = lines.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    lines.filter(|line| line.split(|byte| *byte == 0).nth(1) == Some(script.as_bytes())).count()
+}
+
+#[test]
+fn a_crashed_servers_services_run_twice_unless_orphans_are_stopped() {
+    for (value, twice) in [("keep", true), ("stop", false)] {
+        let mut pid1 = start_with(Setup::stand_in("").with("ZINIT_ORPHANS", value));
+        pid1.line("IPC server listening");
+        for crash in 1..=2 {
+            let crashed = pid1.server_named("zinit-server");
+            // SAFETY: a signal to a process that this test started.
+            unsafe { libc::kill(crashed, libc::SIGKILL) };
+            until("the next server's services", || {
+                ["one", "two"].map(|name| starts(&pid1, name)) == [crash + 1; 2]
+            });
+            let running = ["one", "two"].map(|name| processes(&pid1, name));
+            assert_eq!(running, if twice { [crash + 1; 2] } else { [1; 2] }, "{value}: {}", pid1.log.text());
+            pid1.log.nth("IPC server listening", crash + 1);
+        }
+        assert_eq!(twins(&pid1), if twice { 4 } else { 0 }, "{value}");
+        pid1.signal(libc::SIGTERM);
+        pid1.ends_well();
+    }
+}
+
+#[test]
+fn after_a_soft_restart_that_failed_services_run_twice_unless_orphans_are_stopped() {
+    for (value, twice) in [("keep", true), ("stop", false)] {
+        let mut pid1 = start_with(Setup::stand_in("").with("ZINIT_ORPHANS", value));
+        pid1.line("IPC server listening");
+        // A server that hangs: it gets USR1, of which 0.3.9 dies at once.
+        let stopped = pid1.server_named("zinit-server");
+        // SAFETY: a signal to a process that this test started.
+        unsafe { libc::kill(stopped, libc::SIGSTOP) };
+        pid1.signal(libc::SIGUSR1);
+        pid1.line("no answer in 2500 ms, sending SIGUSR1");
+        until("the next server's services", || ["one", "two"].map(|name| starts(&pid1, name)) == [2; 2]);
+        let running = ["one", "two"].map(|name| processes(&pid1, name));
+        assert_eq!(running, if twice { [2; 2] } else { [1; 2] }, "{value}: {}", pid1.log.text());
+        assert_eq!(twins(&pid1), if twice { 2 } else { 0 }, "{value}");
+        pid1.signal(libc::SIGTERM);
+        pid1.ends_well();
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::namespace::{Setup, children, state, status};
 use common::trace::Trace;
-use common::{stand_in, terminal, until};
+use common::{stand_in, terminal, until, with_tool};
 
 #[test]
 fn the_server_gets_a_clean_start() {
@@ -385,15 +385,21 @@ fn not_pid_1_it_answers_questions_and_refuses_what_it_does_not_know() {
     for (word, text, code) in [
         ("--version", concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION")), 0),
         ("-V", concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION")), 0),
-        ("--help", "hint: a container", 0),
-        ("-h", "hint: a container", 0),
+        ("--help", "zinit-pid1 [-c] | -V | ", 0),
+        ("-h", "zinit-pid1 [-c] | -V | ", 0),
         ("--hlep", "--hlep: unknown word, nothing was started, try --help", 2),
+        ("reboot", "PID 1 is sh, nothing was sent to it", 1),
     ] {
-        let pid1 = Setup::stand_in("obey").words(&[word]).run(GUEST).start();
+        let pid1 = Setup::stand_in("obey").words(&[word]).before(&with_tool()).run(GUEST).start();
         pid1.line(text);
         pid1.line(&format!("ended {code}"));
         assert_eq!(pid1.diary(), "", "{word}");
     }
+    // All but the first of them are the other program's work.
+    let pid1 =
+        Setup::stand_in("obey").words(&["--hlep"]).before("mount -t tmpfs none /sbin").run(GUEST).start();
+    pid1.line("cannot execute /sbin/zinit-verify: ENOENT");
+    pid1.line("ended 127");
     // A hint that means nothing outside of PID 1.
     let pid1 = Setup::stand_in("obey").words(&["-c"]).run(GUEST).start();
     pid1.diary_line("started");

@@ -4,88 +4,17 @@ mod common;
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::namespace::{Log, Namespace, Setup, status};
+use common::namespace::{Log, Namespace, status};
 use common::trace::Trace;
-use common::{guest, minisign, program, tool, until};
-
-/// Namespaces in which PID 1 can be replaced: a copy of the program, the other program, and a key.
-struct Updatable {
-    setup: Setup,
-    /// The running program.
-    path: PathBuf,
-}
-
-/// What a candidate is changed into before it is signed.
-type Change = fn(&mut Vec<u8>);
-
-impl Updatable {
-    fn new() -> Self {
-        let setup = Setup::stand_in("obey");
-        let folder = setup.folder.path().to_path_buf();
-        fs::create_dir(folder.join("bin")).expect("a folder");
-        let path = folder.join("bin/zinit-pid1");
-        fs::copy(program(), &path).expect("a copy");
-        minisign(&folder, &["-G", "-W", "-p", "key", "-s", "secret"]);
-        let before = furnish(&folder);
-        let run = format!("exec {} \"$@\"", path.display());
-        Self { setup: setup.before(&before).run(&run), path }
-    }
-
-    fn start(self) -> (Namespace, PathBuf) {
-        let mut pid1 = self.setup.start();
-        pid1.diary_line("started");
-        assert_eq!(pid1.children().len(), 1);
-        (pid1, self.path)
-    }
-}
-
-/// Shell commands that put the other program and the key of a folder where they are looked for.
-fn furnish(folder: &Path) -> String {
-    format!(
-        "mount -t tmpfs -o mode=755 none /sbin; cp {} /sbin/; mount -t tmpfs -o mode=755 none /etc
-         mkdir /etc/zinit; cp {}/key /etc/zinit/update.pub",
-        tool().display(),
-        folder.display()
-    )
-}
-
-/// Puts a signed candidate beside the running program: a copy of the program that is changed.
-fn offer(path: &Path, change: Change) -> Vec<u8> {
-    let mut bytes = fs::read(program()).expect("the program");
-    change(&mut bytes);
-    offer_bytes(path, &bytes);
-    bytes
-}
-
-fn offer_bytes(path: &Path, bytes: &[u8]) {
-    let (new, signature) = (path.with_extension("new"), path.with_extension("new.minisig"));
-    for old in [&new, &signature] {
-        let _none = fs::remove_file(old);
-    }
-    fs::write(&new, bytes).expect("a candidate");
-    let folder = path.parent().and_then(Path::parent).expect("a folder");
-    let words = ["-S", "-s", "secret", "-t", "a newer one", "-m", &new.display().to_string()];
-    minisign(folder, &[&words[..], &["-x", &signature.display().to_string()]].concat());
-}
-
-/// It runs as before, and is another file.
-const NEWER: Change = |bytes| bytes.push(0);
-
-/// What ran for as long as it was not replaced.
-fn generation(pid: i32) -> u32 {
-    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("a command line");
-    let name = line.split('\0').next().expect("a name");
-    let numbers = name.strip_prefix("zinit-pid1 1: ");
-    numbers.map_or(0, |numbers| numbers.split(' ').nth(2).and_then(|n| n.parse().ok()).expect("a number"))
-}
-
-fn inode(path: &Path) -> u64 {
-    fs::metadata(path).expect("a file").ino()
-}
+use common::updatable::{
+    Change, NEWER, Updatable, furnish, generation, inode, offer, offer_bytes, write_alone,
+};
+use common::{guest, program, until};
+use zinit_pid1::handover::ANSWER;
 
 #[test]
 fn a_signed_candidate_takes_the_place_of_pid_1_and_the_server_goes_on() {
@@ -203,8 +132,8 @@ fn each_refusal_has_its_reason_and_changes_nothing() {
     offer(&path, |bytes| bytes[18] = 183);
     refuses(&mut pid1, "cannot execute it: ENOEXEC (no program for this machine)");
     offer(&path, |bytes| {
-        let at = bytes.windows(12).position(|window| window == b"hand-over 1\n").expect("an answer");
-        bytes[at + 10] = b'2';
+        let at = bytes.windows(12).position(|window| window == ANSWER).expect("an answer");
+        bytes[at + 10] = b'9';
     });
     refuses(&mut pid1, "it does not understand this version's hand-over");
     offer(&path, |bytes| bytes.clear());
@@ -246,7 +175,7 @@ fn a_guest_is_replaced_too_and_goes_on_as_one() {
     let run = format!(
         "{} & guest=$!; until grep -q started \"$STAND_IN_DIARY\" 2>/dev/null; do sleep 0.1; done; echo ready
          until [ -e {}.minisig ]; do sleep 0.1; done; kill -USR2 $guest
-         until tr '\\0' '\\n' </proc/$guest/cmdline | grep -q '^zinit-pid1 1: [0-9]* [0-9]* 1 '; do sleep 0.1; done
+         until tr '\\0' '\\n' </proc/$guest/cmdline | grep -q '^zinit-pid1 2: [0-9]* [0-9]* 1 '; do sleep 0.1; done
          kill -TERM $guest; wait $guest; echo guest ended with $?",
         path.display(),
         path.with_extension("new").display()
@@ -321,7 +250,7 @@ fn a_program_that_cannot_be_executed_after_all_gives_its_name_back() {
     pid1.line(&format!("cannot execute {}: EIO", path.display()));
     drop(trace);
     assert_eq!((generation(pid), pid1.server()), (0, server));
-    assert!(fs::read(&path).expect("the program") == old, "the old one has its name again");
+    until("the old one has its name again", || fs::read(&path).expect("the program") == old);
 
     // All goes on as if nothing had happened, the next update too.
     offer(&path, NEWER);
@@ -434,7 +363,7 @@ fn a_crash_at_any_system_call_leaves_a_whole_program() {
         let _running = fs::remove_file(&path);
         fs::write(&path, &old).expect("a program");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
-        fs::write(&candidate, &kept[0]).expect("a file");
+        write_alone(&candidate, &kept[0]);
         fs::write(&signature, &kept[1]).expect("a file");
         std::io::Write::write_all(&mut orders, format!("{inject}\n").as_bytes()).expect("the shell reads");
         let line = log.line(&format!("<{inject}> status "));

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use zinit_pid1::config::{self, Config};
-use zinit_pid1::handover::HandOver;
+use zinit_pid1::event::{Event, Request};
 use zinit_pid1::limits::REAP_BATCH;
 use zinit_pid1::log::Fact;
 use zinit_pid1::process::Errno;
@@ -29,18 +29,20 @@ impl<'a> Sys<'a> {
         let _stays_where_it_is = rustix::process::chdir(c"/");
         // The kernel calls PID 1 by the link that it was started by, `init` mostly.
         raw::set_name(c"zinit-pid1");
+        let here = Self::inherited(start);
+        // What was begun and not ended is begun once more; a request is not, since it may have led to the fault.
+        let event = here.restarting().then_some(Event::Requested(Request::RestartServer));
         Self {
             standing: Standing::Guest,
             log: Log::NOWHERE,
             config: Config::default(),
             start,
-            before: HandOver::read(start.name()),
+            here,
             ends: false,
             given,
-            event: None,
+            event,
             report: Report::NONE,
             updater: None,
-            rescue: None,
             watchdog: Watchdog::NONE,
             unreaped: true,
             batch: REAP_BATCH,
@@ -53,7 +55,7 @@ impl<'a> Sys<'a> {
     pub fn settle(&mut self) {
         self.standing = Standing::claim(self.config.container());
         // What a PID 1 before mounted and named, and what became of it since then is somebody's wish.
-        let new = !self.is_successor();
+        let new = self.here.generation() == 0;
         let rows = if new && self.config.mount() { mount::ALL } else { 0 };
         if let Some(machine) = self.standing.machine() {
             machine.mount_early(rows, None);

@@ -1,10 +1,10 @@
-//! The two functions that the compiler calls by name to compare memory.
+//! The two functions that the compiler calls to compare slices, and that libc would have.
 //!
-//! A release build of PID 1 has no use for them, as `list` compares in less room, and linker/pid1.ld refuses one that
-//! would call libc's.
+//! A release build of PID 1 does without: `list` is smaller, and linker/pid1.ld refuses a program that calls them.
 //!
 //! # Safety
-//! That of `mem`.
+//! Signatures and contracts are C's, string(3). Reads are volatile, so that the loop is not turned into a call of the
+//! very function.
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, count: usize) -> i32 {

@@ -2,14 +2,12 @@
 //!
 //! A forked child has the handler too, until it becomes another program.
 
-use zinit_pid1::handover::HandOver;
-use zinit_pid1::limits::FAULTLESS;
 use zinit_pid1::log::{Fact, Note};
-
-use rustix::system::RebootCommand;
+use zinit_pid1::task::Task;
 
 use super::Sys;
 use super::arch;
+use super::finish;
 use super::raw;
 use super::signal;
 
@@ -24,16 +22,16 @@ impl Sys<'_> {
     /// Becomes this program once more; where that is impossible, or came to nothing a minute ago, or the end has
     /// begun, it ends the machine, or a container with status 128 + `signal`.
     #[inline(always)]
-    fn start_anew(&self, signal: i32) -> ! {
+    fn start_anew(&mut self, signal: i32) -> ! {
         if rustix::process::getpid() == rustix::process::Pid::INIT {
             self.log.note(&Note::new(Fact::Fault).span(signal.unsigned_abs()));
-            let now = (raw::now().0 / 1_000) as u32;
-            if !self.ends && now.wrapping_sub(self.before.fault) >= FAULTLESS {
-                let _refused = self.succeed(c"/proc/self/exe", HandOver { fault: now, ..self.before });
+            if !self.ends && self.here.survives(raw::now()) {
+                let _refused = self.succeed(c"/proc/self/exe");
             }
-            if let Some(machine) = self.standing.machine() {
-                machine.sync();
-                machine.reboot(RebootCommand::Restart);
+            if self.standing.machine().is_some() {
+                // Both in children: a dead disk must not stop what reaps and feeds the watchdog no more.
+                let _lost = finish::run(Task::Sync, &self.standing, &self.log);
+                let _refused = self.run(Task::Reboot);
                 loop {
                     let _signal = signal::wait(None);
                     while raw::wait().0 > 0 {}
@@ -46,6 +44,6 @@ impl Sys<'_> {
 
 extern "C" fn handler(signal: i32) -> ! {
     // SAFETY: `survive` was given a `Sys` that lives as long as the process, and nothing else goes on in it.
-    let sys = unsafe { &*(arch::thread_pointer() as *const Sys<'static>) };
+    let sys = unsafe { &mut *(arch::thread_pointer() as *mut Sys<'static>) };
     sys.start_anew(signal)
 }

@@ -3,25 +3,36 @@
 use core::ffi::CStr;
 
 use zinit_pid1::event::Event;
-use zinit_pid1::handover::HandOver;
+use zinit_pid1::handover::{HandOver, Memory};
 use zinit_pid1::line::Line;
 use zinit_pid1::log::Fact;
 use zinit_pid1::process::Errno;
-use zinit_pid1::time::Millis;
 
 use super::Sys;
 use super::raw;
 use super::spawn;
+use super::start::Start;
 
 impl Sys<'_> {
-    /// True if there was a PID 1 before this one.
-    pub const fn is_successor(&self) -> bool {
-        self.before.generation > 0
+    /// What a PID 1 before this one handed over, as far as it is true.
+    #[inline(always)]
+    pub(super) fn inherited(start: Start) -> HandOver {
+        let mut here = HandOver::read(start.name());
+        if !here.server().is_some_and(raw::is_child) {
+            here.set_server(None);
+        }
+        here
     }
 
-    /// What the first backoff lasts.
-    pub const fn delay(&self) -> Millis {
-        self.before.delay
+    /// What was handed over.
+    pub const fn inheritance(&self) -> &HandOver {
+        &self.here
+    }
+
+    /// Keeps what policy knows for a PID 1 that may take this one's place at any instant.
+    #[inline(always)]
+    pub const fn remember(&mut self, memory: &Memory) {
+        self.here.set_memory(memory);
     }
 
     /// Has the other program look for a newer version of this one, if it does not do so already.
@@ -39,7 +50,7 @@ impl Sys<'_> {
     /// Becomes the program that the updater has put in place. Signals stay blocked and pending meanwhile, so that
     /// none is lost, and children stay children. If it cannot be executed, its predecessor gets its name back.
     #[inline(never)] // the room is for this call only
-    pub(super) fn hand_over(&mut self, delay: Millis) {
+    pub(super) fn hand_over(&mut self) {
         let Some((_, report)) = self.updater.take() else { return };
         let mut paths = [0; 2 * PATH + 2];
         report.text(paths.split_at_mut(2 * PATH).0);
@@ -47,20 +58,27 @@ impl Sys<'_> {
         unsafe {
             let path = CStr::from_ptr(paths.as_ptr().cast());
             let old = CStr::from_ptr(paths.as_ptr().add(path.count_bytes() + 1).cast());
-            let errno = self.succeed(path, HandOver { delay, ..self.before });
-            raw::rename(old, path);
+            let errno = self.succeed(path);
+            // In a child, if there can be one, since a disk may hang by now.
+            let mut put_back = || raw::rename(old, path).0;
+            if let Event::SpawnFailed(_) = spawn::child(&mut put_back) {
+                put_back();
+            }
             self.log(Fact::ExecFailed, errno, path.to_bytes());
         }
     }
 
     /// Becomes a program, and hands over to it; it returns only what went wrong.
     #[inline(never)]
-    pub(super) fn succeed(&self, path: &CStr, mut next: HandOver) -> Errno {
+    pub(super) fn succeed(&mut self, path: &CStr) -> Errno {
+        self.learn();
         let mut name = Line::default();
-        next.generation = next.generation.wrapping_add(1);
-        next.compose(&mut name);
+        self.here.count(1);
+        self.here.compose(&mut name);
         // SAFETY: the name ends in NUL.
-        unsafe { self.start.become_successor(path, name.as_bytes()) }
+        let errno = unsafe { self.start.become_successor(path, name.as_bytes()) };
+        self.here.count(1_u32.wrapping_neg());
+        errno
     }
 }
 

@@ -1,4 +1,4 @@
-//! Four of the six functions that the compiler calls by name and that libc would have; see `compare` for the others.
+//! The functions that the compiler calls by name and that libc would have; `compare` has two more.
 //!
 //! # Safety
 //! Signatures and contracts are C's, string(3). The bodies must not look like loops that LLVM turns into

@@ -19,6 +19,7 @@ mod mem;
 mod mount;
 mod power;
 mod raw;
+mod server;
 mod signal;
 mod spawn;
 pub mod start;
@@ -28,7 +29,7 @@ mod watchdog;
 use core::ffi::CStr;
 
 use zinit_pid1::action::Action;
-use zinit_pid1::command::{Command, asks_for_container};
+use zinit_pid1::command::asks_for_container;
 use zinit_pid1::config::Config;
 use zinit_pid1::event::Event;
 use zinit_pid1::handover::HandOver;
@@ -40,22 +41,21 @@ use zinit_pid1::task::Task;
 use zinit_pid1::time::Instant;
 use zinit_pid1::{reaper, signals};
 
-pub use ask::{VERSION, print_and_exit};
 use kmsg::Log;
-use power::{Forced, Standing};
-use spawn::{Report, Server};
+use power::Standing;
+use spawn::Report;
 use start::Start;
 use stdio::Given;
 use watchdog::Watchdog;
 
 /// The kernel, as far as PID 1 deals with it.
+#[repr(C)] // what is large lies last: near places have shorter instructions
 pub struct Sys<'a> {
     standing: Standing,
     log: Log,
-    config: Config<'a>,
     start: Start,
-    /// What the PID 1 before this one handed over; the server is the one that lives now.
-    before: HandOver,
+    /// What the PID 1 before this one handed over, and what this one will, as far as it is known here.
+    here: HandOver,
     /// The end has begun.
     ends: bool,
     given: Given,
@@ -65,13 +65,12 @@ pub struct Sys<'a> {
     report: Report,
     /// Who looks for an update, until PID 1 is replaced or another one looks.
     updater: Option<(Pid, Report)>,
-    /// The last rescue program, until it ends.
-    rescue: Option<Pid>,
     watchdog: Watchdog,
     /// Children may have ended that were not reaped yet.
     unreaped: bool,
     /// How many may be reaped before the next look at the clock and the signals.
     batch: u8,
+    config: Config<'a>,
 }
 
 impl<'a> Sys<'a> {
@@ -110,19 +109,10 @@ impl<'a> Sys<'a> {
         }
     }
 
-    /// Does what argv asks of a process that is not PID 1: an exit status, or none if it is to go on.
-    pub fn obey(&self, command: &Command<'_>) -> Option<u8> {
-        let log = &Log::STDERR;
-        match *command {
-            Command::Ask(_) | Command::Status if !ask::is_ours(log) => Some(1),
-            Command::Ask(signal) => Some(ask::ask(signal, log)),
-            Command::Status => Some(spawn::become_tool(self.start, c"status", log).exec_status()),
-            Command::Unknown(word) => {
-                log.fact(Fact::WordUnknown, Errno::NONE, word.to_bytes());
-                Some(2)
-            }
-            _ => Forced::by(command, &self.standing).map(|forced| ask::force(&forced, log)),
-        }
+    /// Does what argv asks of a process that is not PID 1; it returns if that is to supervise a server.
+    #[inline(always)]
+    pub fn obey(&self) {
+        ask::obey(self.start, &Log::STDERR);
     }
 
     /// Writes a log line with an error and `text` from outside, or drops it if it is not taken at once.
@@ -148,6 +138,7 @@ impl<'a> Sys<'a> {
     pub fn perform(&mut self, action: &Action) {
         match *action {
             Action::Ask(method) => {
+                self.here.set_restarting(true);
                 self.ends |= method == Method::Shutdown;
                 let event =
                     spawn::child(&mut || courier::run(method, self.config.socket(), &self.log).status());
@@ -159,7 +150,7 @@ impl<'a> Sys<'a> {
                 }
             }
             Action::Disarm | Action::Starve => self.watchdog.leave(*action == Action::Disarm),
-            Action::HandOver(delay) => self.hand_over(delay),
+            Action::HandOver => self.hand_over(),
             Action::Log(note) => self.log.note(&note),
             Action::Rescue => self.rescue(),
             Action::Restart => {
@@ -169,12 +160,14 @@ impl<'a> Sys<'a> {
                     pid1.restart();
                 }
             }
+            Action::RollBack => self.roll_back(),
             Action::Run(task) => {
-                self.ends = true;
-                self.event = Some(self.run(task));
+                self.ends |= task != Task::Orphans;
+                let event = self.run(task);
+                self.event = Some(event);
             }
             Action::Signal(pid, signal) => signal::send(pid, signal),
-            Action::SpawnServer => self.event = Some(self.spawn_server()),
+            Action::SpawnServer => self.spawn_server(),
             Action::Update => self.update(),
         }
     }
@@ -226,8 +219,8 @@ impl<'a> Sys<'a> {
             // EINTR, which is the only other error that wait(2) knows, is no pid.
             (pid, status) => {
                 let (Some(pid), Some(exit)) = (Pid::new(pid), reaper::exit(status)) else { return };
-                if self.rescue == Some(pid) {
-                    self.rescue = None;
+                if self.here.rescue() == Some(pid) {
+                    self.here.set_rescue(None);
                 }
                 if self.updater.as_ref().is_some_and(|(updater, _)| *updater == pid) {
                     if exit == Exit::Exited(0) {
@@ -239,42 +232,24 @@ impl<'a> Sys<'a> {
                     return;
                 }
                 let mut failure = None;
-                if self.before.server == Some(pid) {
+                if self.here.server() == Some(pid) {
                     // An orphan can get its number later.
-                    self.before.server = None;
-                    failure = self.report.read();
+                    self.here.set_server(None);
+                    self.learn();
+                    failure = self.report.errno();
                 }
                 self.event = Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)));
             }
         }
     }
 
-    fn spawn_server(&mut self) -> Event {
-        if let Some(server) = self.before.server.filter(|server| raw::is_child(*server)) {
-            self.log.error(Fact::ServerAdopted, Errno::NONE);
-            return Event::Spawned(server);
-        }
-        let machine = self.standing.machine().is_some();
-        let server = Server { config: &self.config, start: self.start, machine };
-        let (event, report) = server.spawn(&self.log);
-        if let Event::Spawned(pid) = event {
-            (self.before.server, self.report) = (Some(pid), report);
-        }
-        event
-    }
-
-    fn rescue(&mut self) {
-        let (Some(program), None) = (self.config.rescue(), self.rescue) else { return };
-        if let Event::Spawned(pid) = spawn::rescue(program, self.start, &self.log) {
-            self.log.note(&Note::new(Fact::RescueStarted).pid(pid));
-            self.rescue = Some(pid);
-        }
-    }
-
     /// In a child, because a disk, a driver or a process that hangs can hold up each of these calls; where
     /// none can be forked, a fork bomb mostly, PID 1 itself makes those that help against it.
     fn run(&self, task: Task) -> Event {
-        let mut work = || finish::run(task, &self.standing, &self.log).0;
+        let mut work = || match task {
+            Task::Orphans => self.end_orphans().0,
+            task => finish::run(task, &self.standing, &self.log).0,
+        };
         let event = spawn::child(&mut work);
         if let Event::SpawnFailed(errno) = event
             && (task.is_for_processes() || task.is_the_last())

@@ -7,8 +7,6 @@ use core::ffi::CStr;
 
 use rustix::process::Signal;
 use rustix::system::{RebootCommand, reboot};
-use zinit_pid1::command::Command;
-use zinit_pid1::event::Ending;
 use zinit_pid1::list;
 use zinit_pid1::process::{Errno, INITIAL_NAMESPACE, Place};
 
@@ -139,34 +137,6 @@ impl Machine {
     /// Presses a key of the kernel's debuggers, sysrq in its admin guide: no right is asked for.
     pub fn sysrq(&self, key: &[u8]) -> Errno {
         raw::write_file(c"/proc/sysrq-trigger", key).map_or_else(raw::errno, |_| Errno::NONE)
-    }
-}
-
-/// Held by another process than PID 1 that a person started with `-f`, and told how to end the machine.
-pub struct Forced(Ending);
-
-impl Forced {
-    /// Looks whether argv asks a process for it that is not PID 1.
-    pub const fn by(command: &Command<'_>, standing: &Standing) -> Option<Self> {
-        match (command, standing) {
-            (Command::Force(ending), Standing::Guest) => Some(Self(*ending)),
-            _ => None,
-        }
-    }
-
-    /// Writes all caches to the disks, sync(2).
-    pub fn sync(&self) {
-        rustix::fs::sync();
-    }
-
-    /// Ends the machine, or in a container PID 1 of it, reboot(2); it returns what went wrong.
-    pub fn reboot(&self) -> Errno {
-        raw::status(reboot(match self.0 {
-            Ending::Halt => RebootCommand::Halt,
-            Ending::Kexec => RebootCommand::Kexec,
-            Ending::Poweroff => RebootCommand::PowerOff,
-            Ending::Reboot => RebootCommand::Restart,
-        }))
     }
 }
 

@@ -53,10 +53,11 @@ impl Drop for Fd {
     }
 }
 
-/// Closes a descriptor that this process opened, if there is one, close(2).
+/// Closes a descriptor that this process opened, if there is one, close(2); rustix would not take that of none.
+#[inline(never)]
 pub fn close(number: i32) {
     // SAFETY: the number is ours alone, or that of none.
-    unsafe { rustix::io::close(number) };
+    unsafe { syscall(libc::SYS_close, [word(number)]) };
 }
 
 /// Lends a descriptor to rustix by its number.
@@ -228,9 +229,9 @@ pub fn is_child(pid: process::Pid) -> bool {
 }
 
 /// Gives a file another name, rename(2).
-pub fn rename(from: &CStr, to: &CStr) {
+pub fn rename(from: &CStr, to: &CStr) -> process::Errno {
     // SAFETY: both end in NUL.
-    unsafe { syscall(libc::SYS_rename, [address(from.as_ptr()), address(to.as_ptr())]) };
+    answer(unsafe { syscall(libc::SYS_rename, [address(from.as_ptr()), address(to.as_ptr())]) })
 }
 
 /// Becomes another program, execve(2): it returns only what went wrong.

@@ -3,11 +3,11 @@
 //! # Safety
 //! The structures are the kernel's, not libc's: its sigset has 64 bits everywhere but on MIPS.
 
-use zinit_pid1::process::{Errno, Pid, Signal};
+use zinit_pid1::process::{Pid, Signal};
 use zinit_pid1::time::Millis;
 
 use super::arch::syscall;
-use super::raw::{Result, address, answer, checked, word};
+use super::raw::{Result, address, checked, word};
 
 /// Blocks all signals that do not stand for a fault, sigprocmask(2).
 pub fn block_all() {
@@ -19,11 +19,11 @@ pub fn block_all() {
 ///
 /// A disposition of "ignore" survives `execve`: for SIGCHLD it would break `wait`, for SIGPIPE the services
 /// would inherit it. The other stack lies below the one in use, which would have to grow by as much to reach it: it
-/// takes no memory before it is needed.
+/// takes no memory before it is needed. It has room for what the last sync reads of `/proc`.
 #[inline(always)]
 pub fn dispose(handler: usize) {
-    let below = address(&raw const handler).wrapping_sub(0x4_0000);
-    let stack = [below, 0, 0x1_0000];
+    let below = address(&raw const handler).wrapping_sub(0x8_0000);
+    let stack = [below, 0, 0x4_0000];
     // SAFETY: the kernel reads one structure.
     unsafe { syscall(libc::SYS_sigaltstack, [address(stack.as_ptr()), 0]) };
     for signal in 1..65 {
@@ -60,12 +60,6 @@ pub fn send(pid: Pid, signal: Signal) {
     if let (Some(pid), Some(signal)) = (rustix::process::Pid::from_raw(pid.raw()), signal) {
         let _gone = rustix::process::kill_process(pid, signal);
     }
-}
-
-/// Sends a signal to PID 1, kill(2): EPERM for whom it does not obey.
-pub fn send_to_pid1(signal: Signal) -> Errno {
-    // SAFETY: two numbers.
-    answer(unsafe { syscall(libc::SYS_kill, [1, usize::from(signal.0)]) })
 }
 
 fn set_mask(mask: u64) {

@@ -7,7 +7,7 @@ use rustix::fs::{Access, AtFlags, CWD};
 use zinit_pid1::config::Config;
 use zinit_pid1::event::Event;
 use zinit_pid1::log::Fact;
-use zinit_pid1::process::{Errno, Pid};
+use zinit_pid1::process::{self, Errno, Pid, Program};
 
 use super::kmsg::Log;
 use super::raw::{self, Fd, errno};
@@ -46,8 +46,15 @@ impl Report {
         let _nothing = raw::read(&self.0, room);
     }
 
-    /// The errno, if the child could not become the server.
-    pub fn read(&self) -> Option<Errno> {
+    /// What the child is about to become, if it got so far.
+    pub fn program(&self) -> Option<Program> {
+        let mut program = [0; size_of::<Program>()];
+        let length = raw::read(&self.0, &mut program);
+        (length == Ok(4)).then_some(Program::from_ne_bytes(program))
+    }
+
+    /// The errno that is behind it, if the child could not become the server.
+    pub fn errno(&self) -> Option<Errno> {
         let mut errno = [0];
         (raw::read(&self.0, &mut errno) == Ok(1)).then_some(Errno(errno[0]))
     }
@@ -61,17 +68,26 @@ impl Server<'_> {
     pub fn spawn(&self, log: &Log) -> (Event, Report) {
         let (reading, writing) = raw::pipe();
         let event = child(&mut || {
-            let errno = self.become_server(log);
+            let path = self.path();
+            let file = path.and_then(|path| rustix::fs::stat(path).ok());
+            let program = file
+                .map_or(0, |file| process::program(file.st_ino, file.st_mtime as u64, file.st_mtime_nsec));
+            let _sent = raw::write(writing.number(), &program.to_ne_bytes());
+            let errno = self.become_server(path, log);
             let _sent = raw::write(writing.number(), &[errno.0]);
             errno.exec_status()
         });
         (event, Report(reading))
     }
 
+    /// The server's program.
+    pub fn path(&self) -> Option<&CStr> {
+        self.config.server().or_else(|| PLACES.iter().map(place).find(|path| exists(path)))
+    }
+
     /// Becomes the server; it returns only what went wrong, after it was logged.
-    fn become_server(&self, log: &Log) -> Errno {
-        let Some(path) = self.config.server().or_else(|| PLACES.iter().map(place).find(|path| exists(path)))
-        else {
+    fn become_server(&self, path: Option<&CStr>, log: &Log) -> Errno {
+        let Some(path) = path else {
             log.error(Fact::ServerMissing, Errno::NONE);
             return Errno::NOT_THERE;
         };
@@ -105,21 +121,22 @@ pub fn updater(start: Start, log: &Log) -> (Event, Report) {
     let (reading, writing) = raw::pipe();
     let event = child(&mut || {
         let _placed = stdio::duplicate(writing.number(), libc::STDOUT_FILENO);
-        let _placed = stdio::duplicate(log.number(), libc::STDERR_FILENO);
-        become_tool(start, c"update", log).exec_status()
+        become_tool(start, c"update", start.name(), log).exec_status()
     });
     (event, Report(reading))
 }
 
 /// Becomes the other program of this package, which does what need not be a part of PID 1; it returns only what
 /// went wrong, after it was logged.
-pub fn become_tool(start: Start, what: &CStr, log: &Log) -> Errno {
-    let argv = [TOOL.as_ptr(), what.as_ptr(), start.name().as_ptr(), ptr::null()];
+pub fn become_tool(start: Start, what: &CStr, with: &CStr, log: &Log) -> Errno {
+    let _placed = stdio::duplicate(log.number(), libc::STDERR_FILENO);
+    let argv = [TOOL.as_ptr(), what.as_ptr(), with.as_ptr(), ptr::null()];
     // SAFETY: the array ends in NULL, its strings in NUL.
     unsafe { start.become_program(TOOL, argv.as_ptr(), log) }
 }
 
-const TOOL: &CStr = c"/sbin/zinit-verify";
+/// Where this other program is.
+pub const TOOL: &CStr = c"/sbin/zinit-verify";
 
 /// Forks a child that becomes the rescue program, on the console.
 pub fn rescue(program: &CStr, start: Start, log: &Log) -> Event {
@@ -157,7 +174,8 @@ impl Start {
     }
 }
 
-fn exists(path: &CStr) -> bool {
+/// True if there is a file of this name.
+pub fn exists(path: &CStr) -> bool {
     rustix::fs::accessat(CWD, path, Access::EXISTS, AtFlags::empty()).is_ok()
 }
 

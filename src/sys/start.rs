@@ -49,6 +49,17 @@ impl Start {
         }
     }
 
+    /// Becomes another program with the name, the words and the environment that this one got; it returns only what
+    /// went wrong.
+    ///
+    /// # Safety
+    /// The words still are where the kernel put them.
+    #[inline(always)]
+    pub unsafe fn become_same(self, path: &CStr) -> Errno {
+        // SAFETY: argv lies there; both arrays end in NULL.
+        unsafe { raw::execve(path, self.stack.add(1).cast(), self.envp.cast_const()) }
+    }
+
     /// The environment, `NAME=VALUE` mostly.
     pub fn environment(self) -> impl Iterator<Item = &'static CStr> + Clone {
         strings(self.envp)

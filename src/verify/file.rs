@@ -144,7 +144,7 @@ impl Folder {
     }
 
     /// Writes to the disk which files are in it.
-    fn sync(&self) -> Result<()> {
+    pub fn sync(&self) -> Result<()> {
         rustix::fs::fsync(&self.fd).map_err(kernel("write the folder of", &self.path))
     }
 }
@@ -170,7 +170,8 @@ pub fn open_ours(path: &Path) -> Result<OwnedFd> {
 pub fn replace(program: &Path, new: &Path, candidate: &OwnedFd) -> Result<Option<Path>> {
     let folder = Folder::of(program)?;
     folder.is_ours()?;
-    regular(new, &is_ours(new, candidate)?)?;
+    let looked_at = is_ours(new, candidate)?;
+    regular(new, &looked_at)?;
     // Refused as long as the file is open for writing anywhere; some file systems know no leases.
     if sys::lease(candidate) == Err(libc::EAGAIN) {
         return Why::BeingWritten.of(new);
@@ -190,9 +191,12 @@ pub fn replace(program: &Path, new: &Path, candidate: &OwnedFd) -> Result<Option
             return Err(refusal);
         }
     };
-    for used in [new, &new.with(b".minisig")] {
-        // Left behind it would only be asked for once more.
-        let _left = rustix::fs::unlink(used.name());
+    // Unless another one lies there by now. Left behind it would only be asked for once more.
+    let there = rustix::fs::lstat(new.name()).ok().as_ref().map(inode);
+    if there == Some(inode(&looked_at)) {
+        for used in [new, &new.with(b".minisig")] {
+            let _left = rustix::fs::unlink(used.name());
+        }
     }
     let _written_later = folder.sync();
     say(format_args!("{program} is version {version} now"));
@@ -257,6 +261,6 @@ fn regular(path: &Path, stat: &Stat) -> Result<()> {
 }
 
 /// What tells files apart, whatever their names are.
-const fn inode(stat: &Stat) -> (u64, u64) {
+pub const fn inode(stat: &Stat) -> (u64, u64) {
     (stat.st_dev, stat.st_ino)
 }

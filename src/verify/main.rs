@@ -1,8 +1,9 @@
 //! zinit-verify: what need not be a part of PID 1, and what may be large, slow or wrong.
 //!
 //! `update` looks for another version of the program that started it, which is PID 1, and puts it in its place;
-//! PID 1 becomes the program whose path this one prints. `status` prints what PID 1 does. Both are outside of PID
-//! 1's memory, and of its proof that it cannot panic.
+//! PID 1 becomes the program whose path this one prints. `roll-back` puts the server's file before back, and
+//! `end-orphans` ends what a server left behind. By any other name it is what a person asks of PID 1. All of it is
+//! outside of PID 1's memory, and of its proof that it cannot panic.
 
 // `cargo clippy --all-targets` looks at programs as tests too, and std's panic handler would meet ours.
 #![cfg(not(test))]
@@ -14,8 +15,13 @@
     reason = "there are paths in both, and there is no heap to put them on"
 )]
 
+mod ask;
 mod file;
+mod force;
+mod orphans;
 mod probe;
+mod process;
+mod server;
 mod status;
 mod sys;
 
@@ -24,7 +30,7 @@ use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
 use rustix::io::Errno;
-use zinit_pid1::minisign;
+use zinit_pid1::{command, minisign};
 
 use file::{Content, Folder, Path, Running};
 use sys::raw;
@@ -75,16 +81,27 @@ fn kernel<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(Errno) -> Refu
 
 /// From the first function to the exit status.
 fn program(start: Start) -> ! {
-    let mut words = start.words();
-    let status = match words.next().map(CStr::to_bytes) {
-        Some(b"status") => status::status(),
-        Some(b"update") => update(words.next().unwrap_or(c"")),
-        _ => {
-            say(format_args!("PID 1 and `zinit-pid1 status` start it, and nobody else does"));
-            UNKNOWN
-        }
+    // PID 1 calls it by its own name, and another process that has PID 1's program by the name it was called by.
+    let status = if start.name().to_bytes().ends_with(b"/zinit-verify") {
+        for_pid1(start.words())
+    } else {
+        ask::obey(command::command(start.name(), start.words()))
     };
     raw::exit(status)
+}
+
+/// Does what PID 1 starts it for.
+fn for_pid1(mut words: impl Iterator<Item = &'static CStr>) -> u8 {
+    let (what, with) = (words.next().unwrap_or(c""), words.next().unwrap_or(c""));
+    match what.to_bytes() {
+        b"end-orphans" => orphans::end(with),
+        b"roll-back" => server::roll_back(with),
+        b"update" => update(with),
+        _ => {
+            say(format_args!("PID 1 starts it, and nobody else does"));
+            UNKNOWN
+        }
+    }
 }
 
 /// Looks for an update; the exit status is 0 only if PID 1 is to become the program that is printed.

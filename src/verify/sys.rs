@@ -11,11 +11,13 @@ mod compare;
 mod mem;
 #[path = "../sys/raw.rs"]
 pub mod raw;
+#[path = "../sys/signal.rs"]
+pub mod signal;
 #[path = "../sys/start.rs"]
 pub mod start;
 
 use rustix::fd::{AsRawFd, OwnedFd};
-use zinit_pid1::process::Errno;
+use zinit_pid1::process::{Errno, Signal};
 
 use arch::syscall;
 use raw::{address, word};
@@ -27,6 +29,12 @@ pub fn set_alarm(seconds: i64) {
     let arguments = [word(libc::ITIMER_REAL), address(&raw const timer), 0];
     // SAFETY: the kernel reads one structure.
     unsafe { syscall(libc::SYS_setitimer, arguments) };
+}
+
+/// Sends PID 1 a signal, kill(2); rustix has no name for those of real time.
+pub fn send_to_pid1(signal: Signal) -> raw::Result<()> {
+    // SAFETY: two numbers.
+    raw::checked(unsafe { syscall(libc::SYS_kill, [1, usize::from(signal.0)]) }).map(drop)
 }
 
 /// Asks to be told when somebody opens a file for writing, fcntl(2): EAGAIN if somebody has.

@@ -7,8 +7,11 @@
 
 pub mod disk;
 pub mod docker;
+pub mod handed;
+pub mod hold;
 pub mod namespace;
 pub mod trace;
+pub mod updatable;
 pub mod vm;
 
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -27,10 +30,25 @@ pub fn program() -> PathBuf {
     PROGRAM.get_or_init(|| built(&["--bin", "zinit-pid1"], "zinit-pid1")).clone()
 }
 
+/// A debug build of it, in which panics can be reached, with symbols.
+pub fn debug_program() -> PathBuf {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--bin", "zinit-pid1"])
+        .current_dir(root())
+        .status();
+    assert!(status.expect("cargo runs").success(), "the program does not build for debugging");
+    root().join("target/debug/zinit-pid1")
+}
+
 /// The program for updates and for `status`.
 pub fn tool() -> PathBuf {
     static TOOL: OnceLock<PathBuf> = OnceLock::new();
     TOOL.get_or_init(|| built(&["--bin", "zinit-verify"], "zinit-verify")).clone()
+}
+
+/// Shell commands that put this other program where it is looked for, in a mount namespace of their own.
+pub fn with_tool() -> String {
+    format!("mount -t tmpfs -o mode=755 none /sbin; cp {} /sbin/", tool().display())
 }
 
 /// The stand-in for a server.

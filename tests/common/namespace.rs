@@ -174,6 +174,17 @@ impl Namespace {
         servers[0]
     }
 
+    /// The pid, outside of the namespaces, of the child with this name.
+    pub fn server_named(&mut self, name: &str) -> i32 {
+        let pid1 = self.pid1();
+        let mut found = None;
+        until(name, || {
+            found = children(pid1).into_iter().find(|pid| comm(*pid) == name);
+            found.is_some()
+        });
+        found.expect("just found")
+    }
+
     /// The program's children, zombies among them.
     pub fn children(&mut self) -> Vec<i32> {
         children(self.pid1())

@@ -5,19 +5,21 @@
 //!
 //! ```text
 //! # what it shows
-//! boot machine 30000          place, the server's time to stop in ms, and `halt` or `reboot` if that is
-//!                             what a power off ends with
+//! boot machine 30000          place, the server's time to stop in ms, and `halt` or `reboot` if that is what a power
+//!                             off ends with, `stop` if orphans are to be, `after 42` if there is a server from before
 //! < spawn-server              what PID 1 does
 //! > spawned 42                what happens to it; `> signal TERM` goes through the signal table
+//! > runs 7                    the server says what it runs
 //! +1000ms                     time passes, and nothing else
 //! +deadline                   time passes up to the deadline, which is delivered
 //! = deadline none             what is left until the deadline
 //! ```
 
 use zinit_pid1::action::{Action, Actions};
-use zinit_pid1::event::Event;
+use zinit_pid1::config::Wishes;
+use zinit_pid1::event::{Ending, Event};
+use zinit_pid1::handover::HandOver;
 use zinit_pid1::init::Init;
-use zinit_pid1::limits::RESPAWN_DELAY;
 use zinit_pid1::time::Instant;
 
 use crate::words;
@@ -58,15 +60,30 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
         ([], _) => {}
         (["<", ..], _) => return Ok(()),
         ([word, ..], _) if word.starts_with('#') => {}
-        (["boot", place, stop_timeout, poweroff @ ..], _) => {
-            let poweroff = words::poweroff(poweroff.first().unwrap_or(&"poweroff"))?;
-            let mut actions = Actions::default();
+        (["boot", place, stop_timeout, more @ ..], _) => {
             let (place, stop_timeout) = (words::place(place)?, words::number(stop_timeout)?);
-            let init = Init::boot(place, stop_timeout, poweroff, RESPAWN_DELAY, &mut actions);
+            let mut wishes = Wishes { place, stop_timeout, poweroff: Ending::Poweroff, stop_orphans: false };
+            let mut before = HandOver::NONE;
+            let mut more = more.iter();
+            while let Some(word) = more.next() {
+                match *word {
+                    "stop" => wishes.stop_orphans = true,
+                    "after" => {
+                        before.count(1);
+                        before.set_server(more.next().map(|pid| words::pid(pid)).transpose()?);
+                    }
+                    word => wishes.poweroff = words::poweroff(word)?,
+                }
+            }
+            let init = Init::boot(wishes, &before);
             // A kernel needs longer than this to boot, so PID 1 never sees an earlier time.
             let new = Replay { init, now: Instant(1_000), asked: false, exited: false };
-            caused = replay.insert(new).perform(&actions);
+            let new = replay.insert(new);
+            if new.init.deadline().is_some() {
+                caused = new.deliver(Event::Timeout)?;
+            }
         }
+        ([">", "runs", program], Some(replay)) => replay.init.learn(words::number(program)?),
         ([">", event @ ..], Some(replay)) => {
             if let Some(event) = words::event(event)? {
                 caused = replay.deliver(event)?;
@@ -109,6 +126,7 @@ impl Replay {
         let actions = actions.as_slice();
         self.asked = actions.iter().any(|action| matches!(action, Ask(_) | Run(_) | SpawnServer));
         self.exited = actions.iter().any(|action| matches!(action, Exit(_)));
-        actions.iter().map(|action| format!("< {}", words::action(action))).collect()
+        let memory = self.init.memory();
+        actions.iter().map(|action| format!("< {}", words::action(action, memory))).collect()
     }
 }

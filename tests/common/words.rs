@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use zinit_pid1::action::Action;
 use zinit_pid1::event::{Ending, Event};
+use zinit_pid1::handover::Memory;
 use zinit_pid1::line::Line;
 use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
 use zinit_pid1::rpc::Method;
@@ -41,7 +42,7 @@ pub fn event(words: &[&str]) -> Result<Option<Event>, String> {
     }))
 }
 
-fn pid(word: &str) -> Result<Pid, String> {
+pub fn pid(word: &str) -> Result<Pid, String> {
     Pid::new(number(word)?).ok_or_else(|| "no child has this pid".into())
 }
 
@@ -80,11 +81,11 @@ pub fn poweroff(word: &str) -> Result<Ending, String> {
 }
 
 /// An action as a transcript names it.
-pub fn action(action: &Action) -> String {
+pub fn action(action: &Action, memory: &Memory) -> String {
     match action {
         Action::Ask(Method::PrepareRestart) => "ask system.prepare_restart".into(),
         Action::Ask(Method::Shutdown) => "ask system.shutdown".into(),
-        Action::HandOver(delay) => format!("hand-over {delay}ms"),
+        Action::HandOver => format!("hand-over {}ms", memory.delay),
         Action::Exit(0) => "exit".into(),
         Action::Exit(status) => format!("exit {status}"),
         Action::Log(note) => {
@@ -97,8 +98,10 @@ pub fn action(action: &Action) -> String {
         Action::Disarm => "disarm".into(),
         Action::Rescue => "rescue".into(),
         Action::Restart => "restart-namespace".into(),
+        Action::RollBack => "roll-back".into(),
         Action::Starve => "starve".into(),
         Action::Run(task) => match task {
+            Task::Orphans => "end-orphans".into(),
             Task::Terminate => "terminate-all".into(),
             Task::Kill => "kill-all".into(),
             Task::Sync => "sync".into(),

@@ -57,19 +57,30 @@ fn a_root_is_clean_though_pid_1_was_replaced_on_it_twice() {
         .copy(update.file("new.minisig"), "sbin/zinit-pid1.new.minisig")
         .writer("data", "")
         .once_written(
-            "chown -R 0:0 /sbin /etc; chown 7 /sbin/zinit-pid1.new; zinit-pid1 update
-             until dmesg | grep -q 'no update: exited 1'; do sleep 0.1; done; chown 0 /sbin/zinit-pid1.new
+            "chown -R 0:0 /sbin /etc; count=0
+             for whose in /sbin /sbin/zinit-pid1.new /sbin/zinit-pid1.new.minisig /etc/zinit /etc/zinit/update.pub; do
+                 chown 7 $whose; zinit-pid1 update; count=$((count + 1))
+                 until [ $(dmesg | grep -c 'no update: exited 1') = $count ]; do sleep 0.1; done; chown 0 $whose
+             done
              before=$(pidof zinit-server); generation() { tr '\\0' '\\n' </proc/1/cmdline | head -n 1; }
-             zinit-pid1 update; until generation | grep -q ' 1 [0-9]*$'; do sleep 0.1; done
+             zinit-pid1 update; until generation | grep -q '^zinit-pid1 2: [0-9]* [0-9]* 1 '; do sleep 0.1; done
              cp /sbin/zinit-pid1 /sbin/other; mv /sbin/other /sbin/zinit-pid1; say $(readlink /proc/1/exe)
-             zinit-pid1 update; until generation | grep -q ' 2 [0-9]*$'; do sleep 0.1; done
+             zinit-pid1 update; until generation | grep -q '^zinit-pid1 2: [0-9]* [0-9]* 2 '; do sleep 0.1; done
              say $(readlink /proc/1/exe), server as before: $([ $before = $(pidof zinit-server) ] && echo yes)
              zinit-pid1 status; kill -TERM 1",
         )
         .into_disk("root");
     let machine = Image::new().without_server().disk(&root).hands_over_to(&root).boot();
     let written = machine.number("data");
-    machine.line("zinit-pid1.new: it has to be root's, and writable by nobody else");
+    for whose in [
+        "/sbin",
+        "/sbin/zinit-pid1.new",
+        "/sbin/zinit-pid1.new.minisig",
+        "/etc/zinit",
+        "/etc/zinit/update.pub",
+    ] {
+        machine.line(&format!("update refused, {whose}: it has to be root's, and writable by nobody else"));
+    }
     machine.line("zinit-pid1.new is signed: a newer one");
     machine.line("driver: /sbin/zinit-pid1 (deleted)");
     machine.line("driver: /sbin/zinit-pid1, server as before: yes");

@@ -166,6 +166,25 @@ fn a_disk_that_stops_to_answer_is_given_up_and_the_others_are_not() {
 }
 
 #[test]
+fn a_second_fault_of_pid_1_ends_a_machine_though_a_disk_is_dead() {
+    let dead = Disk::new(Kind::Ext4, "dead");
+    let machine = Image::new()
+        .disk(&dead)
+        .writer("dead/data", "")
+        .once_written("say ready; read now </dev/console; kill -SEGV 1; sleep 2; kill -BUS 1")
+        .boot();
+    machine.line("driver: ready");
+    machine.monitor("block_set_io_throttle dead 1 0 0 0 0 0");
+    machine.types(b"\n");
+    machine.line("fault, signal 11");
+    machine.line("fault, signal 7");
+    machine.line_within("reboot: Restarting", 120);
+    let text = machine.ends("reboot: Restarting system");
+    assert!(text.contains("sync makes no progress, "), "{text}");
+    assert!(seconds(&text, "fault, signal 7", "reboot: Restarting system") < 60.0, "{text}");
+}
+
+#[test]
 fn a_forced_end_writes_the_disks_where_nothing_can_be_forked() {
     let disk = Disk::made(Kind::Ext4, "disk", 64, &["-O", "^has_journal"]);
     let machine = Image::new()

@@ -40,6 +40,10 @@ fn main() {
     if mode == "deaf" {
         sleep_for_ever();
     }
+    if std::env::var_os("STAND_IN_STOPPED").is_some() {
+        let stopped = std::process::Command::new("sh").args(["-c", "kill -STOP $$"]).spawn();
+        std::mem::forget(stopped.expect("sh runs"));
+    }
     let mut kept = Vec::new();
     for stream in listener.incoming().flatten() {
         kept.push(serve(&mode, stream));

@@ -1,0 +1,80 @@
+//! What PID 1 does about servers: start one, learn what it runs, and what becomes of one that is gone.
+
+use core::ffi::CStr;
+
+use zinit_pid1::event::Event;
+use zinit_pid1::limits::TERM_GRACE;
+use zinit_pid1::line::Line;
+use zinit_pid1::log::{Fact, Note};
+use zinit_pid1::process::{Errno, Program};
+use zinit_pid1::task::Task;
+
+use super::Sys;
+use super::finish;
+use super::signal;
+use super::spawn::{self, Server};
+
+impl Sys<'_> {
+    /// How a server is started.
+    fn server(&self) -> Server<'_> {
+        let machine = self.standing.machine().is_some();
+        Server { config: &self.config, start: self.start, machine }
+    }
+
+    pub(super) fn spawn_server(&mut self) {
+        self.here.set_restarting(false);
+        let (event, report) = self.server().spawn(&self.log);
+        if let Event::Spawned(pid) = event {
+            self.here.set_server(Some(pid));
+            self.report = report;
+        }
+        self.event = Some(event);
+    }
+
+    /// Takes in what the server runs, if it has said so by now.
+    pub(super) fn learn(&mut self) {
+        if let Some(program) = self.report.program() {
+            self.here.set_program(program);
+        }
+    }
+
+    /// What the server runs, as far as it has said so.
+    pub const fn program(&self) -> Program {
+        self.here.program()
+    }
+
+    /// Has the file that the server ran before put back, if it was kept: the next one waits for a second anyway.
+    pub(super) fn roll_back(&self) {
+        let _nobody_waits = spawn::child(&mut || {
+            let server = self.server();
+            let path = server.path().unwrap_or(c"");
+            spawn::become_tool(self.start, c"roll-back", path, &self.log).0
+        });
+    }
+
+    /// In a child: ends what the last server left behind, unless that saved its state, by which the next one knows
+    /// its services.
+    pub(super) fn end_orphans(&self) -> Errno {
+        if self.here.restarting() && spawn::exists(c"/run/zinit/state.json") {
+            return Errno::NONE;
+        }
+        let mut here = Line::default();
+        self.here.compose(&mut here);
+        // SAFETY: it ends in NUL.
+        let here = unsafe { CStr::from_ptr(here.as_bytes().as_ptr().cast()) };
+        let errno = spawn::become_tool(self.start, c"end-orphans", here, &self.log);
+        // Without it there is nobody who could spare anything.
+        finish::run(Task::Terminate, &self.standing, &self.log);
+        let _interrupted = signal::wait(Some(TERM_GRACE));
+        finish::run(Task::Kill, &self.standing, &self.log);
+        errno
+    }
+
+    pub(super) fn rescue(&mut self) {
+        let (Some(program), None) = (self.config.rescue(), self.here.rescue()) else { return };
+        if let Event::Spawned(pid) = spawn::rescue(program, self.start, &self.log) {
+            self.log.note(&Note::new(Fact::RescueStarted).pid(pid));
+            self.here.set_rescue(Some(pid));
+        }
+    }
+}

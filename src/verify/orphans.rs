@@ -1,0 +1,121 @@
+//! What a server left behind: found in `/proc`, and ended before the next one starts the same services again.
+
+use core::ffi::CStr;
+
+use rustix::process::{Pid, Signal};
+use zinit_pid1::handover::HandOver;
+use zinit_pid1::limits::{KILL_GRACE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
+use zinit_pid1::list;
+use zinit_pid1::stat;
+
+use super::file::inode;
+use super::process;
+use super::say;
+use super::sys::{raw, signal};
+
+/// Ends the children of PID 1 and all processes below them by TERM, and later by KILL, but for the rescue program,
+/// those that run this program, and what is below these. `here` is what PID 1 would hand over.
+///
+/// The answer is an exit status: 0 says that none is left. A child that has ended is left until it was reaped.
+pub fn end(here: &CStr) -> u8 {
+    let mut link = [0; 16];
+    let length = raw::read_link(c"/proc/self", &mut link).unwrap_or(0) as usize;
+    if list::number(&link[..length]) != Some(rustix::process::getpid().as_raw_pid().unsigned_abs())
+        || length == 0
+    {
+        say(format_args!("/proc is not there or that of other processes, nothing is known of orphans"));
+        return SOME_LEFT;
+    }
+    signal::block_all();
+    let mut orphans = Orphans::new(HandOver::read(here));
+    for (signal, grace) in [(Signal::TERM, TERM_GRACE), (Signal::KILL, KILL_GRACE)] {
+        orphans.told.clear();
+        let end = raw::now() + grace;
+        loop {
+            if orphans.is_of_another() {
+                say(format_args!("PID 1 was replaced, and ends orphans by itself"));
+                return SOME_LEFT;
+            }
+            if !orphans.tell(signal) {
+                return 0;
+            }
+            if raw::now() >= end {
+                break;
+            }
+            let _nothing = signal::wait(Some(ORPHANS_CHECK));
+        }
+    }
+    say(format_args!("some of what the last server left behind does not end"));
+    SOME_LEFT
+}
+
+struct Orphans {
+    here: HandOver,
+    /// PID 1, or who else is the parent of this process.
+    parent: u32,
+    /// This program's file.
+    itself: Option<(u64, u64)>,
+    /// Those that have got the signal at hand. One that finds no room gets it with each look.
+    told: heapless::Vec<u32, ORPHANS>,
+    /// Somebody was told.
+    said: bool,
+}
+
+impl Orphans {
+    fn new(here: HandOver) -> Self {
+        let parent = rustix::process::getppid().map_or(0, Pid::as_raw_pid).unsigned_abs();
+        Self { here, parent, itself: file(c"/proc/self/exe"), told: heapless::Vec::new(), said: false }
+    }
+
+    /// True if PID 1 is not the one any more that started this process.
+    fn is_of_another(&self) -> bool {
+        let mut room = [0; 512];
+        let line = process::read(self.parent, "cmdline", &mut room);
+        let name = CStr::from_bytes_until_nul(line).unwrap_or(c"");
+        HandOver::read(name).generation() != self.here.generation()
+    }
+
+    /// Sends the signal to each of them that has not got it yet; false if no child of PID 1 is left.
+    fn tell(&mut self, signal: Signal) -> bool {
+        let mut left = false;
+        process::all(&mut |pid| left |= self.tell_one(pid, signal));
+        left
+    }
+
+    /// Sends one the signal, if it is one of them and did not get it; true for a child of PID 1.
+    ///
+    /// It gets it once, also if its parent ends and PID 1 becomes that.
+    fn tell_one(&mut self, pid: u32, signal: Signal) -> bool {
+        let mut room = [0; 512];
+        let Some(parent) = stat::parent(process::read(pid, "stat", &mut room)) else { return false };
+        let child = parent == self.parent;
+        if !child && !self.told.contains(&parent) {
+            return false;
+        }
+        let rescue = self.here.rescue().is_some_and(|rescue| rescue.raw().unsigned_abs() == pid);
+        let alike = self.itself.is_some() && file(process::Path::new(pid, "exe").name()) == self.itself;
+        if rescue || alike {
+            return false;
+        }
+        if !self.told.contains(&pid) {
+            if !self.said {
+                self.said = true;
+                say(format_args!("ending what the last server left behind"));
+            }
+            let _told_again = self.told.push(pid);
+            if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+                let _gone = rustix::process::kill_process(pid, signal);
+                // A stopped one would not die of TERM before it is continued.
+                let _gone = rustix::process::kill_process(pid, Signal::CONT);
+            }
+        }
+        child
+    }
+}
+
+/// What tells a file apart, if it is there.
+fn file(path: &CStr) -> Option<(u64, u64)> {
+    rustix::fs::stat(path).ok().as_ref().map(inode)
+}
+
+const SOME_LEFT: u8 = 1;

@@ -1,0 +1,48 @@
+//! Processes, as `/proc` has them.
+
+use core::ffi::CStr;
+use core::fmt::Write;
+use core::mem::MaybeUninit;
+
+use rustix::fs::{Mode, OFlags, RawDir};
+use zinit_pid1::list;
+
+use super::sys::raw;
+
+/// The path of a file of a process, with its NUL.
+pub struct Path(heapless::String<40>);
+
+impl Path {
+    /// That of the file with this name.
+    pub fn new(pid: u32, name: &str) -> Self {
+        let mut path = heapless::String::new();
+        let _fits = write!(path, "/proc/{pid}/{name}\0");
+        Self(path)
+    }
+
+    /// The path as the kernel takes it.
+    pub fn name(&self) -> &CStr {
+        CStr::from_bytes_with_nul(self.0.as_bytes()).unwrap_or(c"")
+    }
+}
+
+/// What a file of a process holds, up to a room full; nothing if the process is gone.
+pub fn read<'a>(pid: u32, name: &str, room: &'a mut [u8]) -> &'a [u8] {
+    raw::read_file(Path::new(pid, name).name(), room)
+}
+
+/// Shows the pid of each process; false if nobody can tell.
+pub fn all(show: &mut dyn FnMut(u32)) -> bool {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(folder) = rustix::fs::open(c"/proc", flags, Mode::empty()) else { return false };
+    let mut entries = [MaybeUninit::uninit(); 2048];
+    let mut folder = RawDir::new(folder, &mut entries);
+    let mut seen = false;
+    while let Some(Ok(entry)) = folder.next() {
+        if let Some(pid @ 1..) = list::number(entry.file_name().to_bytes()) {
+            seen = true;
+            show(pid);
+        }
+    }
+    seen
+}

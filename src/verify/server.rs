@@ -1,0 +1,37 @@
+//! The way back to the file of the server before.
+
+use core::ffi::CStr;
+
+use rustix::fs::{AtFlags, CWD};
+use rustix::io::Errno;
+
+use super::file::{Folder, Path};
+use super::{Refusal, Result, kernel, say};
+
+/// Puts `PATH.old` in the place of `PATH`, where it is left for somebody to look at as `PATH.bad`; an exit status.
+///
+/// Without such a file nothing is done, and nothing said.
+pub fn roll_back(path: &CStr) -> u8 {
+    match put_back(&Path::from(path)) {
+        Ok(()) => 0,
+        Err(Refusal { path, why }) => {
+            say(format_args!("no roll-back of the server, {path}: {why}"));
+            1
+        }
+    }
+}
+
+fn put_back(path: &Path) -> Result<()> {
+    let (old, bad) = (path.with(b".old"), path.with(b".bad"));
+    if rustix::fs::lstat(old.name()).is_err_and(|errno| errno == Errno::NOENT) {
+        return Ok(());
+    }
+    let folder = Folder::of(path)?;
+    let _of_one_before = rustix::fs::unlink(bad.name());
+    // Some file systems have no hard links, and there may be no file any more.
+    let _not_kept = rustix::fs::linkat(CWD, path.name(), CWD, bad.name(), AtFlags::empty());
+    rustix::fs::rename(old.name(), path.name()).map_err(kernel("restore", &old))?;
+    folder.sync()?;
+    say(format_args!("{path} keeps dying, {old} is put back, and {bad} is what kept dying"));
+    Ok(())
+}

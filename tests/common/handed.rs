@@ -1,0 +1,37 @@
+//! What one PID 1 hands over to the next one, as text: here alone it is known where in it which number stands.
+
+use zinit_pid1::handover::HandOver;
+use zinit_pid1::line::Line;
+
+pub const SERVER: usize = 0;
+pub const DELAY: usize = 1;
+pub const GENERATION: usize = 2;
+pub const PROGRAM: usize = 6;
+
+/// The name that hands nothing over but what is given, by its place.
+pub fn name(changes: &[(usize, &str)]) -> String {
+    let mut line = Line::default();
+    HandOver::NONE.compose(&mut line);
+    let text = String::from_utf8_lossy(line.as_bytes()).trim_end_matches('\0').to_string();
+    let (version, numbers) = text.split_once(": ").expect("a version and numbers");
+    let mut numbers: Vec<&str> = numbers.split(' ').collect();
+    for (place, number) in changes {
+        numbers[*place] = number;
+    }
+    format!("{version}: {}", numbers.join(" "))
+}
+
+/// A number in the name of a process; 0 if it has not such a name.
+pub fn number(pid: i32, place: usize) -> u32 {
+    let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("a command line");
+    let numbers = line.split('\0').next().and_then(|name| name.strip_prefix("zinit-pid1 ")?.split_once(": "));
+    let number = numbers.and_then(|(_, numbers)| numbers.split(' ').nth(place)?.parse().ok());
+    number.unwrap_or(0)
+}
+
+/// Shell commands that become the program under a name, in which CHILD stands for the pid of a child of it.
+pub fn run_as(name: &str) -> String {
+    format!(
+        "sleep 1000 & child=$!; exec bash -c 'exec -a \"$1\" \"$0\" \"${{@:2}}\"' \"$0\" \"$(echo '{name}' | sed s/CHILD/$child/)\" \"$@\""
+    )
+}

@@ -1,0 +1,115 @@
+//! PID 1 held at its own system calls, ptrace(2): strace can only make each of them take longer.
+
+use std::time::{Duration, Instant};
+
+use super::PATIENCE;
+
+/// A process that stands still at the begin of a system call, until this is dropped.
+///
+/// Only the thread that made it can use it.
+pub struct Held {
+    pid: i32,
+    gone: bool,
+}
+
+impl Held {
+    /// Takes hold of a process wherever it is.
+    pub fn seize(pid: i32) -> Self {
+        let mut held = Self { pid, gone: false };
+        held.ask(libc::PTRACE_SEIZE, libc::PTRACE_O_TRACESYSGOOD as usize);
+        held.ask(libc::PTRACE_INTERRUPT, 0);
+        held.stop().expect("it lives");
+        held
+    }
+
+    /// Takes hold of PID 1 where it begins to wait for a signal.
+    pub fn waiting(pid: i32) -> Self {
+        let mut held = Self::seize(pid);
+        while held.next().expect("it lives") != libc::SYS_rt_sigtimedwait {}
+        held
+    }
+
+    /// Lets it go on to the begin of its next system call, and returns the number of that; none if it ended.
+    pub fn next(&mut self) -> Option<libc::c_long> {
+        let mut signal = 0;
+        loop {
+            self.ask(libc::PTRACE_SYSCALL, signal);
+            let status = self.stop()?;
+            signal = 0;
+            if libc::WSTOPSIG(status) == libc::SIGTRAP | 0x80 {
+                if let Some(call) = self.call() {
+                    return Some(call);
+                }
+            } else if status >> 16 == 0 {
+                signal = libc::WSTOPSIG(status) as usize;
+            }
+        }
+    }
+
+    /// Has the call at hand answer an error, without being done.
+    pub fn refuse(&mut self, errno: i32) {
+        self.change(|registers| registers.orig_rax = u64::MAX);
+        self.ask(libc::PTRACE_SYSCALL, 0);
+        self.stop().expect("it lives");
+        self.change(|registers| registers.rax = i64::from(-errno).cast_unsigned());
+    }
+
+    /// Ends it where it stands, as nothing else can: not even an exit of its own is done.
+    pub fn kill(&mut self) {
+        // SAFETY: a signal to a process that this test started.
+        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        while self.stop().is_some() {}
+    }
+
+    /// Waits for it to stand still; none if it ended.
+    fn stop(&mut self) -> Option<i32> {
+        let (begin, mut status) = (Instant::now(), 0);
+        loop {
+            // SAFETY: the kernel writes one status.
+            let found = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG | libc::__WALL) };
+            if found == self.pid {
+                self.gone = !libc::WIFSTOPPED(status);
+                return (!self.gone).then_some(status);
+            }
+            assert!(found == 0 && begin.elapsed() < PATIENCE, "it makes no system call");
+            std::thread::sleep(Duration::from_micros(20));
+        }
+    }
+
+    /// The number of the call that it is about to do; none if the call was done.
+    fn call(&self) -> Option<libc::c_long> {
+        // SAFETY: the kernel writes one structure, which may be all zero, and says which part of it is in use.
+        unsafe {
+            let mut info: libc::ptrace_syscall_info = std::mem::zeroed();
+            let answer =
+                libc::ptrace(libc::PTRACE_GET_SYSCALL_INFO, self.pid, size_of_val(&info), &raw mut info);
+            assert!(answer > 0, "{}", std::io::Error::last_os_error());
+            (info.op == libc::PTRACE_SYSCALL_INFO_ENTRY).then_some(info.u.entry.nr.cast_signed())
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut libc::user_regs_struct)) {
+        // SAFETY: the kernel writes and reads one structure, which may be all zero.
+        unsafe {
+            let mut registers: libc::user_regs_struct = std::mem::zeroed();
+            assert_eq!(libc::ptrace(libc::PTRACE_GETREGS, self.pid, 0, &raw mut registers), 0);
+            change(&mut registers);
+            assert_eq!(libc::ptrace(libc::PTRACE_SETREGS, self.pid, 0, &raw mut registers), 0);
+        }
+    }
+
+    fn ask(&self, what: libc::c_uint, data: usize) {
+        // SAFETY: these take numbers.
+        let answer = unsafe { libc::ptrace(what, self.pid, 0, data) };
+        assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.gone {
+            // SAFETY: it takes numbers.
+            unsafe { libc::ptrace(libc::PTRACE_DETACH, self.pid, 0, 0) };
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Namespaces in which PID 1 can be replaced.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::namespace::{Namespace, Setup};
+use super::{handed, minisign, program, with_tool};
+
+/// Namespaces in which PID 1 can be replaced: a copy of the program, the other program, and a key.
+pub struct Updatable {
+    pub setup: Setup,
+    /// The running program.
+    pub path: PathBuf,
+}
+
+/// What a candidate is changed into before it is signed.
+pub type Change = fn(&mut Vec<u8>);
+
+/// It runs as before, and is another file.
+pub const NEWER: Change = |bytes| bytes.push(0);
+
+impl Updatable {
+    pub fn new() -> Self {
+        Self::with("obey")
+    }
+
+    /// With a server that does what `mode` says.
+    pub fn with(mode: &str) -> Self {
+        let setup = Setup::stand_in(mode);
+        let folder = setup.folder.path().to_path_buf();
+        fs::create_dir(folder.join("bin")).expect("a folder");
+        let path = folder.join("bin/zinit-pid1");
+        fs::copy(program(), &path).expect("a copy");
+        minisign(&folder, &["-G", "-W", "-p", "key", "-s", "secret"]);
+        let before = furnish(&folder);
+        let run = format!("exec {} \"$@\"", path.display());
+        Self { setup: setup.before(&before).run(&run), path }
+    }
+
+    pub fn start(self) -> (Namespace, PathBuf) {
+        let mut pid1 = self.setup.start();
+        pid1.diary_line("started");
+        assert_eq!(pid1.children().len(), 1);
+        (pid1, self.path)
+    }
+}
+
+/// Shell commands that put the other program and the key of a folder where they are looked for.
+pub fn furnish(folder: &Path) -> String {
+    format!(
+        "{}; mount -t tmpfs -o mode=755 none /etc; mkdir /etc/zinit; cp {}/key /etc/zinit/update.pub",
+        with_tool(),
+        folder.display()
+    )
+}
+
+/// Puts a signed candidate beside the running program: a copy of the program that is changed.
+pub fn offer(path: &Path, change: Change) -> Vec<u8> {
+    let mut bytes = fs::read(program()).expect("the program");
+    change(&mut bytes);
+    offer_bytes(path, &bytes);
+    bytes
+}
+
+pub fn offer_bytes(path: &Path, bytes: &[u8]) {
+    let (new, signature) = (path.with_extension("new"), path.with_extension("new.minisig"));
+    for old in [&new, &signature] {
+        let _none = fs::remove_file(old);
+    }
+    write_alone(&new, bytes);
+    let folder = path.parent().and_then(Path::parent).expect("a folder");
+    let words = ["-S", "-s", "secret", "-t", "a newer one", "-m", &new.display().to_string()];
+    minisign(folder, &[&words[..], &["-x", &signature.display().to_string()]].concat());
+}
+
+/// Writes a file that nobody has open for writing afterwards: another thread may fork this process meanwhile, and its
+/// child has all descriptors until it becomes another program.
+pub fn write_alone(path: &Path, bytes: &[u8]) {
+    let draft = path.with_extension("draft");
+    fs::write(&draft, bytes).expect("a file");
+    assert!(Command::new("cp").arg(&draft).arg(path).status().expect("cp runs").success());
+    fs::remove_file(&draft).expect("a file");
+}
+
+/// How many PID 1s there were before.
+pub fn generation(pid: i32) -> u32 {
+    handed::number(pid, handed::GENERATION)
+}
+
+pub fn inode(path: &Path) -> u64 {
+    fs::metadata(path).expect("a file").ino()
+}
