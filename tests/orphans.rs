@@ -1,0 +1,227 @@
+//! `ZINIT_ORPHANS=stop`: what a server left behind has ended before the next one starts the same services. With the
+//! stand-in here; `tests/real.rs` has the real server, `tests/board.rs` the rescue program.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use common::namespace::{Namespace, Setup, children, state, status};
+use common::updatable::{Updatable, generation, offer};
+use common::{until, with_tool};
+
+/// A PID 1 with children from before, as a server's services are once it is gone.
+struct Orphaned {
+    setup: Setup,
+    folder: PathBuf,
+}
+
+impl Orphaned {
+    fn new(orphans: &str) -> Self {
+        let setup = Setup::stand_in("obey").with("ZINIT_ORPHANS", "stop");
+        let folder = setup.folder.path().to_path_buf();
+        let setup = setup.before(&format!("{}\ncd {}\n{orphans}", with_tool(), folder.display()));
+        Self { setup, folder }
+    }
+
+    fn start(self) -> (Namespace, PathBuf) {
+        let pid1 = self.setup.start();
+        pid1.diary_line("started");
+        (pid1, self.folder)
+    }
+}
+
+fn kill(pid: i32, signal: i32) {
+    // SAFETY: a signal to a process that this test started.
+    assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+}
+
+/// Waits for the `count`th server.
+fn servers(pid1: &Namespace, count: usize) {
+    until(&format!("server {count}\n{}", pid1.log.text()), || {
+        pid1.diary().matches("started").count() == count
+    });
+}
+
+/// Kills the server, and waits for the next one.
+fn crash(pid1: &mut Namespace) -> Duration {
+    let (begin, count) = (Instant::now(), pid1.diary().matches("started").count());
+    kill(pid1.server_named("stand-in"), libc::SIGKILL);
+    servers(pid1, count + 1);
+    begin.elapsed()
+}
+
+fn text(folder: &Path, file: &str) -> String {
+    fs::read_to_string(folder.join(file)).unwrap_or_default()
+}
+
+/// A shell that notes each TERM and goes on, with a child of its own that does so too.
+const DEAF: &str = r#"sh -c 'trap "echo parent >>told" TERM; sh -c "trap \"echo child >>told\" TERM; echo up >>ready
+    while :; do sleep 0.05; done" & while :; do sleep 0.05; done' &"#;
+
+#[test]
+fn orphans_end_by_term_before_the_next_server_starts_and_not_at_boot() {
+    let (mut pid1, folder) = Orphaned::new(
+        r#"sleep 1000 & sh -c 'trap "cat diary >seen; exit 0" TERM; sleep 1000 & echo up >>ready; wait' &"#,
+    )
+    .start();
+    until("the orphan", || text(&folder, "ready") == "up\n");
+    let before = pid1.children();
+    assert_eq!(before.len(), 3, "what an initramfs left is left alone");
+    let time = crash(&mut pid1);
+    // The usual second, and hardly more: it is not waited for longer than they need.
+    assert!((0.9..3.0).contains(&time.as_secs_f32()), "{time:?}");
+    pid1.line("zinit-verify: ending what the last server left behind");
+    assert_eq!(text(&folder, "seen").matches("started").count(), 1, "it was told before the second server");
+    until("one child", || pid1.children().len() == 1);
+    assert!(!pid1.log.text().contains("end of orphans"), "{}", pid1.log.text());
+    // There are none any more: nothing is done and nothing said.
+    crash(&mut pid1);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    assert_eq!(pid1.log.text().matches("ending what the last server").count(), 1);
+}
+
+#[test]
+fn each_orphan_is_told_once_and_killed_after_five_seconds() {
+    let (mut pid1, folder) = Orphaned::new(DEAF).start();
+    until("the orphans", || text(&folder, "ready") == "up\n");
+    let time = crash(&mut pid1);
+    assert!((5.9..9.0).contains(&time.as_secs_f32()), "a second, and five for TERM: {time:?}");
+    let told = text(&folder, "told");
+    assert_eq!((told.matches("parent").count(), told.matches("child").count()), (1, 1));
+    until("one child", || pid1.children().len() == 1);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn without_the_setting_they_are_left_alone() {
+    for value in ["", "keep", "nonsense"] {
+        let setup = Setup::stand_in("obey").with("ZINIT_ORPHANS", value).before("sleep 1000 &");
+        let mut pid1 = setup.start();
+        pid1.diary_line("started");
+        crash(&mut pid1);
+        assert_eq!(pid1.children().len(), 2, "{value}");
+        assert_eq!(pid1.log.text().contains("ZINIT_ORPHANS=nonsense: not understood"), value == "nonsense");
+        pid1.signal(libc::SIGTERM);
+        pid1.ends_well();
+    }
+}
+
+#[test]
+fn a_guest_ends_its_own_orphans_and_no_stranger() {
+    let run = "sleep 1000 & \"$0\" \"$@\" & guest=$!; wait $guest; echo ended $?; exec sleep 1000";
+    let pid1 = Orphaned::new("").setup.with("STAND_IN_STOPPED", "1").run(run).start();
+    servers(&pid1, 1);
+    let shell = pid1.shell();
+    let called = |pid: i32, name: &str| status(pid, "Name").is_some_and(|found| found == name);
+    let child = |name: &str| children(shell).into_iter().find(|pid| called(*pid, name)).expect(name);
+    let (stranger, guest) = (child("sleep"), child("zinit-pid1"));
+    let server = children(guest)[0];
+    let mut orphan = None;
+    until("a stopped child of the server", || {
+        orphan = children(server).into_iter().find(|pid| state(*pid) == Some('T'));
+        orphan.is_some()
+    });
+    kill(server, libc::SIGKILL);
+    servers(&pid1, 2);
+    assert_eq!(orphan.and_then(state), None, "a stopped process ends too");
+    assert_eq!(state(stranger), Some('S'));
+    kill(guest, libc::SIGTERM);
+    pid1.line("ended 0");
+}
+
+#[test]
+fn a_server_that_agreed_or_saved_its_state_has_handed_them_over() {
+    for (mode, saved, kept) in [
+        ("obey", "", true),
+        ("refuse", "", false),
+        ("refuse", "mkdir /run/zinit; touch /run/zinit/state.json", true),
+    ] {
+        let setup = Setup::stand_in(mode).with("ZINIT_ORPHANS", "stop");
+        let before = format!("{}; mount -t tmpfs none /run; {saved}\nsleep 1000 &", with_tool());
+        let mut pid1 = setup.before(&before).start();
+        pid1.diary_line("started");
+        pid1.signal(libc::SIGUSR1);
+        servers(&pid1, 2);
+        assert_eq!(pid1.children().len(), if kept { 2 } else { 1 }, "{mode} {saved}\n{}", pid1.log.text());
+        // A crash hands nothing over, whatever lies there.
+        crash(&mut pid1);
+        assert_eq!(pid1.children().len(), 1, "{mode} {saved}\n{}", pid1.log.text());
+    }
+}
+
+#[test]
+fn without_the_other_program_all_processes_end() {
+    let Orphaned { setup, folder: _ } = Orphaned::new("sleep 1000 &");
+    let mut pid1 = setup.before("mount -t tmpfs none /sbin; sleep 1000 &").start();
+    pid1.diary_line("started");
+    let time = crash(&mut pid1);
+    pid1.line("cannot execute /sbin/zinit-verify: ENOENT");
+    assert!((5.9..9.0).contains(&time.as_secs_f32()), "{time:?}");
+    assert_eq!(pid1.children().len(), 1);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn a_term_ends_the_container_while_orphans_are_ended() {
+    let (mut pid1, folder) = Orphaned::new(DEAF).start();
+    until("the orphans", || text(&folder, "ready") == "up\n");
+    kill(pid1.server_named("stand-in"), libc::SIGKILL);
+    pid1.line("ending what the last server left behind");
+    pid1.signal(libc::SIGTERM);
+    pid1.line("stop begins");
+    pid1.ends_well();
+    assert_eq!(pid1.diary().matches("started").count(), 1);
+}
+
+#[test]
+fn a_fault_and_an_update_while_orphans_are_ended_let_no_server_start_beside_them() {
+    let Updatable { setup, path } = Updatable::new();
+    let folder = setup.folder.path().to_path_buf();
+    let run = format!("cd {}\n{DEAF}\nexec {} \"$@\"", folder.display(), path.display());
+    let mut pid1 = setup.with("ZINIT_ORPHANS", "stop").run(&run).start();
+    pid1.diary_line("started");
+    until("the orphans", || text(&folder, "ready") == "up\n");
+    let pid = pid1.pid1();
+    kill(pid1.server_named("stand-in"), libc::SIGKILL);
+    pid1.line("ending what the last server left behind");
+    pid1.signal(libc::SIGSEGV);
+    pid1.line("fault, signal 11");
+    until("the next PID 1", || generation(pid) == 1);
+    pid1.log.nth("ending what the last server left behind", 2);
+    offer(&path, |bytes| bytes.push(0));
+    pid1.signal(libc::SIGUSR2);
+    servers(&pid1, 2);
+    until("the update", || generation(pid) == 2);
+    until("only the server", || pid1.children().len() == 1);
+    assert_eq!(pid1.diary().matches("started").count(), 2, "the same server goes on: {}", pid1.log.text());
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn who_looks_at_an_update_is_no_orphan() {
+    let Updatable { setup, path } = Updatable::new();
+    let run = format!("sleep 1000 &\nexec {} \"$@\"", path.display());
+    let mut pid1 = setup.with("ZINIT_ORPHANS", "stop").run(&run).start();
+    pid1.diary_line("started");
+    offer(&path, |bytes| {
+        // `_start` is an endless loop.
+        let entry = u64::from_le_bytes(bytes[24..32].try_into().expect("eight bytes"));
+        let at = (entry - 0x40_0000) as usize;
+        bytes[at..at + 2].copy_from_slice(&[0xeb, 0xfe]);
+    });
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("is signed");
+    crash(&mut pid1);
+    pid1.line("ending what the last server left behind");
+    pid1.line("it did not answer to --probe in time");
+    pid1.line("no update: exited 1");
+    until("only the server", || pid1.children().len() == 1);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}

@@ -1,0 +1,140 @@
+//! A newer file of the server that keeps dying is replaced by the one before, in namespaces; `tests/board.rs` has the
+//! real server, and the minute that a server has to run.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use common::handed::{self, GENERATION, PROGRAM, SERVER};
+use common::namespace::{Namespace, Setup};
+use common::{stand_in, until, with_tool};
+use zinit_pid1::process::program;
+
+const BAD: &str = "#!/bin/sh\nexit 3\n";
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).expect("a file");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a mode");
+}
+
+fn good(server: &Path) -> String {
+    format!("#!/bin/sh\n# {}\nexec {} \"$@\"\n", server.display(), stand_in().display())
+}
+
+/// A PID 1 that took over a server which runs since the boot, and the file of that.
+fn start(before: &str) -> (Namespace, PathBuf) {
+    let setup = Setup::stand_in("obey");
+    let server = setup.folder.path().join("zinit-server");
+    write(&server, &good(&server));
+    let file = fs::metadata(&server).expect("a file");
+    let id = program(file.ino(), file.mtime().cast_unsigned(), file.mtime_nsec().cast_unsigned()).to_string();
+    let name = handed::name(&[(SERVER, "CHILD"), (GENERATION, "1"), (PROGRAM, &id)]);
+    let run = handed::run_as(&name);
+    let pid1 = setup.with("ZINIT_SERVER", &server).before(before).run(&run).start();
+    pid1.line("the server goes on");
+    (pid1, server)
+}
+
+/// Ends the server, and then each next one by its own doing; no backoff is waited for.
+fn dies(pid1: &mut Namespace, server: &Path, times: usize) {
+    let old = pid1.children()[0];
+    // SAFETY: a signal to a process that this test started.
+    unsafe { libc::kill(old, libc::SIGKILL) };
+    pid1.line("killed by signal 9, respawn in 1000 ms");
+    for count in 1..=times {
+        pid1.signal(libc::SIGUSR1);
+        pid1.log.nth("exited 3, respawn", count);
+    }
+    assert!(server.with_extension("old").exists() || times >= 4);
+}
+
+#[test]
+fn the_file_before_is_put_back_after_four_deaths_and_that_once() {
+    for in_place in [false, true] {
+        let (mut pid1, server) = start(&with_tool());
+        let (old, bad) = (server.with_extension("old"), server.with_extension("bad"));
+        let kept = fs::read(&server).expect("a file");
+        if in_place {
+            // Another time in the same inode; what is put back is another one then.
+            fs::copy(&server, &old).expect("a copy");
+        } else {
+            fs::rename(&server, &old).expect("another name");
+        }
+        write(&server, BAD);
+        dies(&mut pid1, &server, 3);
+        assert!(old.exists() && !pid1.log.text().contains("put back"));
+        pid1.signal(libc::SIGUSR1);
+        pid1.line(&format!("zinit-verify: {} keeps dying, {} is put back", server.display(), old.display()));
+        pid1.line("exited 3, respawn in 1000 ms");
+        pid1.diary_line("started");
+        assert_eq!((fs::read(&server).expect("a file"), old.exists()), (kept, false));
+        assert_eq!(fs::read_to_string(&bad).expect("it is kept"), BAD);
+
+        // However often this one dies, it is not the new one.
+        if !in_place {
+            write(&old, BAD);
+            for count in 2..7 {
+                let running = pid1.server();
+                // SAFETY: a signal to a process that this test started.
+                unsafe { libc::kill(running, libc::SIGKILL) };
+                until("its end", || !pid1.children().contains(&running));
+                pid1.signal(libc::SIGUSR1);
+                until("the next one", || pid1.diary().matches("started").count() == count);
+            }
+            assert!(old.exists(), "{}", pid1.log.text());
+        }
+        pid1.signal(libc::SIGTERM);
+        pid1.ends_well();
+    }
+}
+
+#[test]
+fn without_a_file_to_put_back_nothing_is_done() {
+    let (mut pid1, server) = start(&with_tool());
+    let new = server.with_extension("package");
+    write(&new, BAD);
+    fs::rename(&new, &server).expect("another file");
+    dies(&mut pid1, &server, 6);
+    assert_eq!(fs::read_to_string(&server).expect("a file"), BAD);
+    assert!(!pid1.log.text().contains("zinit-verify"), "{}", pid1.log.text());
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn what_cannot_be_put_back_is_named() {
+    for (before, line) in [
+        (with_tool(), "zinit-verify: no roll-back of the server, "),
+        ("mount -t tmpfs none /sbin".to_string(), "cannot execute /sbin/zinit-verify: ENOENT"),
+    ] {
+        let (mut pid1, server) = start(&before);
+        fs::create_dir(server.with_extension("old")).expect("a folder");
+        write(&server, BAD);
+        dies(&mut pid1, &server, 4);
+        pid1.line(line);
+        pid1.log.nth("exited 3, respawn", 4);
+        assert_eq!(fs::read_to_string(&server).expect("a file"), BAD);
+        pid1.signal(libc::SIGTERM);
+        pid1.ends_well();
+    }
+}
+
+#[test]
+fn a_program_that_is_gone_is_put_back_too() {
+    let (mut pid1, server) = start(&with_tool());
+    fs::rename(&server, server.with_extension("old")).expect("another name");
+    let running = pid1.children()[0];
+    // SAFETY: a signal to a process that this test started.
+    unsafe { libc::kill(running, libc::SIGKILL) };
+    pid1.line("killed by signal 9");
+    for count in 1..=4 {
+        pid1.signal(libc::SIGUSR1);
+        pid1.log.nth("not executed, ENOENT", count);
+    }
+    pid1.line("is put back");
+    pid1.diary_line("started");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}

@@ -1,0 +1,23 @@
+//! The parent of a process, whatever its name is.
+
+use zinit_pid1::stat::{parent, words};
+
+#[test]
+fn the_parent_is_found_behind_any_name() {
+    for (stat, expected) in [
+        (&b"42 (sleep) S 1 42 42 0 -1\n"[..], Some(1)),
+        (b"42 (a b) c) (d) Z 77 42 42\n", Some(77)),
+        (b"42 () R 4194304 1", Some(4_194_304)),
+        (b"42 () 9 ()) T 5 6", Some(5)),
+        // Of a process that is gone, or cut off before the parent, there is none.
+        (b"", None),
+        (b"42 (sleep", None),
+        (b"42 (sleep) S", None),
+        (b"42 (sleep) S ", None),
+        (b"42 (sleep) S x", None),
+        (b"42 (sleep) S 4294967296 1", None),
+    ] {
+        assert_eq!(parent(stat), expected, "{}", stat.escape_ascii());
+    }
+    assert_eq!(words(b"1 (x) S 0"), b" S 0");
+}

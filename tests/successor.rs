@@ -1,0 +1,143 @@
+//! What PID 1 makes of a name that no PID 1 before it has written: the real program in namespaces.
+
+mod common;
+
+use std::ffi::CString;
+
+use common::handed::{DELAY, GENERATION, SERVER, name};
+use common::namespace::{Namespace, Setup, status};
+use common::until;
+use zinit_pid1::handover::HandOver;
+use zinit_pid1::limits::{RESPAWN_DELAY, RESPAWN_DELAY_MAX};
+
+/// The name that hands over a server; what stands for its pid may be anything.
+fn with_server(pid: &str) -> String {
+    name(&[(SERVER, pid), (GENERATION, "1")])
+}
+
+/// Starts the program under a name, in which CHILD and GRAND stand for pids of processes below it.
+fn start(mode: &str, name: &str) -> Namespace {
+    let setup = Setup::stand_in(mode).with("HANDED", name);
+    let pids = setup.folder.path().join("pids");
+    let run = format!(
+        "exec bash -c '
+            {{ sleep 1000 & echo $! $BASHPID >{0}; wait; }} &
+            until [ -s {0} ]; do sleep 0.01; done; read GRAND CHILD <{0}
+            HANDED=${{HANDED//GRAND/$GRAND}} HANDED=${{HANDED//CHILD/$CHILD}}
+            exec -a \"$HANDED\" \"$0\" \"$@\"' \"$0\" \"$@\"",
+        pids.display()
+    );
+    setup.run(&run).start()
+}
+
+/// The names of its children.
+fn children(pid1: &mut Namespace) -> Vec<String> {
+    let children = pid1.children();
+    let mut names: Vec<String> = children.into_iter().filter_map(|pid| status(pid, "Name")).collect();
+    names.sort();
+    names
+}
+
+/// Fails unless a PID 1 of this name starts a server of its own and obeys; the name is found in its command line.
+fn starts_a_server(name: &str) {
+    let mut pid1 = start("obey", name);
+    pid1.diary_line("started");
+    until(&format!("a server, {name:?}"), || children(&mut pid1) == ["bash", "stand-in"]);
+    assert!(!pid1.log.text().contains("goes on"), "{name:?}: {}", pid1.log.text());
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    let counts = ["started", "system.shutdown"].map(|line| pid1.diary().matches(line).count());
+    assert_eq!(counts, [1, 1], "{name:?}: {}", pid1.log.text());
+}
+
+#[test]
+fn a_living_child_is_taken_for_the_server_and_its_end_is_seen() {
+    let mut pid1 = start("obey", &with_server("CHILD"));
+    pid1.line("the server goes on");
+    assert_eq!(children(&mut pid1), ["bash"]);
+    let child = pid1.children()[0];
+    // SAFETY: a signal to a process that this test started.
+    unsafe { libc::kill(child, libc::SIGKILL) };
+    pid1.line("killed by signal 9, respawn in 1000 ms");
+    pid1.diary_line("started");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn what_is_not_its_child_is_no_server() {
+    for pid in
+        ["GRAND", "1", "0", "2147483647", "2147483648", "4294967295", "4294967296", "00000000000000000000"]
+    {
+        starts_a_server(&with_server(pid));
+    }
+}
+
+#[test]
+fn no_name_keeps_it_from_starting_a_server_and_obeying() {
+    let good = with_server("GRAND");
+    let words: Vec<&str> = good.split(' ').collect();
+    let long = format!("{good} {}", "9".repeat(100_000));
+    let mut names = vec![
+        String::new(),
+        "zinit-pid1".to_string(),
+        "zinit-pid1 ".to_string(),
+        words[..2].join(" "),
+        format!("{good} "),
+        format!("{good} 1 2 3 4 5 6 7 8"),
+        good.replace(' ', "  "),
+        good.replace(' ', "\t"),
+        good.replace(' ', "\n"),
+        good.to_uppercase(),
+        with_server("-1"),
+        with_server("+CHILD"),
+        with_server("0xCHILD"),
+        with_server("CHILD\u{1b}[2J"),
+        with_server("\u{ff10}"),
+        with_server("*"),
+        with_server("%s%n"),
+        with_server("CHILDCHILDCHILDCHILDCHILD"),
+        with_server(&"1".repeat(4_096)),
+        long,
+    ];
+    for (place, _) in words.iter().enumerate().skip(2) {
+        // Cut, and with something else there.
+        names.push(words[..place].join(" "));
+        for other in ["x", "4294967295", "4294967296", "-1"] {
+            let mut words = words.clone();
+            words[place] = other;
+            names.push(words.join(" "));
+        }
+    }
+    for name in names {
+        starts_a_server(&name);
+    }
+}
+
+#[test]
+fn a_name_with_a_word_too_few_or_too_many_hands_nothing_over() {
+    let good = name(&[(SERVER, "42"), (DELAY, "2000"), (GENERATION, "3")]);
+    let whole = HandOver::read(&CString::new(good.clone()).expect("there is no NUL"));
+    assert_ne!(whole, HandOver::NONE);
+    let words: Vec<&str> = good.split(' ').collect();
+    let cut = (0..words.len()).map(|count| words[..count].join(" "));
+    for other in cut.chain([format!("{good} 1"), format!("{good} "), good.replace(' ', "  ")]) {
+        let read = HandOver::read(&CString::new(other.clone()).expect("there is no NUL"));
+        assert_eq!(read, HandOver::NONE, "{other:?}");
+    }
+}
+
+#[test]
+fn no_name_makes_the_backoff_shorter_or_longer_than_it_ever_is() {
+    let largest = u32::MAX.to_string();
+    let all = name(&[]).split(' ').count() - 2;
+    let all: Vec<(usize, &str)> = (0..all).map(|place| (place, largest.as_str())).collect();
+    let delays = ["0", "1", "999", "30001", "2147483648", &largest];
+    let names = delays.map(|delay| name(&[(DELAY, delay), (GENERATION, "1")]));
+    for name in names.into_iter().chain([name(&all)]) {
+        let pid1 = start("die", &name);
+        let line = pid1.line("exited 3, respawn in ");
+        let found: u32 = line.split(' ').rev().nth(1).and_then(|word| word.parse().ok()).expect("a number");
+        assert!((RESPAWN_DELAY..=RESPAWN_DELAY_MAX).contains(&found), "{name}: {line}");
+    }
+}
