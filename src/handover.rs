@@ -104,6 +104,17 @@ impl HandOver {
         self.0[RESTARTING] = if restarting { 1 } else { 0 };
     }
 
+    /// True if the PID 1 before was that of a container: for a kernel that has no say in that any more.
+    #[must_use]
+    pub const fn container(&self) -> bool {
+        self.0[CONTAINER] != 0
+    }
+
+    /// This is PID 1 of a container, or not.
+    pub const fn set_container(&mut self, container: bool) {
+        self.0[CONTAINER] = if container { 1 } else { 0 };
+    }
+
     /// What the server runs, or the last one ran.
     #[must_use]
     pub const fn program(&self) -> Program {
@@ -179,7 +190,8 @@ const SINCE: usize = 5;
 const PROGRAM: usize = 6;
 const PROVEN: usize = 7;
 const RESCUE: usize = 8;
-const COUNT: usize = 9;
+const CONTAINER: usize = 9;
+const COUNT: usize = 10;
 
 /// The version of what stands behind it changes with each change of that.
 const NAME: &[u8] = b"zinit-pid1 2:";

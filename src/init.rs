@@ -92,6 +92,11 @@ impl Init {
             Event::SpawnFailed(errno) => match state.stage {
                 Stage::Starting => state.not_started(errno, now, actions),
                 Stage::Sending => state.not_sent(errno, actions),
+                Stage::Working if state.task == Task::Orphans => {
+                    // Nor could a server: both are tried again later.
+                    state.orphans = true;
+                    state.not_started(errno, now, actions);
+                }
                 Stage::Working => state.task_ended(Exit::NotExecuted(errno), now, actions),
                 _ => {}
             },

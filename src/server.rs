@@ -41,6 +41,7 @@ impl State {
     }
 
     /// The server is gone: what comes next depends on who wanted that.
+    #[inline(never)]
     pub(crate) fn server_ended(&mut self, server: Pid, exit: Exit, now: Instant, actions: &mut Actions) {
         let note = Note::new(Fact::ServerRespawn).pid(server).exit(exit);
         if matches!(exit, Exit::NotExecuted(_)) {
@@ -105,7 +106,12 @@ impl State {
         }
         let dying = self.deaths.complete(ROLL_BACK_DEATHS, MIN_RUN_TIME, now);
         let proven = self.memory.proven;
-        dying && proven != 0 && proven != self.program
+        let worse = dying && proven != 0 && proven != self.program;
+        if worse {
+            // Once: until one has run for long again there is nothing to go back to.
+            self.memory.proven = 0;
+        }
+        worse
     }
 
     /// Counts the servers in a row that could not be executed; true if this one is one too many.
@@ -117,7 +123,6 @@ impl State {
         self.failures >= EXEC_ATTEMPTS
     }
 
-    #[inline(always)]
     fn back_off(&mut self, why: Note, now: Instant, actions: &mut Actions) {
         let delay = self.memory.delay;
         self.memory.delay = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);

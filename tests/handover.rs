@@ -16,16 +16,17 @@ fn name(handed: &HandOver) -> CString {
 
 #[test]
 fn the_name_is_as_the_documents_spell_it() {
-    assert_eq!(name(&HandOver::NONE).as_c_str(), c"zinit-pid1 2: 0 1000 0 4294967236 0 0 0 0 0");
+    assert_eq!(name(&HandOver::NONE).as_c_str(), c"zinit-pid1 2: 0 1000 0 4294967236 0 0 0 0 0 0");
     let mut handed = HandOver::NONE;
     handed.set_server(Pid::new(42));
     handed.set_memory(&Memory { since: Instant(60_000), delay: 2_000, proven: 8 });
     handed.set_program(7);
     handed.set_rescue(Pid::new(43));
     handed.set_restarting(true);
+    handed.set_container(true);
     handed.count(3);
     assert!(handed.survives(Instant(77 * 1_024)), "there was no fault before");
-    assert_eq!(name(&handed).as_c_str(), c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 43");
+    assert_eq!(name(&handed).as_c_str(), c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 43 1");
     // A change of one is a change of the other: what a new program understands is what an old one says.
     assert_eq!(ANSWER, b"hand-over 2\n");
     assert_eq!(VERSION, format!("zinit-pid1 {}\nhand-over 2\n", env!("CARGO_PKG_VERSION")));
@@ -37,20 +38,20 @@ fn other_names_hand_nothing_over() {
         c"",
         c"/sbin/init",
         c"zinit-pid1",
-        c"zinit-pid1 2:x 42 2000 3 77 1 58 7 8 43",
+        c"zinit-pid1 2:x 42 2000 3 77 1 58 7 8 43 1",
         c"zinit-pid1 1: 42 2000 3 77",
-        c"zinit-pid1 3: 42 2000 3 77 1 58 7 8 43",
-        c" zinit-pid1 2: 42 2000 3 77 1 58 7 8 43",
-        c"zinit-pid1 2: -42 2000 3 77 1 58 7 8 43",
-        c"zinit-pid1 2: 42 2000 3 4294967296 1 58 7 8 43",
-        c"zinit-pid1 2: 42 2000 x 77 1 58 7 8 43",
-        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 4_3",
+        c"zinit-pid1 3: 42 2000 3 77 1 58 7 8 43 1",
+        c" zinit-pid1 2: 42 2000 3 77 1 58 7 8 43 1",
+        c"zinit-pid1 2: -42 2000 3 77 1 58 7 8 43 1",
+        c"zinit-pid1 2: 42 2000 3 4294967296 1 58 7 8 43 1",
+        c"zinit-pid1 2: 42 2000 x 77 1 58 7 8 43 1",
+        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 4_3 1",
         c"zinit-pid1 2: 42 2000 3 77 1 58 7 8",
-        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 43 1",
-        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 43 ",
-        c"zinit-pid1 2: 042 2000 3 77 1 58 7 8 43",
-        c"zinit-pid1 2: 42 999 3 77 1 58 7 8 43",
-        c"zinit-pid1 2: 42 30001 3 77 1 58 7 8 43",
+        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 43 1 1",
+        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 43 1 ",
+        c"zinit-pid1 2: 042 2000 3 77 1 58 7 8 43 1",
+        c"zinit-pid1 2: 42 999 3 77 1 58 7 8 43 1",
+        c"zinit-pid1 2: 42 30001 3 77 1 58 7 8 43 1",
     ] {
         assert_eq!(HandOver::read(other), HandOver::NONE, "{other:?}");
     }
@@ -71,7 +72,7 @@ proptest! {
     #[test]
     fn what_is_handed_over_is_what_is_read(
         pids in prop::array::uniform2(prop_oneof![Just(0), 2..i32::MAX]),
-        since: u32, delay in 1_000_u32..=30_000, proven: u32, program: u32, generation: u32, fault: u32, restarting: bool,
+        since: u32, delay in 1_000_u32..=30_000, proven: u32, program: u32, generation: u32, fault: u32, restarting: bool, container: bool,
     ) {
         let [server, rescue] = pids.map(Pid::new);
         let mut handed = HandOver::NONE;
@@ -82,16 +83,17 @@ proptest! {
         handed.set_program(program);
         handed.count(generation);
         handed.set_restarting(restarting);
+        handed.set_container(container);
         let _either = handed.survives(Instant(u64::from(fault) << 10));
         let read = HandOver::read(&name(&handed));
         prop_assert_eq!(read, handed);
         prop_assert_eq!((read.server(), read.rescue(), read.memory()), (server, rescue, memory));
         prop_assert_eq!((read.program(), read.generation()), (program, generation));
-        prop_assert_eq!(read.restarting(), restarting);
+        prop_assert_eq!((read.restarting(), read.container()), (restarting, container));
     }
 
     #[test]
-    fn no_name_is_read_in_two_ways(text in "(zinit-pid1 2:( (0|[1-9][0-9]{0,10})){7,11})|((zinit-pid1 2:)?[ 0-9a-z:]{0,60})") {
+    fn no_name_is_read_in_two_ways(text in "(zinit-pid1 2:( (0|[1-9][0-9]{0,10})){8,12})|((zinit-pid1 2:)?[ 0-9a-z:]{0,60})") {
         let read = HandOver::read(&CString::new(text).expect("there is no NUL"));
         prop_assert_eq!(HandOver::read(&name(&read)), read);
     }

@@ -204,6 +204,25 @@ fn a_fault_and_an_update_while_orphans_are_ended_let_no_server_start_beside_them
 }
 
 #[test]
+fn nobody_but_pid_1_has_orphans_ended() {
+    let words = [
+        "end-orphans ''",
+        "end-orphans 'zinit-pid1 2: 0 1000 0 4294967236 0 0 0 0 0 0'",
+        "roll-back /x",
+        "update x",
+    ];
+    let run = words.map(|words| format!("/sbin/zinit-verify {words}; echo status $?\n")).concat();
+    let shell = Setup::stand_in("")
+        .before(&format!("{}; sleep 1000 &", with_tool()))
+        .run(&format!("{run}sleep 1000"))
+        .start();
+    shell.log.nth("zinit-verify: PID 1 starts it, and nobody else does", words.len());
+    shell.log.nth("status 2", words.len());
+    let init = shell.shell();
+    until("both sleepers", || children(init).len() == 2);
+}
+
+#[test]
 fn who_looks_at_an_update_is_no_orphan() {
     let Updatable { setup, path } = Updatable::new();
     let run = format!("sleep 1000 &\nexec {} \"$@\"", path.display());

@@ -263,7 +263,7 @@ impl World {
                 }
                 Action::Log(note) => self.over |= *note == Note::new(Fact::DeadEnd),
                 Action::Run(Task::Orphans) => assert!(self.stop_orphans && self.server.is_none()),
-                Action::RollBack => self.next = self.proven,
+                Action::RollBack => {}
                 Action::Run(task) => {
                     assert_ne!(self.place, Place::Guest);
                     let all = [Task::Terminate, Task::Kill].contains(task);
@@ -405,7 +405,11 @@ impl World {
                 assert!(now >= since + 11_000, "they have 5 s after TERM and 5 s after KILL");
                 self.start(&actions[actions.len() - 1..]);
             }
-            (Model::Stopping { .. }, SpawnFailed(_)) => self.start(&actions[actions.len() - 1..]),
+            (Model::Stopping { .. }, SpawnFailed(errno)) => {
+                // Nor could a server: both are tried later.
+                self.orphans = true;
+                self.back_off(Note::new(Fact::SpawnFailed).errno(errno), actions);
+            }
             (Model::Stopping { .. }, Reaped(pid, exit)) => {
                 if actions != [Action::Log(orphan(pid, exit))] {
                     self.start(&actions[actions.len() - 1..]);
@@ -479,7 +483,12 @@ impl World {
         if dying {
             self.deaths.clear();
         }
-        dying && self.proven != 0 && self.proven != self.file
+        let worse = dying && self.proven != 0 && self.proven != self.file;
+        if worse {
+            // It is put back, and what it was is forgotten until it has run for long again.
+            self.next = std::mem::take(&mut self.proven);
+        }
+        worse
     }
 
     /// A server starts, or first what the last one left behind is ended.

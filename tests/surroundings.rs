@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use common::handed;
 use common::namespace::{Setup, children, state, status};
 use common::trace::Trace;
 use common::{stand_in, terminal, until, with_tool};
@@ -324,7 +325,13 @@ fn log_lines_go_to_a_file_behind_what_is_there() {
 #[test]
 fn without_the_right_to_reboot_proc_or_a_hint_says_container() {
     let drop_right = "setpriv --bounding-set -sys_boot --inh-caps -sys_boot";
+    // What the PID 1 before knew counts too.
+    let name = handed::name(&[(handed::GENERATION, "1"), (handed::CONTAINER, "1")]);
     for (before, run) in [
+        (
+            "mount -t tmpfs none /proc",
+            format!("exec {drop_right} bash -c 'exec -a \"{name}\" \"$0\"' \"$0\""),
+        ),
         ("", format!("exec {drop_right} \"$0\"")),
         ("mount -t tmpfs none /proc", format!("exec {drop_right} \"$0\" -c")),
         ("mount -t tmpfs none /proc", format!("exec {drop_right} env container=lxc \"$0\"")),

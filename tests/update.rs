@@ -225,6 +225,33 @@ fn orphans_are_reaped_and_requests_heard_while_a_candidate_hangs() {
 }
 
 #[test]
+fn two_never_put_a_program_in_place_at_a_time() {
+    let (mut pid1, path) = Updatable::new().start();
+    let (pid, old) = (pid1.pid1(), fs::read(&path).expect("the program"));
+    offer(&path, |bytes| {
+        // `_start` is an endless loop.
+        let entry = u64::from_le_bytes(bytes[24..32].try_into().expect("eight bytes"));
+        let at = (entry - 0x40_0000) as usize;
+        bytes[at..at + 2].copy_from_slice(&[0xeb, 0xfe]);
+    });
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("is signed");
+    // The next PID 1 does not know that somebody is at work.
+    pid1.signal(libc::SIGSEGV);
+    until("the next PID 1", || generation(pid) == 1);
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("bin: another update is at work in it");
+    pid1.line("it did not answer to --probe in time");
+    assert!(fs::read(&path).expect("the program") == old);
+    offer(&path, NEWER);
+    until("the first one's end", || pid1.children().len() == 1);
+    pid1.signal(libc::SIGUSR2);
+    until("the update", || generation(pid) == 2);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
 fn an_update_for_which_nobody_can_be_forked_is_named_and_can_be_asked_for_again() {
     let (mut pid1, path) = Updatable::new().start();
     let pid = pid1.pid1();

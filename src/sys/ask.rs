@@ -18,7 +18,7 @@ pub fn obey(start: Start, log: &Log) {
         Own::Run => return,
         Own::Version => print_and_exit(VERSION),
     }
-    // SAFETY: the name and the words end in NUL, and the array in NULL.
+    // SAFETY: nobody has written to where the words are: a guest that goes no further has no server yet.
     let errno = unsafe { start.become_same(TOOL) };
     log.fact(Fact::ExecFailed, errno, TOOL.to_bytes());
     raw::exit(errno.exec_status())

@@ -6,7 +6,7 @@ use zinit_pid1::config::{self, Config};
 use zinit_pid1::event::{Event, Request};
 use zinit_pid1::limits::REAP_BATCH;
 use zinit_pid1::log::Fact;
-use zinit_pid1::process::Errno;
+use zinit_pid1::process::{Errno, Place};
 
 use super::Sys;
 use super::kmsg::Log;
@@ -53,7 +53,8 @@ impl<'a> Sys<'a> {
     /// environment say, and that this is a container is only a hint.
     #[inline(never)]
     pub fn settle(&mut self) {
-        self.standing = Standing::claim(self.config.container());
+        self.standing = Standing::claim(self.config.container() || self.here.container());
+        self.here.set_container(self.place() == Place::Container);
         // What a PID 1 before mounted and named, and what became of it since then is somebody's wish.
         let new = self.here.generation() == 0;
         let rows = if new && self.config.mount() { mount::ALL } else { 0 };

@@ -54,9 +54,14 @@ fn send(method: Method, socket: &CStr) -> Result<ManuallyDrop<Fd>> {
     // The exit of this process closes it.
     let server = ManuallyDrop::new(unix_socket()?);
     connect(&server, socket)?;
-    // A new socket takes a line at once and whole, also in two pieces; SIGPIPE is blocked, as all signals are.
-    raw::write(server.number(), rpc::HEAD)?;
-    raw::write(server.number(), method.request())?;
+    // A new socket takes a line at once and whole; SIGPIPE is blocked, as all signals are. In one piece, or a server
+    // that hangs up behind the first one would seem not to have been asked.
+    let pieces = [rpc::HEAD, method.request()]
+        .map(|piece| libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() });
+    // SAFETY: the kernel reads the bytes that two pieces name.
+    raw::checked(unsafe {
+        syscall(libc::SYS_writev, [raw::word(server.number()), raw::address(pieces.as_ptr()), 2])
+    })?;
     Ok(server)
 }
 

@@ -2,7 +2,9 @@
 //!
 //! A forked child has the handler too, until it becomes another program.
 
+use zinit_pid1::limits::REBOOT_TIMEOUT;
 use zinit_pid1::log::{Fact, Note};
+use zinit_pid1::process::Errno;
 use zinit_pid1::task::Task;
 
 use super::Sys;
@@ -31,7 +33,11 @@ impl Sys<'_> {
             if self.standing.machine().is_some() {
                 // Both in children: a dead disk must not stop what reaps and feeds the watchdog no more.
                 let _lost = finish::run(Task::Sync, &self.standing, &self.log);
-                let _refused = self.run(Task::Reboot);
+                for task in [Task::Reboot, Task::SysRqReboot] {
+                    let _refused = self.run(task);
+                    let _ended = signal::wait(Some(REBOOT_TIMEOUT));
+                }
+                self.log.error(Fact::DeadEnd, Errno::NONE);
                 loop {
                     let _signal = signal::wait(None);
                     while raw::wait().0 > 0 {}
@@ -43,7 +49,8 @@ impl Sys<'_> {
 }
 
 extern "C" fn handler(signal: i32) -> ! {
-    // SAFETY: `survive` was given a `Sys` that lives as long as the process, and nothing else goes on in it.
+    // SAFETY: `survive` was given a `Sys` that lives as long as the process. What was interrupted has it too, and never
+    // goes on.
     let sys = unsafe { &mut *(arch::thread_pointer() as *mut Sys<'static>) };
     sys.start_anew(signal)
 }

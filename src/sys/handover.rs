@@ -21,6 +21,9 @@ impl Sys<'_> {
         if !here.server().is_some_and(raw::is_child) {
             here.set_server(None);
         }
+        if !here.rescue().is_some_and(raw::is_child) {
+            here.set_rescue(None);
+        }
         here
     }
 
@@ -41,7 +44,7 @@ impl Sys<'_> {
             return;
         }
         match spawn::updater(self.start, &self.log) {
-            (Event::Spawned(pid), report) => self.updater = Some((pid, report)),
+            (Event::Spawned(pid), report) => self.updater = Some((Some(pid), report)),
             (Event::SpawnFailed(errno), _) => self.log.error(Fact::NoHelper, errno),
             _ => {}
         }

@@ -64,7 +64,9 @@ pub struct Sys<'a> {
     /// What the last server says if it could not be executed.
     report: Report,
     /// Who looks for an update, until PID 1 is replaced or another one looks.
-    updater: Option<(Pid, Report)>,
+    ///
+    /// Its pid is that of nobody once it was reaped.
+    updater: Option<(Option<Pid>, Report)>,
     watchdog: Watchdog,
     /// Children may have ended that were not reaped yet.
     unreaped: bool,
@@ -222,8 +224,11 @@ impl<'a> Sys<'a> {
                 if self.here.rescue() == Some(pid) {
                     self.here.set_rescue(None);
                 }
-                if self.updater.as_ref().is_some_and(|(updater, _)| *updater == pid) {
+                if let Some((updater, _)) = &mut self.updater
+                    && *updater == Some(pid)
+                {
                     if exit == Exit::Exited(0) {
+                        *updater = None;
                         self.event = Some(Event::Updated);
                     } else {
                         self.updater = None;

@@ -5,7 +5,7 @@ use core::fmt;
 use core::ops::Deref;
 
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::sys;
@@ -143,6 +143,12 @@ impl Folder {
         is_ours(&self.path, &self.fd).map(drop)
     }
 
+    /// Has nobody else put programs into it until this process ends.
+    fn lock(&self) -> Result<()> {
+        let held = rustix::fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive);
+        held.or_else(|_| Why::Busy.of(&self.path))
+    }
+
     /// Writes to the disk which files are in it.
     pub fn sync(&self) -> Result<()> {
         rustix::fs::fsync(&self.fd).map_err(kernel("write the folder of", &self.path))
@@ -170,6 +176,8 @@ pub fn open_ours(path: &Path) -> Result<OwnedFd> {
 pub fn replace(program: &Path, new: &Path, candidate: &OwnedFd) -> Result<Option<Path>> {
     let folder = Folder::of(program)?;
     folder.is_ours()?;
+    // Another one at work would use the same names: that of a PID 1 that was at fault meanwhile.
+    folder.lock()?;
     let looked_at = is_ours(new, candidate)?;
     regular(new, &looked_at)?;
     // Refused as long as the file is open for writing anywhere; some file systems know no leases.

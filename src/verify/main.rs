@@ -56,6 +56,7 @@ struct Refusal {
 enum Why {
     Answer,
     BeingWritten,
+    Busy,
     Crashed(i32),
     Hung,
     Kernel(&'static str, Errno),
@@ -93,6 +94,10 @@ fn program(start: Start) -> ! {
 /// Does what PID 1 starts it for.
 fn for_pid1(mut words: impl Iterator<Item = &'static CStr>) -> u8 {
     let (what, with) = (words.next().unwrap_or(c""), words.next().unwrap_or(c""));
+    if !process::is_ours() {
+        say(format_args!("PID 1 starts it, and nobody else does"));
+        return UNKNOWN;
+    }
     match what.to_bytes() {
         b"end-orphans" => orphans::end(with),
         b"roll-back" => server::roll_back(with),
@@ -181,6 +186,7 @@ impl fmt::Display for Why {
         match self {
             Self::Answer => to.write_str("it does not understand this version's hand-over"),
             Self::BeingWritten => to.write_str("somebody is writing to it"),
+            Self::Busy => to.write_str("another update is at work in it"),
             Self::Crashed(status) => write!(to, "it did not answer to --probe, wait status {status}"),
             Self::Hung => to.write_str("it did not answer to --probe in time"),
             Self::Kernel(doing, errno) => write!(to, "cannot {doing} it: {}", name(*errno)),

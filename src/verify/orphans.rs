@@ -75,14 +75,14 @@ impl Orphans {
         HandOver::read(name).generation() != self.here.generation()
     }
 
-    /// Sends the signal to each of them that has not got it yet; false if no child of PID 1 is left.
+    /// Sends the signal to each of them that has not got it yet; false if none is left.
     fn tell(&mut self, signal: Signal) -> bool {
         let mut left = false;
         process::all(&mut |pid| left |= self.tell_one(pid, signal));
         left
     }
 
-    /// Sends one the signal, if it is one of them and did not get it; true for a child of PID 1.
+    /// Sends one the signal, if it did not get it; true if it is one of them.
     ///
     /// It gets it once, also if its parent ends and PID 1 becomes that.
     fn tell_one(&mut self, pid: u32, signal: Signal) -> bool {
@@ -92,6 +92,7 @@ impl Orphans {
         if !child && !self.told.contains(&parent) {
             return false;
         }
+        // One below another one counts as well: that can be gone by the next look.
         let rescue = self.here.rescue().is_some_and(|rescue| rescue.raw().unsigned_abs() == pid);
         let alike = self.itself.is_some() && file(process::Path::new(pid, "exe").name()) == self.itself;
         if rescue || alike {
@@ -109,7 +110,7 @@ impl Orphans {
                 let _gone = rustix::process::kill_process(pid, Signal::CONT);
             }
         }
-        child
+        true
     }
 }
 

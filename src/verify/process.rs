@@ -31,6 +31,13 @@ pub fn read<'a>(pid: u32, name: &str, room: &'a mut [u8]) -> &'a [u8] {
     raw::read_file(Path::new(pid, name).name(), room)
 }
 
+/// True if zinit-pid1 started this process: whatever is done for another one would be done to that one's children.
+pub fn is_ours() -> bool {
+    let mut room = [0; 16];
+    let parent = rustix::process::getppid().map_or(0, rustix::process::Pid::as_raw_pid);
+    parent > 0 && read(parent.unsigned_abs(), "comm", &mut room) == b"zinit-pid1\n"
+}
+
 /// Shows the pid of each process; false if nobody can tell.
 pub fn all(show: &mut dyn FnMut(u32)) -> bool {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;

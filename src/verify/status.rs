@@ -14,8 +14,13 @@ use super::sys::raw;
 pub fn status() -> u8 {
     let mut room = [0; ROOM];
     let mut link = [0; 32];
-    let length = raw::read_link(c"/proc/1/ns/pid", &mut link).unwrap_or(0);
-    let place = if link[..length as usize] == *INITIAL_NAMESPACE { "this machine" } else { "a container" };
+    // That of PID 1 is not for everybody to read, and the same.
+    let length = raw::read_link(c"/proc/self/ns/pid", &mut link).unwrap_or(0);
+    let place = match &link[..length as usize] {
+        [] => "an unknown place",
+        INITIAL_NAMESPACE => "this machine",
+        _ => "a container",
+    };
     let version = version(raw::read_file(c"/proc/1/exe", &mut room)).escape_ascii();
     print(STDOUT, format_args!("version {version}, PID 1 of {place}"));
     let up = seconds(lines::word(raw::read_file(c"/proc/uptime", &mut room), 0), FRACTION);
@@ -59,8 +64,9 @@ impl Seen {
         self.children += 1;
         let since = seconds(lines::word(words, 19), TICKS);
         let arguments = process::read(pid, "cmdline", room);
-        // No other child is started with this argument.
-        if arguments.windows(ARGUMENT.len()).any(|window| window == ARGUMENT) {
+        let mut words = arguments.split(|byte| *byte == 0).skip(1).step_by(2);
+        // Nobody else has these in these places.
+        if ARGUMENTS.iter().all(|known| words.next() == Some(known)) {
             self.server = Some((pid, since));
         }
     }
@@ -95,8 +101,8 @@ const ROOM: usize = 65_536;
 const NAME: &[u8] = b"zinit-pid1 ";
 const BEHIND: &[u8] = b"\nhand-over ";
 
-/// What PID 1 gives to each server as an argument.
-const ARGUMENT: &[u8] = b"\0--log-level\0";
+/// What PID 1 gives to each server, a value behind each.
+const ARGUMENTS: [&[u8]; 3] = [b"-c", b"-s", b"--log-level"];
 
 /// The characters behind the whole seconds: of `/proc/uptime`, and of the kernel's hundredths (`USER_HZ`).
 const FRACTION: usize = 3;

@@ -7,6 +7,7 @@ pub const SERVER: usize = 0;
 pub const DELAY: usize = 1;
 pub const GENERATION: usize = 2;
 pub const PROGRAM: usize = 6;
+pub const CONTAINER: usize = 9;
 
 /// The name that hands nothing over but what is given, by its place.
 pub fn name(changes: &[(usize, &str)]) -> String {

@@ -22,6 +22,18 @@ fn without_the_right_to_reboot_sysrq_ends_the_machine() {
 }
 
 #[test]
+fn after_a_second_fault_sysrq_restarts_a_machine_without_the_right_to_reboot() {
+    let machine = Image::new()
+        .driver("until zinit list; do sleep 0.1; done; kill -SEGV 1; sleep 2; kill -BUS 1")
+        .before("exec guest without-boot /sbin/zinit-pid1")
+        .boot();
+    machine.line("fault, signal 11");
+    machine.line("the server goes on");
+    machine.line("fault, signal 7");
+    machine.ends("sysrq: Resetting");
+}
+
+#[test]
 fn a_machine_that_nothing_ends_reaps_for_ever() {
     let disk = Disk::new(Kind::Ext4, "disk");
     let machine = Image::new()
