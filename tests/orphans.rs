@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::namespace::{Namespace, Setup, children, state, status};
-use common::updatable::{Updatable, generation, offer};
+use common::updatable::{HANGS, Updatable, generation, offer};
 use common::{until, with_tool};
 
 /// A PID 1 with children from before, as a server's services are once it is gone.
@@ -117,7 +117,15 @@ fn a_guest_ends_its_own_orphans_and_no_stranger() {
     servers(&pid1, 1);
     let shell = pid1.shell();
     let called = |pid: i32, name: &str| status(pid, "Name").is_some_and(|found| found == name);
-    let child = |name: &str| children(shell).into_iter().find(|pid| called(*pid, name)).expect(name);
+    // Who was forked just now has another name until it becomes what it is.
+    let child = |name: &str| {
+        let mut found = None;
+        until(name, || {
+            found = children(shell).into_iter().find(|pid| called(*pid, name));
+            found.is_some()
+        });
+        found.expect("just found")
+    };
     let (stranger, guest) = (child("sleep"), child("zinit-pid1"));
     let server = children(guest)[0];
     let mut orphan = None;
@@ -228,12 +236,7 @@ fn who_looks_at_an_update_is_no_orphan() {
     let run = format!("sleep 1000 &\nexec {} \"$@\"", path.display());
     let mut pid1 = setup.with("ZINIT_ORPHANS", "stop").run(&run).start();
     pid1.diary_line("started");
-    offer(&path, |bytes| {
-        // `_start` is an endless loop.
-        let entry = u64::from_le_bytes(bytes[24..32].try_into().expect("eight bytes"));
-        let at = (entry - 0x40_0000) as usize;
-        bytes[at..at + 2].copy_from_slice(&[0xeb, 0xfe]);
-    });
+    offer(&path, HANGS);
     pid1.signal(libc::SIGUSR2);
     pid1.line("is signed");
     crash(&mut pid1);

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use common::namespace::{Log, Namespace, status};
 use common::trace::Trace;
 use common::updatable::{
-    Change, NEWER, Updatable, furnish, generation, inode, offer, offer_bytes, write_alone,
+    Change, HANGS, NEWER, Updatable, furnish, generation, inode, offer, offer_bytes, write_alone,
 };
-use common::{guest, program, until};
+use common::{program, until};
 use zinit_pid1::handover::ANSWER;
 
 #[test]
@@ -192,22 +192,7 @@ fn a_guest_is_replaced_too_and_goes_on_as_one() {
 #[test]
 fn orphans_are_reaped_and_requests_heard_while_a_candidate_hangs() {
     let (mut pid1, path) = Updatable::new().start();
-    // A static program of some size: what is too large is refused before it is probed.
-    let hangs =
-        Command::new("objcopy").arg("--strip-all").arg(guest()).arg(path.with_extension("hangs")).status();
-    assert!(hangs.expect("objcopy runs: package binutils").success());
-    let bytes = fs::read(path.with_extension("hangs")).expect("a program");
-    if bytes.len() > 262_144 {
-        // It cannot be probed then; a candidate that stops itself does as well.
-        offer(&path, |bytes| {
-            // `_start` is an endless loop.
-            let entry = u64::from_le_bytes(bytes[24..32].try_into().expect("eight bytes"));
-            let at = (entry - 0x40_0000) as usize;
-            bytes[at..at + 2].copy_from_slice(&[0xeb, 0xfe]);
-        });
-    } else {
-        offer_bytes(&path, &bytes);
-    }
+    offer(&path, HANGS);
     let begin = Instant::now();
     pid1.signal(libc::SIGUSR2);
     pid1.line("is signed");
@@ -228,12 +213,7 @@ fn orphans_are_reaped_and_requests_heard_while_a_candidate_hangs() {
 fn two_never_put_a_program_in_place_at_a_time() {
     let (mut pid1, path) = Updatable::new().start();
     let (pid, old) = (pid1.pid1(), fs::read(&path).expect("the program"));
-    offer(&path, |bytes| {
-        // `_start` is an endless loop.
-        let entry = u64::from_le_bytes(bytes[24..32].try_into().expect("eight bytes"));
-        let at = (entry - 0x40_0000) as usize;
-        bytes[at..at + 2].copy_from_slice(&[0xeb, 0xfe]);
-    });
+    offer(&path, HANGS);
     pid1.signal(libc::SIGUSR2);
     pid1.line("is signed");
     // The next PID 1 does not know that somebody is at work.

@@ -21,6 +21,14 @@ pub type Change = fn(&mut Vec<u8>);
 /// It runs as before, and is another file.
 pub const NEWER: Change = |bytes| bytes.push(0);
 
+/// It never answers.
+pub const HANGS: Change = |bytes| {
+    // `_start` is an endless loop.
+    let entry = u64::from_le_bytes(bytes[24..32].try_into().expect("eight bytes"));
+    let at = (entry - 0x40_0000) as usize;
+    bytes[at..at + 2].copy_from_slice(&[0xeb, 0xfe]);
+};
+
 impl Updatable {
     pub fn new() -> Self {
         Self::with("obey")
