@@ -24,6 +24,7 @@ fn without_the_right_to_reboot_sysrq_ends_the_machine() {
 #[test]
 fn after_a_second_fault_sysrq_restarts_a_machine_without_the_right_to_reboot() {
     let machine = Image::new()
+        .copy(crate::common::guest(), "bin/guest")
         .driver("until zinit list; do sleep 0.1; done; kill -SEGV 1; sleep 2; kill -BUS 1")
         .before("exec guest without-boot /sbin/zinit-pid1")
         .boot();
