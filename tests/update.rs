@@ -210,6 +210,20 @@ fn orphans_are_reaped_and_requests_heard_while_a_candidate_hangs() {
 }
 
 #[test]
+fn without_proc_the_program_is_found_by_the_name_it_was_started_with() {
+    let Updatable { setup, path } = Updatable::new();
+    let run = format!("mount -t tmpfs none /proc; exec {} \"$@\"", path.display());
+    let mut pid1 = setup.run(&run).start();
+    pid1.diary_line("started");
+    let pid = pid1.pid1();
+    offer(&path, NEWER);
+    pid1.signal(libc::SIGUSR2);
+    until("the update", || generation(pid) == 1);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
 fn two_never_put_a_program_in_place_at_a_time() {
     let (mut pid1, path) = Updatable::new().start();
     let (pid, old) = (pid1.pid1(), fs::read(&path).expect("the program"));

@@ -20,9 +20,7 @@ use super::sys::{raw, signal};
 pub fn end(here: &CStr) -> u8 {
     let mut link = [0; 16];
     let length = raw::read_link(c"/proc/self", &mut link).unwrap_or(0) as usize;
-    if list::number(&link[..length]) != Some(rustix::process::getpid().as_raw_pid().unsigned_abs())
-        || length == 0
-    {
+    if list::number(&link[..length]) != Some(rustix::process::getpid().as_raw_pid().unsigned_abs()) {
         say(format_args!("/proc is not there or that of other processes, nothing is known of orphans"));
         return SOME_LEFT;
     }

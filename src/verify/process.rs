@@ -32,24 +32,24 @@ pub fn read<'a>(pid: u32, name: &str, room: &'a mut [u8]) -> &'a [u8] {
 }
 
 /// True if zinit-pid1 started this process: whatever is done for another one would be done to that one's children.
+///
+/// Without `/proc` nobody can tell, and nobody's children are found.
 pub fn is_ours() -> bool {
     let mut room = [0; 16];
     let parent = rustix::process::getppid().map_or(0, rustix::process::Pid::as_raw_pid);
-    parent > 0 && read(parent.unsigned_abs(), "comm", &mut room) == b"zinit-pid1\n"
+    let hidden = raw::read_link(c"/proc/self", &mut [0; 16]).is_err();
+    hidden || parent > 0 && read(parent.unsigned_abs(), "comm", &mut room) == b"zinit-pid1\n"
 }
 
-/// Shows the pid of each process; false if nobody can tell.
-pub fn all(show: &mut dyn FnMut(u32)) -> bool {
+/// Shows the pid of each process.
+pub fn all(show: &mut dyn FnMut(u32)) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(folder) = rustix::fs::open(c"/proc", flags, Mode::empty()) else { return false };
+    let Ok(folder) = rustix::fs::open(c"/proc", flags, Mode::empty()) else { return };
     let mut entries = [MaybeUninit::uninit(); 2048];
     let mut folder = RawDir::new(folder, &mut entries);
-    let mut seen = false;
     while let Some(Ok(entry)) = folder.next() {
         if let Some(pid @ 1..) = list::number(entry.file_name().to_bytes()) {
-            seen = true;
             show(pid);
         }
     }
-    seen
 }
