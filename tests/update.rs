@@ -2,13 +2,13 @@
 
 mod common;
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::namespace::{Log, Namespace, status};
+use common::namespace::{Log, Namespace, children, state, status};
 use common::trace::Trace;
 use common::updatable::{
     Change, HANGS, NEWER, Updatable, furnish, generation, inode, offer, offer_bytes, write_alone,
@@ -67,7 +67,7 @@ fn what_a_package_manager_put_there_is_run_after_a_probe() {
     // First something that does not answer.
     let replace = |bytes: &[u8]| {
         let other = path.with_extension("package");
-        fs::write(&other, bytes).expect("a file");
+        write_alone(&other, bytes);
         fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).expect("a mode");
         fs::rename(&other, &path).expect("another file");
     };
@@ -75,6 +75,19 @@ fn what_a_package_manager_put_there_is_run_after_a_probe() {
     pid1.signal(libc::SIGUSR2);
     pid1.line("cannot execute it: ENOEXEC (no program for this machine)");
     pid1.line("no update: exited 1");
+    // Nor something that somebody else than root can change, or take away.
+    let mode =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+    let folder = path.parent().expect("a folder");
+    replace(&fs::read(program()).expect("the program"));
+    for (count, (changed, open)) in [(path.as_path(), 0o775), (folder, 0o777)].into_iter().enumerate() {
+        mode(changed, open);
+        pid1.signal(libc::SIGUSR2);
+        pid1.line(&format!("update refused, {}: it has to be root's", changed.display()));
+        pid1.log.nth("no update: exited 1", count + 2);
+        mode(changed, 0o755);
+    }
+    assert_eq!((generation(pid), pid1.server()), (0, server));
     replace(&fs::read(program()).expect("the program"));
     let deleted = fs::read_link(format!("/proc/{pid}/exe")).expect("a link");
     assert!(deleted.display().to_string().ends_with(" (deleted)"));
@@ -95,16 +108,18 @@ fn each_refusal_has_its_reason_and_changes_nothing() {
         |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
     let mut refused = 0;
     let mut refuses = |pid1: &mut Namespace, reason: &str| {
+        let said = pid1.log.text().len();
         pid1.signal(libc::SIGUSR2);
-        pid1.line(reason);
         refused += 1;
         pid1.log.nth("no update: exited 1", refused);
+        let text = pid1.log.text();
+        assert!(text[said..].contains(reason), "{reason}:\n{text}");
         assert_eq!((generation(pid), pid1.server(), inode(&path)), (0, server, running), "{reason}");
         assert!(!path.with_extension("verified").exists(), "{reason}");
     };
 
     offer(&path, NEWER);
-    fs::write(&new, b"something else").expect("a file");
+    write_alone(&new, b"something else");
     refuses(&mut pid1, "the file is not what was signed");
     offer(&path, NEWER);
     fs::remove_file(&signature).expect("a file");
@@ -196,7 +211,6 @@ fn orphans_are_reaped_and_requests_heard_while_a_candidate_hangs() {
     let begin = Instant::now();
     pid1.signal(libc::SIGUSR2);
     pid1.line("is signed");
-    until("the probe", || pid1.children().len() == 2);
     pid1.signal(libc::SIGUSR2);
     pid1.line("it did not answer to --probe in time");
     pid1.line("no update: exited 1");
@@ -234,13 +248,108 @@ fn two_never_put_a_program_in_place_at_a_time() {
     pid1.signal(libc::SIGSEGV);
     until("the next PID 1", || generation(pid) == 1);
     pid1.signal(libc::SIGUSR2);
-    pid1.line("bin: another update is at work in it");
+    pid1.line("zinit-pid1: another update of it is at work");
     pid1.line("it did not answer to --probe in time");
     assert!(fs::read(&path).expect("the program") == old);
     offer(&path, NEWER);
     until("the first one's end", || pid1.children().len() == 1);
     pid1.signal(libc::SIGUSR2);
     until("the update", || generation(pid) == 2);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn nobody_else_can_hold_an_update_up() {
+    let (mut pid1, path) = Updatable::new().start();
+    let pid = pid1.pid1();
+    // Whoever can read them can lock them.
+    let folder = File::open(path.parent().expect("a folder")).expect("a folder");
+    let running = File::open(&path).expect("the program");
+    folder.lock().expect("a lock");
+    running.lock().expect("a lock");
+    // What one before left behind that was killed.
+    let lock = path.with_extension("lock");
+    fs::write(&lock, "").expect("a file");
+    offer(&path, NEWER);
+    pid1.signal(libc::SIGUSR2);
+    until("the update", || generation(pid) == 1);
+    assert!(!lock.exists(), "{}", pid1.log.text());
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn what_runs_keeps_a_name_until_pid_1_was_told_of_its_successor() {
+    let (mut pid1, path) = Updatable::new().start();
+    let (pid, running, old) = (pid1.pid1(), inode(&path), path.with_extension("old"));
+    // So an update leaves it whose verifier was killed behind its last rename.
+    fs::hard_link(&path, &old).expect("another name");
+    let other = path.with_extension("verified");
+    fs::copy(&path, &other).expect("a copy");
+    fs::rename(&other, &path).expect("its name");
+    let candidate = offer(&path, NEWER);
+    pid1.signal(libc::SIGUSR2);
+    until("the update", || generation(pid) == 1);
+    assert_eq!(inode(&old), running, "what ran is not lost");
+    assert!(fs::read(&path).expect("a program") == candidate);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn a_disk_that_does_not_take_the_folder_is_named_and_pid_1_is_replaced() {
+    let (mut pid1, path) = Updatable::new().start();
+    let pid = pid1.pid1();
+    offer(&path, NEWER);
+    // The first one is that of the file.
+    let trace = Trace::attach(pid, &["-f", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=2+"]);
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("bin to the disk: errno 5");
+    until("the update", || generation(pid) == 1);
+    drop(trace);
+    assert!(!path.with_extension("new").exists(), "{}", pid1.log.text());
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn an_update_needs_nobody_who_reads_the_log() {
+    let Updatable { setup, path } = Updatable::new();
+    let (reading, writing) = std::io::pipe().expect("a pipe");
+    let mut pid1 = setup.stderr(writing.into()).start();
+    pid1.diary_line("started");
+    drop(reading);
+    let pid = pid1.pid1();
+    offer(&path, NEWER);
+    pid1.signal(libc::SIGUSR2);
+    until("the update", || generation(pid) == 1);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn a_candidate_that_hangs_ends_though_nobody_is_left_to_end_it() {
+    let (mut pid1, path) = Updatable::new().start();
+    offer(&path, HANGS);
+    let server = pid1.server();
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("is signed");
+    let mut probe = None;
+    until("the probe", || {
+        let updater = pid1.children().into_iter().find(|child| *child != server);
+        probe = updater.and_then(|updater| Some((updater, children(updater).first().copied()?)));
+        probe.is_some_and(|(_, candidate)| {
+            fs::read_link(format!("/proc/{candidate}/exe"))
+                .is_ok_and(|exe| exe.ends_with("zinit-pid1.verified"))
+        })
+    });
+    let (updater, candidate) = probe.expect("just found");
+    // SAFETY: a signal to a process that this test has had started.
+    unsafe { libc::kill(updater, libc::SIGKILL) };
+    pid1.line("no update: killed by signal 9");
+    assert!(state(candidate).is_some(), "it hangs");
+    until("its end", || pid1.children() == [server]);
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
 }
@@ -312,7 +421,9 @@ fn a_thousand_updates_leave_nothing_behind() {
     assert_eq!(server.len(), 1);
     offer(&path, NEWER);
     let (new, signature) = (path.with_extension("new"), path.with_extension("new.minisig"));
-    let (candidate, signed) = (fs::read(&new).expect("a file"), fs::read(&signature).expect("a file"));
+    let (kept, kept_signature) = (path.with_extension("kept"), path.with_extension("kept.minisig"));
+    fs::rename(&new, &kept).expect("a file");
+    fs::rename(&signature, &kept_signature).expect("a file");
     let descriptors = || fs::read_dir(format!("/proc/{pid}/fd")).expect("descriptors").count();
     // The time that it was on a processor, ns, which goes on across execve.
     let own_time = || {
@@ -322,8 +433,9 @@ fn a_thousand_updates_leave_nothing_behind() {
     let begun = own_time();
     let (mut before, mut random) = (None, 1_u64);
     for update in 1..=1_000 {
-        fs::write(&signature, &signed).expect("a file");
-        fs::write(&new, &candidate).expect("a file");
+        // Links: nobody has ever opened them for writing by the time they are looked at.
+        fs::hard_link(&kept_signature, &signature).expect("a link");
+        fs::hard_link(&kept, &new).expect("a link");
         pid1.signal(libc::SIGUSR2);
         let begin = Instant::now();
         while generation(pid) != update {
@@ -336,6 +448,8 @@ fn a_thousand_updates_leave_nothing_behind() {
             assert!(begin.elapsed() < Duration::from_secs(20), "update {update}:\n{}", pid1.log.text());
         }
         if update == 10 || update == 1_000 {
+            // Until it is through with its boot it has yet to open what it keeps open.
+            pid1.log.nth("the server goes on", update as usize);
             // The server, and who makes the orphans; now and then one of these.
             until("no zombie that stays", || pid1.children().len() == 2);
             let now = (descriptors(), status(pid, "VmStk"), status(pid, "VmSize"));

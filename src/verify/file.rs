@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::sys;
 use super::sys::raw;
-use super::{Result, Why, kernel, probe, say, verify};
+use super::{Result, Why, kernel, name, probe, say, verify};
 
 /// Bytes of a candidate, a signature or a key. PID 1 itself has a tenth of it.
 pub const ROOM: usize = 262_144;
@@ -111,13 +111,24 @@ impl Running {
         Ok(Self { path, inode: running })
     }
 
-    /// The program that is where this one was, if it is another one.
+    /// The program that is where this one was, if it is another one; only root can have put it there.
     pub fn successor(&self) -> Result<Option<OwnedFd>> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file =
             rustix::fs::open(self.path.name(), flags, Mode::empty()).map_err(kernel("open", &self.path))?;
         let found = rustix::fs::fstat(&file).map_err(kernel("look at", &self.path))?;
-        Ok(self.inode.is_some_and(|running| running != inode(&found)).then_some(file))
+        if self.inode.is_none_or(|running| running == inode(&found)) {
+            return Ok(None);
+        }
+        Folder::of(&self.path)?.is_ours()?;
+        regular(&self.path, &is_ours(&self.path, &file)?)?;
+        Ok(Some(file))
+    }
+
+    /// True if a path names what runs.
+    fn is(&self, path: &Path) -> bool {
+        let there = rustix::fs::lstat(path.name()).ok();
+        self.inode.is_some() && self.inode == there.as_ref().map(inode)
     }
 }
 
@@ -131,8 +142,10 @@ impl Folder {
     /// Opens the folder of a file.
     pub fn of(file: &Path) -> Result<Self> {
         let name = file.name().to_bytes();
-        let end = name.iter().rposition(|byte| *byte == b'/').unwrap_or(0).max(1);
-        let path = Path::default().with(name.get(..end).unwrap_or(b"/"));
+        let path = match name.iter().rposition(|byte| *byte == b'/') {
+            Some(end) => Path::default().with(name.get(..end.max(1)).unwrap_or(b"/")),
+            None => Path::from(c"."),
+        };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path.name(), flags, Mode::empty()).map_err(kernel("open", &path))?;
         Ok(Self { path, fd })
@@ -143,15 +156,43 @@ impl Folder {
         is_ours(&self.path, &self.fd).map(drop)
     }
 
-    /// Has nobody else put programs into it until this process ends.
-    fn lock(&self) -> Result<()> {
-        let held = rustix::fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive);
-        held.or_else(|_| Why::Busy.of(&self.path))
-    }
-
     /// Writes to the disk which files are in it.
-    pub fn sync(&self) -> Result<()> {
-        rustix::fs::fsync(&self.fd).map_err(kernel("write the folder of", &self.path))
+    ///
+    /// Where that fails, what is in it counts all the same until the power fails, and then that or what was.
+    pub fn sync(&self) {
+        if let Err(errno) = rustix::fs::fsync(&self.fd) {
+            say(format_args!("cannot write {} to the disk: {}", self.path, name(errno)));
+        }
+    }
+}
+
+/// The right to put a program into its place, which one process at a time has.
+struct Lock {
+    path: Path,
+    /// For as long as it is open.
+    _file: OwnedFd,
+}
+
+impl Lock {
+    /// Takes it, by a file that only root can open: whoever can open a file can lock it.
+    fn take(program: &Path) -> Result<Self> {
+        let path = program.with(b".lock");
+        let failed = |errno| kernel("lock", &path)(errno);
+        let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::open(path.name(), flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            // Another one was through with it between the two calls.
+            Ok(()) if rustix::fs::fstat(&file).map_err(failed)?.st_nlink == 0 => Why::Busy.of(program),
+            Ok(()) => Ok(Self { path, _file: file }),
+            Err(Errno::WOULDBLOCK) => Why::Busy.of(program),
+            Err(errno) => Err(failed(errno)),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _left_for_the_next_one = rustix::fs::unlink(self.path.name());
     }
 }
 
@@ -168,37 +209,33 @@ pub fn open_ours(path: &Path) -> Result<OwnedFd> {
     Ok(file)
 }
 
-/// Puts the candidate in the place of the program, if it is signed and answers; the answer is where that one is now.
+/// Puts the candidate in the place of the program, if it is signed and answers; false if there is no other one any more.
 ///
 /// The candidate is opened once. What is verified is what was read from it into memory, and that is written to a
 /// file that nobody else ever had open; this file is probed and gets the program's name. At each moment there is a
 /// whole program of that name.
-pub fn replace(program: &Path, new: &Path, candidate: &OwnedFd) -> Result<Option<Path>> {
+pub fn replace(running: &Running, new: &Path, candidate: &OwnedFd) -> Result<bool> {
+    let program = &running.path;
     let folder = Folder::of(program)?;
     folder.is_ours()?;
-    // Another one at work would use the same names: that of a PID 1 that was at fault meanwhile.
-    folder.lock()?;
     let looked_at = is_ours(new, candidate)?;
     regular(new, &looked_at)?;
-    // Refused as long as the file is open for writing anywhere; some file systems know no leases.
-    if sys::lease(candidate) == Err(libc::EAGAIN) {
+    // Refused while the file is open for writing anywhere; some file systems do not tell.
+    if sys::is_being_written(candidate) {
         return Why::BeingWritten.of(new);
     }
     let (mut bytes, mut room) = (Content::default(), Content::default());
     bytes.read(new, candidate)?;
     verify(new, &bytes, &mut room)?;
 
+    // Another one at work would use the same names: that of a PID 1 that was at fault meanwhile.
+    let _lock = Lock::take(program)?;
     let verified = program.with(b".verified");
-    let done = write(&verified, &bytes)
-        .and_then(|file| probe::probe(&file, new))
-        .and_then(|version| Ok((exchange(program, &verified, &folder)?, version)));
-    let (old, version) = match done {
-        Ok(done) => done,
-        Err(refusal) => {
-            let _may_not_be_there = rustix::fs::unlink(verified.name());
-            return Err(refusal);
-        }
-    };
+    let done = install(running, &verified, &bytes, &folder);
+    if done.is_err() {
+        let _may_not_be_there = rustix::fs::unlink(verified.name());
+    }
+    let (old, version) = done?;
     // Unless another one lies there by now. Left behind it would only be asked for once more.
     let there = rustix::fs::lstat(new.name()).ok().as_ref().map(inode);
     if there == Some(inode(&looked_at)) {
@@ -206,9 +243,15 @@ pub fn replace(program: &Path, new: &Path, candidate: &OwnedFd) -> Result<Option
             let _left = rustix::fs::unlink(used.name());
         }
     }
-    let _written_later = folder.sync();
+    folder.sync();
     say(format_args!("{program} is version {version} now"));
     Ok(old)
+}
+
+/// Puts a program into its place by way of a file, if it answers: whether the one before is left, and its version.
+fn install(running: &Running, by: &Path, bytes: &[u8], folder: &Folder) -> Result<(bool, probe::Version)> {
+    let version = probe::probe(&write(by, bytes)?, &running.path.with(b".new"))?;
+    Ok((exchange(running, by, folder)?, version))
 }
 
 /// Writes a program to a new file, and opens it for execution only.
@@ -233,21 +276,28 @@ fn write(path: &Path, bytes: &[u8]) -> Result<OwnedFd> {
     Ok(reader)
 }
 
-/// Gives a file the program's name, and the program another one: none if there is no program any more.
-fn exchange(program: &Path, verified: &Path, folder: &Folder) -> Result<Option<Path>> {
+/// Gives a file the program's name, and the program another one; false if there is no program any more.
+///
+/// What runs may have that other name already, if PID 1 was not told of its successor, and no other name is left to it.
+fn exchange(running: &Running, verified: &Path, folder: &Folder) -> Result<bool> {
+    let program = &running.path;
     let (old, older) = (program.with(b".old"), program.with(b".old.new"));
     let _of_an_update_that_was_cut_short = rustix::fs::unlink(older.name());
-    let linked = match rustix::fs::linkat(CWD, program.name(), CWD, older.name(), AtFlags::empty()) {
-        Ok(()) => true,
-        Err(Errno::NOENT) => false,
-        Err(errno) => return Err(kernel("keep", program)(errno)),
-    };
+    let kept = running.is(&old);
+    let linked = !kept
+        && match rustix::fs::linkat(CWD, program.name(), CWD, older.name(), AtFlags::empty()) {
+            Ok(()) => true,
+            Err(Errno::NOENT) => false,
+            Err(errno) => return Err(kernel("keep", program)(errno)),
+        };
     if linked {
         rustix::fs::rename(older.name(), old.name()).map_err(kernel("replace", &old))?;
     }
+    // From here on PID 1 has to be told, however long a disk takes.
+    sys::set_alarm(0);
     rustix::fs::rename(verified.name(), program.name()).map_err(kernel("replace", program))?;
-    folder.sync()?;
-    Ok(linked.then_some(old))
+    folder.sync();
+    Ok(kept || linked)
 }
 
 /// Refuses a file that another user than root has, or can write to.

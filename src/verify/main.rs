@@ -42,8 +42,8 @@ enum Found {
     Nothing,
     /// Another program is in place.
     Replaced {
-        /// Where its predecessor is, which another one may have put away.
-        old: Option<Path>,
+        /// Its predecessor was kept, which another one may have put away.
+        kept: bool,
     },
 }
 
@@ -98,6 +98,7 @@ fn for_pid1(mut words: impl Iterator<Item = &'static CStr>) -> u8 {
         say(format_args!("PID 1 starts it, and nobody else does"));
         return UNKNOWN;
     }
+    sys::block_sigpipe();
     match what.to_bytes() {
         b"end-orphans" => orphans::end(with),
         b"roll-back" => server::roll_back(with),
@@ -117,8 +118,8 @@ fn update(name: &CStr) -> u8 {
             say(format_args!("no update is there: {}", running.path.with(b".new")));
             NOTHING
         }
-        Ok((running, Found::Replaced { old })) => {
-            answer(&running.path, old.as_ref());
+        Ok((running, Found::Replaced { kept })) => {
+            answer(&running.path, kept.then(|| running.path.with(b".old")).as_ref());
             0
         }
         Err(Refusal { path, why }) => {
@@ -133,14 +134,14 @@ fn look(running: &Running) -> Result<Found> {
     let new = running.path.with(b".new");
     match file::open(&new) {
         Ok(candidate) => {
-            let old = file::replace(&running.path, &new, &candidate)?;
-            Ok(Found::Replaced { old })
+            let kept = file::replace(running, &new, &candidate)?;
+            Ok(Found::Replaced { kept })
         }
         Err(Errno::NOENT) => {
             let Some(program) = running.successor()? else { return Ok(Found::Nothing) };
             let version = probe::probe(&program, &running.path)?;
             say(format_args!("{} is version {version} now", running.path));
-            Ok(Found::Replaced { old: None })
+            Ok(Found::Replaced { kept: false })
         }
         Err(errno) => Err(kernel("open", &new)(errno)),
     }
@@ -178,7 +179,11 @@ fn answer(path: &Path, old: Option<&Path>) {
 fn say(what: fmt::Arguments<'_>) {
     let mut line = heapless::String::<1_000>::new();
     let _cut = writeln!(line, "zinit-verify: {what}");
-    let _dropped = raw::write(libc::STDERR_FILENO, line.as_bytes());
+    let (log, line) = (libc::STDERR_FILENO, line.as_bytes());
+    // A socket of others may have no reader, and a regular file may only say that it would have to wait for its disk.
+    if raw::write_now(log, line) == Err(libc::EAGAIN) && raw::is_writable(log) {
+        let _dropped = raw::write(log, line);
+    }
 }
 
 impl fmt::Display for Why {
@@ -186,7 +191,7 @@ impl fmt::Display for Why {
         match self {
             Self::Answer => to.write_str("it does not understand this version's hand-over"),
             Self::BeingWritten => to.write_str("somebody is writing to it"),
-            Self::Busy => to.write_str("another update is at work in it"),
+            Self::Busy => to.write_str("another update of it is at work"),
             Self::Crashed(status) => write!(to, "it did not answer to --probe, wait status {status}"),
             Self::Hung => to.write_str("it did not answer to --probe in time"),
             Self::Kernel(doing, errno) => write!(to, "cannot {doing} it: {}", name(*errno)),

@@ -11,10 +11,13 @@ use super::sys;
 use super::sys::raw;
 use super::{Result, Why};
 
+/// What a program says that its version is.
+pub type Version = heapless::String<64>;
+
 /// Starts a program with `--probe`, and returns its version if it answers that it understands the hand-over.
 ///
 /// `path` is what a refusal names; the file itself is started, and no path is looked up.
-pub fn probe(program: &OwnedFd, path: &Path) -> Result<heapless::String<64>> {
+pub fn probe(program: &OwnedFd, path: &Path) -> Result<Version> {
     let (reading, writing) = raw::pipe();
     let child = match raw::fork() {
         0 => become_program(program, writing.number()),
@@ -47,6 +50,8 @@ pub fn probe(program: &OwnedFd, path: &Path) -> Result<heapless::String<64>> {
 /// In the child: becomes the program, with nothing but the pipe.
 fn become_program(program: &OwnedFd, writing: i32) -> ! {
     let _leader = rustix::process::setsid();
+    // It ends also where nobody is left to end it.
+    sys::set_alarm(i64::from(DEADLINE / 1_000) + 1);
     let errno = sys::become_probe(program, writing);
     let _sent = raw::write(writing, &[0, errno.0]);
     raw::exit(1)
@@ -76,11 +81,11 @@ fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
 }
 
 /// The version in an answer: its first line is the program's name and version, the second one is the hand-over.
-fn version(answer: &[u8]) -> Option<heapless::String<64>> {
+fn version(answer: &[u8]) -> Option<Version> {
     let line = answer.strip_suffix(handover::ANSWER)?.strip_prefix(b"zinit-pid1 ")?.strip_suffix(b"\n")?;
     let version =
         core::str::from_utf8(line).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))?;
-    heapless::String::try_from(version).ok()
+    Version::try_from(version).ok()
 }
 
 /// What a program may take to answer, ms: it has nothing else to do.

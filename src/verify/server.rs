@@ -35,7 +35,7 @@ fn put_back(path: &Path) -> Result<()> {
     // Some file systems have no hard links, and there may be no file any more.
     let _not_kept = rustix::fs::linkat(CWD, path.name(), CWD, bad.name(), AtFlags::empty());
     rustix::fs::rename(old.name(), path.name()).map_err(kernel("restore", &old))?;
-    folder.sync()?;
+    folder.sync();
     say(format_args!("{path} keeps dying, {old} is put back, and {bad} is what kept dying"));
     Ok(())
 }

@@ -37,12 +37,26 @@ pub fn send_to_pid1(signal: Signal) -> raw::Result<()> {
     raw::checked(unsafe { syscall(libc::SYS_kill, [1, usize::from(signal.0)]) }).map(drop)
 }
 
-/// Asks to be told when somebody opens a file for writing, fcntl(2): EAGAIN if somebody has.
-pub fn lease(file: &OwnedFd) -> raw::Result<()> {
-    let number = word(file.as_raw_fd());
-    // SAFETY: three numbers.
-    raw::checked(unsafe { syscall(libc::SYS_fcntl, [number, word(libc::F_SETLEASE), word(libc::F_RDLCK)]) })
-        .map(drop)
+/// True if somebody has a file open for writing, by asking to be told when somebody does that, fcntl(2).
+///
+/// The lease is given back at once: what breaks one ends this program by SIGIO.
+pub fn is_being_written(file: &OwnedFd) -> bool {
+    let lease = |kind: i32| {
+        let arguments = [word(file.as_raw_fd()), word(libc::F_SETLEASE), word(kind)];
+        // SAFETY: three numbers.
+        raw::checked(unsafe { syscall(libc::SYS_fcntl, arguments) })
+    };
+    let answer = lease(libc::F_RDLCK);
+    let _none = lease(libc::F_UNLCK);
+    answer == Err(libc::EAGAIN)
+}
+
+/// Has a write that nobody reads any more fail, and not end this program, sigprocmask(2).
+pub fn block_sigpipe() {
+    let mask = 1_u64 << (libc::SIGPIPE - 1);
+    let arguments = [word(libc::SIG_BLOCK), address(&raw const mask), 0, size_of_val(&mask)];
+    // SAFETY: the kernel reads a set.
+    unsafe { syscall(libc::SYS_rt_sigprocmask, arguments) };
 }
 
 /// Becomes an open program that is asked by `--probe`, execveat(2), and writes to a descriptor: it returns only

@@ -40,7 +40,7 @@ impl Updatable {
         let folder = setup.folder.path().to_path_buf();
         fs::create_dir(folder.join("bin")).expect("a folder");
         let path = folder.join("bin/zinit-pid1");
-        fs::copy(program(), &path).expect("a copy");
+        copy_alone(&program(), &path);
         minisign(&folder, &["-G", "-W", "-p", "key", "-s", "secret"]);
         let before = furnish(&folder);
         let run = format!("exec {} \"$@\"", path.display());
@@ -88,8 +88,13 @@ pub fn offer_bytes(path: &Path, bytes: &[u8]) {
 pub fn write_alone(path: &Path, bytes: &[u8]) {
     let draft = path.with_extension("draft");
     fs::write(&draft, bytes).expect("a file");
-    assert!(Command::new("cp").arg(&draft).arg(path).status().expect("cp runs").success());
+    copy_alone(&draft, path);
     fs::remove_file(&draft).expect("a file");
+}
+
+/// Copies a file in the same way.
+pub fn copy_alone(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().expect("cp runs").success());
 }
 
 /// How many PID 1s there were before.
