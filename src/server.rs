@@ -36,6 +36,7 @@ impl State {
     }
 
     /// No server could be forked.
+    #[inline(always)]
     pub(crate) fn not_started(&mut self, errno: Errno, now: Instant, actions: &mut Actions) {
         self.back_off(Note::new(Fact::SpawnFailed).errno(errno), now, actions);
     }
@@ -123,6 +124,7 @@ impl State {
         self.failures >= EXEC_ATTEMPTS
     }
 
+    #[inline(always)]
     fn back_off(&mut self, why: Note, now: Instant, actions: &mut Actions) {
         let delay = self.memory.delay;
         self.memory.delay = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);

@@ -10,7 +10,8 @@ use std::process::Command;
 use common::namespace::Setup;
 use common::{debug_program, until};
 
-const FAULTS: [i32; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
+const FAULTS: [i32; 6] =
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGTRAP, libc::SIGFPE, libc::SIGABRT];
 
 #[test]
 fn after_a_fault_it_becomes_itself_with_the_same_server_and_obeys() {

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use common::handed;
 use common::namespace::{Namespace, Setup, children, state, status};
 use common::updatable::{HANGS, Updatable, generation, offer};
 use common::{until, with_tool};
@@ -63,7 +64,7 @@ const DEAF: &str = r#"sh -c 'trap "echo parent >>told" TERM; sh -c "trap \"echo 
 #[test]
 fn orphans_end_by_term_before_the_next_server_starts_and_not_at_boot() {
     let (mut pid1, folder) = Orphaned::new(
-        r#"sleep 1000 & sh -c 'trap "cat diary >seen; exit 0" TERM; sleep 1000 & echo up >>ready; wait' &"#,
+        r#"sleep 1000 & sh -c 'trap "while read -r line; do echo \$line; done <diary >seen; exit 0" TERM; sleep 1000 & echo up >>ready; wait' &"#,
     )
     .start();
     until("the orphan", || text(&folder, "ready") == "up\n");
@@ -209,6 +210,18 @@ fn a_fault_and_an_update_while_orphans_are_ended_let_no_server_start_beside_them
     assert_eq!(pid1.diary().matches("started").count(), 2, "the same server goes on: {}", pid1.log.text());
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
+}
+
+#[test]
+fn where_no_server_ever_ran_nobody_is_its_orphan() {
+    let run = handed::run_as(&handed::name(&[(handed::GENERATION, "1")]));
+    let mut pid1 =
+        Setup::stand_in("obey").with("ZINIT_ORPHANS", "stop").before(&with_tool()).run(&run).start();
+    pid1.diary_line("started");
+    assert_eq!(pid1.children().len(), 2, "what an initramfs left is left alone");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    assert!(!pid1.log.text().contains("ending what"), "{}", pid1.log.text());
 }
 
 #[test]

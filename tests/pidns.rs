@@ -54,7 +54,7 @@ fn every_signal_of_the_table_stops_a_container_and_all_others_are_ignored() {
 /// What the program acts on, and what the kernel itself acts on or the program's parent would be hit by.
 ///
 /// Faults are among them, since two of them within a minute end a container; `tests/fault.rs` has them.
-const TABLE: [i32; 17] = [2, 4, 6, 7, 8, 9, 10, 11, 12, 15, 19, 30, 32, 37, 38, 39, 40];
+const TABLE: [i32; 18] = [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 19, 30, 32, 37, 38, 39, 40];
 
 #[test]
 fn a_request_that_fails_is_a_log_line_and_term_at_once() {

@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 
 use common::handed::{self, GENERATION, PROGRAM, SERVER};
 use common::namespace::{Namespace, Setup};
+use common::trace::Trace;
+use common::updatable::write_alone;
 use common::{stand_in, until, with_tool};
 use zinit_pid1::process::program;
 
 const BAD: &str = "#!/bin/sh\nexit 3\n";
 
 fn write(path: &Path, text: &str) {
-    fs::write(path, text).expect("a file");
+    write_alone(path, text.as_bytes());
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a mode");
 }
 
@@ -119,6 +121,24 @@ fn what_cannot_be_put_back_is_named() {
         pid1.signal(libc::SIGTERM);
         pid1.ends_well();
     }
+}
+
+#[test]
+fn a_roll_back_for_which_nobody_can_be_forked_is_named() {
+    let (mut pid1, server) = start(&with_tool());
+    let old = server.with_extension("old");
+    fs::rename(&server, &old).expect("another name");
+    write(&server, BAD);
+    dies(&mut pid1, &server, 3);
+    // The first one is for the server.
+    let trace = Trace::attach(pid1.pid1(), &["-e", "inject=clone:error=EAGAIN:when=2"]);
+    pid1.signal(libc::SIGUSR1);
+    pid1.line("cannot fork: EAGAIN");
+    pid1.log.nth("exited 3, respawn", 4);
+    drop(trace);
+    assert!(old.exists() && !pid1.log.text().contains("zinit-verify"), "{}", pid1.log.text());
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
 }
 
 #[test]

@@ -2,14 +2,14 @@
 //!
 //! A forked child has the handler too, until it becomes another program.
 
-use zinit_pid1::limits::REBOOT_TIMEOUT;
+use zinit_pid1::event::Event;
+use zinit_pid1::limits::PROGRESS_CHECK;
 use zinit_pid1::log::{Fact, Note};
 use zinit_pid1::process::Errno;
 use zinit_pid1::task::Task;
 
 use super::Sys;
 use super::arch;
-use super::finish;
 use super::raw;
 use super::signal;
 
@@ -31,11 +31,8 @@ impl Sys<'_> {
                 let _refused = self.succeed(c"/proc/self/exe");
             }
             if self.standing.machine().is_some() {
-                // Both in children: a dead disk must not stop what reaps and feeds the watchdog no more.
-                let _lost = finish::run(Task::Sync, &self.standing, &self.log);
-                for task in [Task::Reboot, Task::SysRqReboot] {
-                    let _refused = self.run(task);
-                    let _ended = signal::wait(Some(REBOOT_TIMEOUT));
+                for task in [Task::Sync, Task::Reboot, Task::SysRqReboot] {
+                    self.attend(task);
                 }
                 self.log.error(Fact::DeadEnd, Errno::NONE);
                 loop {
@@ -45,6 +42,20 @@ impl Sys<'_> {
             }
         }
         raw::exit((signal as u8).wrapping_add(128))
+    }
+
+    /// Has a child do a task, which a dead disk or a driver may hold up, and gives it its time.
+    #[inline(always)]
+    fn attend(&self, task: Task) {
+        let Event::Spawned(child) = self.run(task) else { return };
+        let end = raw::now() + task.timeout();
+        while raw::now() < end {
+            match raw::wait().0 {
+                pid if pid == child.raw() => return,
+                1.. => {}
+                _ => drop(signal::wait(Some(PROGRESS_CHECK))),
+            }
+        }
     }
 }
 

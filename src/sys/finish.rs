@@ -25,6 +25,7 @@ use super::power::{Machine, Standing};
 use super::{raw, signal, spawn};
 
 /// Does a task; what is lost by it is logged.
+#[inline(always)]
 pub fn run(task: Task, standing: &Standing, log: &Log) -> Errno {
     // Policy asks nothing of a process that it may not do.
     let Some(pid1) = standing.pid1() else { return NOT_PERMITTED };

@@ -43,10 +43,10 @@ impl Sys<'_> {
         if self.updater.is_some() {
             return;
         }
-        match spawn::updater(self.start, &self.log) {
-            (Event::Spawned(pid), report) => self.updater = Some((Some(pid), report)),
-            (Event::SpawnFailed(errno), _) => self.log.error(Fact::NoHelper, errno),
-            _ => {}
+        let (event, report) = spawn::updater(self.start, &self.log);
+        self.log_refusal(&event);
+        if let Event::Spawned(pid) = event {
+            self.updater = Some((Some(pid), report));
         }
     }
 

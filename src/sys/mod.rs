@@ -87,7 +87,7 @@ impl<'a> Sys<'a> {
     }
 
     /// Takes one setting, and logs what is not understood.
-    #[inline(never)]
+    #[inline(always)]
     pub fn set(&mut self, word: &'a CStr) {
         if !self.config.read(word) {
             self.log(Fact::SettingUnknown, Errno::NONE, word.to_bytes());
@@ -190,7 +190,6 @@ impl<'a> Sys<'a> {
     }
 
     /// Waits for a signal until the deadline, or only looks for one if there may be children to reap.
-    #[inline(always)]
     fn listen(&mut self, deadline: Option<Instant>) {
         let now = raw::now();
         let deadline = self.watchdog.feed(now, deadline, &self.log);
@@ -256,13 +255,21 @@ impl<'a> Sys<'a> {
             task => finish::run(task, &self.standing, &self.log).0,
         };
         let event = spawn::child(&mut work);
-        if let Event::SpawnFailed(errno) = event
+        if let Event::SpawnFailed(_) = event
             && (task.is_for_processes() || task.is_the_last())
         {
-            self.log.error(Fact::NoHelper, errno);
+            self.log_refusal(&event);
             return Event::SpawnFailed(Errno(work()));
         }
         event
+    }
+
+    /// Says that no helper could be forked, if that is what happened.
+    #[inline(never)]
+    fn log_refusal(&self, event: &Event) {
+        if let Event::SpawnFailed(errno) = event {
+            self.log.error(Fact::NoHelper, *errno);
+        }
     }
 }
 

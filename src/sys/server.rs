@@ -45,11 +45,12 @@ impl Sys<'_> {
 
     /// Has the file that the server ran before put back, if it was kept: the next one waits for a second anyway.
     pub(super) fn roll_back(&self) {
-        let _nobody_waits = spawn::child(&mut || {
+        let event = spawn::child(&mut || {
             let server = self.server();
             let path = server.path().unwrap_or(c"");
             spawn::become_tool(self.start, c"roll-back", path, &self.log).0
         });
+        self.log_refusal(&event);
     }
 
     /// In a child: ends what the last server left behind, unless that saved its state, by which the next one knows

@@ -68,8 +68,9 @@ fn set_mask(mask: u64) {
     unsafe { syscall(libc::SYS_rt_sigprocmask, [how, address(&raw const mask), 0, SET]) };
 }
 
-/// All signals, a bit for each, but ILL, ABRT, BUS, FPE and SEGV: the kernel kills whom it cannot tell of a fault.
-const WAITED_FOR: u64 = !(1 << 3 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 10);
+/// All signals, a bit for each, but ILL, TRAP, ABRT, BUS, FPE and SEGV: the kernel kills whom it cannot tell of a
+/// fault.
+const WAITED_FOR: u64 = !(1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 10);
 const SA_RESTORER: i32 = 0x0400_0000;
 
 /// Bytes of the kernel's sigset.

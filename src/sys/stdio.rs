@@ -86,6 +86,7 @@ fn terminal(path: &CStr) -> Option<Fd> {
 }
 
 /// True if there is an open file of this number, fcntl(2).
+#[inline(never)]
 fn is_open(number: i32) -> bool {
     // SAFETY: two numbers.
     unsafe { syscall(libc::SYS_fcntl, [raw::word(number), raw::word(libc::F_GETFD)]) >= 0 }
@@ -103,13 +104,14 @@ fn block(fd: &Fd) {
 }
 
 /// Makes `fd` known under the number `as_number` too, for successors as well, dup(2).
+#[inline(always)]
 pub fn duplicate(fd: i32, as_number: i32) -> raw::Result<()> {
     // SAFETY: whoever owned `as_number` gave it up by calling this.
     raw::checked(unsafe { syscall(libc::SYS_dup3, [raw::word(fd), raw::word(as_number), 0]) }).map(drop)
 }
 
 /// Closes all descriptors from `first` on, close_range(2).
-#[inline(never)]
+#[inline(always)]
 fn close_from(first: i32) {
     // SAFETY: called before this process has opened any of its own.
     if unsafe { syscall(libc::SYS_close_range, [raw::word(first), raw::word(i32::MAX), 0]) } >= 0 {

@@ -171,6 +171,8 @@ fn a_second_fault_of_pid_1_ends_a_machine_though_a_disk_is_dead() {
     let machine = Image::new()
         .disk(&dead)
         .writer("dead/data", "")
+        // What ends all the time says nothing of the disk, and nothing of the restart.
+        .service("orphans", "while :; do (sleep 0.1 &); sleep 0.2; done")
         .once_written("say ready; read now </dev/console; kill -SEGV 1; sleep 2; kill -BUS 1")
         .boot();
     machine.line("driver: ready");
@@ -182,6 +184,27 @@ fn a_second_fault_of_pid_1_ends_a_machine_though_a_disk_is_dead() {
     let text = machine.ends("reboot: Restarting system");
     assert!(text.contains("sync makes no progress, "), "{text}");
     assert!(seconds(&text, "fault, signal 7", "reboot: Restarting system") < 60.0, "{text}");
+    assert!(!text.contains("sysrq:"), "{text}");
+}
+
+#[test]
+fn a_fault_where_there_is_no_proc_ends_a_machine_though_a_disk_is_dead() {
+    let dead = Disk::new(Kind::Ext4, "dead");
+    let machine = Image::new()
+        .with_own_time()
+        .disk(&dead)
+        .writer("dead/data", "")
+        .once_written("say ready; read now </dev/console; umount -l /proc; kill -SEGV 1")
+        .boot();
+    machine.line("driver: ready");
+    machine.monitor("block_set_io_throttle dead 1 0 0 0 0 0");
+    machine.types(b"\n");
+    machine.line("fault, signal 11");
+    // Nobody can tell a slow disk from a dead one there.
+    machine.line_within("reboot: Restarting", 120);
+    let text = machine.ends("reboot: Restarting system");
+    let took = seconds(&text, "fault, signal 11", "reboot: Restarting system");
+    assert!((299.0..310.0).contains(&took), "{text}");
 }
 
 #[test]
