@@ -13,8 +13,9 @@ use common::docker::{Container, docker, image_without_server, run, service, told
 use common::namespace::Log;
 use common::{Folder, brought, program, root, terminal, tool, until};
 
-/// What the engine and its client may take beside what they wait for.
-const ENGINE: Duration = Duration::from_secs(1);
+/// What the engine and its client may take beside what they wait for; a deadline of PID 1 that was waited for in vain
+/// would be 5 s.
+const ENGINE: Duration = Duration::from_millis(2_500);
 
 #[test]
 fn a_container_runs_its_services_and_stops_with_0() {

@@ -65,6 +65,8 @@ fn server(pid1: &Namespace, count: usize) -> String {
 fn term_and_int_stop_the_services_by_the_server_and_exit_0() {
     for signal in [libc::SIGTERM, libc::SIGINT] {
         let mut pid1 = start();
+        // It listens beside starting services, and maybe after that.
+        pid1.line("IPC server listening");
         pid1.signal(signal);
         pid1.line("stopping all services");
         pid1.line("zinit-server stopped");

@@ -254,9 +254,12 @@ fn a_terminal_that_cannot_be_opened_anew_and_has_little_room_gets_no_line() {
     };
     let mut reader = File::from(main);
     let mut make_room = || {
-        until("room", || writable() || reader.read(&mut [0; 256]).is_err());
-        // The kernel moves what was read a little later.
-        std::thread::sleep(Duration::from_millis(50));
+        until("room", || {
+            let room = writable() || reader.read(&mut [0; 256]).is_err();
+            // The kernel moves what was read a little later.
+            std::thread::sleep(Duration::from_millis(50));
+            room
+        });
     };
     make_room();
     let room = fill(&other, usize::MAX);
