@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::handed;
 use common::namespace::{Namespace, Setup, children, state, status};
+use common::trace::Trace;
 use common::updatable::{HANGS, Updatable, generation, offer};
 use common::{until, with_tool};
 
@@ -222,6 +223,22 @@ fn where_no_server_ever_ran_nobody_is_its_orphan() {
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
     assert!(!pid1.log.text().contains("ending what"), "{}", pid1.log.text());
+}
+
+#[test]
+fn a_kernel_without_descriptors_of_processes_is_enough() {
+    let (mut pid1, folder) =
+        Orphaned::new("(trap 'echo told >told; exit' TERM; echo up >>ready; while :; do sleep 0.05; done) &")
+            .start();
+    until("the orphan", || text(&folder, "ready") == "up\n");
+    let old = ["-f", "-e", "trace=pidfd_open", "-e", "inject=pidfd_open:error=ENOSYS"];
+    let trace = Trace::attach(pid1.pid1(), &old);
+    crash(&mut pid1);
+    until("one child", || pid1.children().len() == 1);
+    assert_eq!(text(&folder, "told"), "told\n");
+    drop(trace);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
 }
 
 #[test]

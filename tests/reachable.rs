@@ -58,12 +58,16 @@ fn explore(place: Place, stop_orphans: bool) {
     let mut states = vec![(start, 0, Event::NoChildren)];
     let mut next = 0;
     while let Some((world, ..)) = states.get(next).cloned() {
+        // Most events change nothing: what is the same to the millisecond is looked at once.
+        let mut alike = HashSet::new();
         for (event, now) in world.events() {
             let mut after = world.clone();
-            if let Err(why) = after.handle(event, now).and_then(|()| after.ends_by_itself()) {
+            let checked = after.handle(event, now);
+            let is_new = alike.insert(after.clone());
+            if let Err(why) = checked.and_then(|()| if is_new { after.ends_by_itself() } else { Ok(()) }) {
                 panic!("{why}\nafter:\n{}{event:?} at {now:?}\n{after:#?}", path(&states, next));
             }
-            if seen.insert(after.key()) {
+            if is_new && seen.insert(after.key()) {
                 states.push((after, next, event));
             }
         }
@@ -98,7 +102,7 @@ enum Due {
 }
 
 /// PID 1, and what is true about the world whether it knows it or not.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct World {
     place: Place,
     init: Init,
@@ -114,7 +118,7 @@ struct World {
 }
 
 /// What cannot be undone.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Did {
     begin: bool,
     terminate_all: bool,

@@ -2,7 +2,8 @@
 
 use core::ffi::CStr;
 
-use rustix::process::{Pid, Signal};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use zinit_pid1::handover::HandOver;
 use zinit_pid1::limits::{KILL_GRACE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
 use zinit_pid1::list;
@@ -84,8 +85,7 @@ impl Orphans {
     ///
     /// It gets it once, also if its parent ends and PID 1 becomes that.
     fn tell_one(&mut self, pid: u32, signal: Signal) -> bool {
-        let mut room = [0; 512];
-        let Some(parent) = stat::parent(process::read(pid, "stat", &mut room)) else { return false };
+        let Some(parent) = parent(pid) else { return false };
         let child = parent == self.parent;
         if !child && !self.told.contains(&parent) {
             return false;
@@ -101,15 +101,37 @@ impl Orphans {
                 self.said = true;
                 say(format_args!("ending what the last server left behind"));
             }
-            let _told_again = self.told.push(pid);
-            if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
-                let _gone = rustix::process::kill_process(pid, signal);
-                // A stopped one would not die of TERM before it is continued.
-                let _gone = rustix::process::kill_process(pid, Signal::CONT);
+            if send(pid, parent, signal).is_some() {
+                let _told_again = self.told.push(pid);
             }
         }
         true
     }
+}
+
+/// Sends a signal to the process that has this pid and this parent; none if that is another one by now, as when it
+/// has ended and PID 1 has reaped it.
+fn send(pid: u32, of: u32, signal: Signal) -> Option<()> {
+    let number = Pid::from_raw(pid.cast_signed())?;
+    let process = pidfd_open(number, PidfdFlags::empty());
+    // Behind that, since it stands for one process only, whoever has its number later.
+    parent(pid).filter(|parent| *parent == of)?;
+    // A stopped one would not die of TERM before it is continued.
+    for signal in [signal, Signal::CONT] {
+        let _gone = match &process {
+            Ok(process) => pidfd_send_signal(process, signal),
+            // Linux before 5.3.
+            Err(Errno::NOSYS) => kill_process(number, signal),
+            Err(_) => return None,
+        };
+    }
+    Some(())
+}
+
+/// The parent's pid, unless the process is gone.
+fn parent(pid: u32) -> Option<u32> {
+    let mut room = [0; 512];
+    stat::parent(process::read(pid, "stat", &mut room))
 }
 
 /// What tells a file apart, if it is there.
