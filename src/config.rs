@@ -35,6 +35,7 @@ pub struct Config<'a> {
 }
 
 impl Default for Config<'_> {
+    #[inline(never)]
     fn default() -> Self {
         Self { values: [c""; COUNT], hint: false }
     }
@@ -105,6 +106,7 @@ impl<'a> Config<'a> {
 
     /// `ZINIT_POWEROFF`: what a power off ends with.
     #[must_use]
+    #[inline(never)]
     pub fn poweroff(&self) -> Ending {
         match self.chosen(POWEROFF) {
             1 => Ending::Halt,

@@ -52,7 +52,7 @@ impl HandOver {
 
     /// Reads a name; nothing is handed over by one that is spelled in any other way.
     #[must_use]
-    #[inline(always)]
+    #[inline(never)]
     pub fn read(name: &CStr) -> Self {
         Self::numbers(name).unwrap_or(Self::NONE)
     }

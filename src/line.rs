@@ -59,7 +59,7 @@ impl Line {
         }
     }
 
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn text(&mut self, text: &[u8]) {
         text.iter().for_each(|byte| self.byte(*byte));
     }

@@ -14,6 +14,7 @@ pub type Show<'a> = dyn FnMut(&[u8]) + 'a;
 ///
 /// A line that does not fit into the room is shown in pieces. Where lines vanish in front of the one that is
 /// shown, others are passed over: who needs every one has to come again.
+#[inline(always)]
 pub fn backwards(room: &mut [u8], read: &mut Read<'_>, show: &mut Show<'_>) {
     let mut end: usize = 0;
     loop {

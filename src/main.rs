@@ -21,6 +21,7 @@ use sys::Sys;
 use sys::start::Start;
 
 /// The life of PID 1.
+#[inline(always)]
 fn program(start: Start) -> ! {
     let mut line = [0; KERNEL_COMMAND_LINE];
     let mut sys = Sys::begin(start);

@@ -46,7 +46,7 @@ const LAYERS: [(&str, &str); 46] = [
     ),
     ("sys/server", "event finish limits line log process signal spawn task"),
     ("sys/spawn", "config event kmsg log process raw signal start stdio"),
-    ("sys/fault", "arch finish limits log process raw signal task"),
+    ("sys/fault", "arch event limits log process raw signal task"),
     ("sys/handover", "event handover line log process raw spawn start"),
     ("sys/start", "process program raw"),
     ("sys/ask", "command handover kmsg log raw spawn start"),
@@ -62,7 +62,7 @@ const LAYERS: [(&str, &str); 46] = [
         "arch command config event kmsg limits line list log power process raw rpc signal start time",
     ),
     ("sys/raw", "arch process time"),
-    ("verify/main", "ask command file minisign orphans probe server status sys"),
+    ("verify/main", "ask command file install minisign orphans probe server status sys"),
     (
         "verify/leaf",
         "command event file force handover kernel limits lines list name probe process say stat status sys verify",

@@ -51,7 +51,7 @@ impl<'a> Sys<'a> {
 
     /// Asks the kernel what this process is, and makes it at home there; the settings are what argv and
     /// environment say, and that this is a container is only a hint.
-    #[inline(never)]
+    #[inline(always)]
     pub fn settle(&mut self) {
         self.standing = Standing::claim(self.config.container() || self.here.container());
         self.here.set_container(self.place() == Place::Container);

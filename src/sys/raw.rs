@@ -80,7 +80,7 @@ pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
 }
 
 /// Reads what is there, up to a buffer full, read(2); the answer is never more than the buffer has room for.
-#[inline(never)]
+#[inline(always)]
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
     // SAFETY: the kernel writes into the buffer and not beyond.
     checked(unsafe { syscall(libc::SYS_read, [word(fd.0), address(buffer.as_mut_ptr()), buffer.len()]) })
@@ -94,7 +94,7 @@ pub fn read_file<'a>(path: &CStr, room: &'a mut [u8]) -> &'a mut [u8] {
 }
 
 /// Writes to a file of the kernel.
-#[inline(never)]
+#[inline(always)]
 pub fn write_file(path: &CStr, bytes: &[u8]) -> Result<i32> {
     write(open(path, libc::O_WRONLY)?.number(), bytes)
 }
@@ -140,6 +140,7 @@ pub fn is_writable(fd: i32) -> bool {
 /// Makes a pipe that never blocks, pipe(2): the reading and the writing end.
 ///
 /// Where there can be none, because all descriptors are in use, both are -1, and nothing goes through.
+#[inline(always)]
 pub fn pipe() -> (Fd, Fd) {
     let mut ends = [-1_i32; 2];
     let flags = word(libc::O_CLOEXEC | libc::O_NONBLOCK);
@@ -268,6 +269,7 @@ pub fn status(answer: rustix::io::Result<()>) -> process::Errno {
 }
 
 /// The kernel's answer as a number, or the error it stands for, intro(2).
+#[inline(always)]
 pub const fn checked(answer: isize) -> Result<i32> {
     // Neither is cut: descriptors, pids and short counts, and errors above -4096.
     let answer = answer as i32;

@@ -18,6 +18,7 @@
 mod ask;
 mod file;
 mod force;
+mod install;
 mod orphans;
 mod probe;
 mod process;
@@ -134,7 +135,7 @@ fn look(running: &Running) -> Result<Found> {
     let new = running.path.with(b".new");
     match file::open(&new) {
         Ok(candidate) => {
-            let kept = file::replace(running, &new, &candidate)?;
+            let kept = install::replace(running, &new, &candidate)?;
             Ok(Found::Replaced { kept })
         }
         Err(Errno::NOENT) => {

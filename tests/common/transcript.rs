@@ -6,7 +6,8 @@
 //! ```text
 //! # what it shows
 //! boot machine 30000          place, the server's time to stop in ms, and `halt` or `reboot` if that is what a power
-//!                             off ends with, `stop` if orphans are to be, `after 42` if there is a server from before
+//!                             off ends with, `stop` if orphans are to be, `ran 7` if a server ran before,
+//!                             `after 42` if there still is one
 //! < spawn-server              what PID 1 does
 //! > spawned 42                what happens to it; `> signal TERM` goes through the signal table
 //! > runs 7                    the server says what it runs
@@ -68,6 +69,10 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
             while let Some(word) = more.next() {
                 match *word {
                     "stop" => wishes.stop_orphans = true,
+                    "ran" => {
+                        let program = more.next().ok_or("`ran` and a number")?;
+                        before.set_program(words::number(program)?);
+                    }
                     "after" => {
                         before.count(1);
                         before.set_server(more.next().map(|pid| words::pid(pid)).transpose()?);
