@@ -21,7 +21,7 @@ pub struct HandOver([u32; COUNT]);
 /// What is known of servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Memory {
-    /// When the last one was started.
+    /// When the last one was started; 0 if none was, or it could not be executed.
     pub since: Instant,
     /// What the next backoff lasts, unless the server runs for
     /// [`MIN_RUN_TIME`](crate::limits::MIN_RUN_TIME) before.
@@ -126,7 +126,7 @@ impl HandOver {
         self.0[PROGRAM] = program;
     }
 
-    /// What is known of servers; the time is rounded down to a second or so.
+    /// What is known of servers; the time is rounded up to a second or so.
     #[must_use]
     #[inline(always)]
     #[allow(clippy::as_conversions)] // it becomes wider
@@ -138,7 +138,7 @@ impl HandOver {
     /// This is known of servers.
     #[inline(always)]
     pub const fn set_memory(&mut self, memory: &Memory) {
-        self.0[SINCE] = moment(memory.since);
+        self.0[SINCE] = moment(Instant(memory.since.0.wrapping_add(1_023)));
         self.0[DELAY] = memory.delay;
         self.0[PROVEN] = memory.proven;
     }

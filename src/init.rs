@@ -50,7 +50,7 @@ impl Init {
             died: 0,
             deaths: Burst::NONE,
             // There was a server before that is gone, or there is one that can go.
-            orphans: before.program() != 0 || before.server().is_some(),
+            orphans: before.memory().since.0 != 0,
             update: false,
             task: Task::Terminate,
             burst: Burst::NONE,

@@ -45,12 +45,13 @@ impl State {
     #[inline(never)]
     pub(crate) fn server_ended(&mut self, server: Pid, exit: Exit, now: Instant, actions: &mut Actions) {
         let note = Note::new(Fact::ServerRespawn).pid(server).exit(exit);
-        if matches!(exit, Exit::NotExecuted(_)) {
-            self.orphans = false;
-        }
         if self.memory.since.until(now) >= MIN_RUN_TIME {
             self.memory.delay = RESPAWN_DELAY;
             self.memory.proven = self.program;
+        }
+        if matches!(exit, Exit::NotExecuted(_)) {
+            self.orphans = false;
+            self.memory.since = Instant(0);
         }
         if self.stage == Stage::Up {
             if self.is_worse(now) {

@@ -26,10 +26,20 @@ fn the_name_is_as_the_documents_spell_it() {
     handed.set_container(true);
     handed.count(3);
     assert!(handed.survives(Instant(77 * 1_024)), "there was no fault before");
-    assert_eq!(name(&handed).as_c_str(), c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 43 1");
+    assert_eq!(name(&handed).as_c_str(), c"zinit-pid1 2: 42 2000 3 77 1 59 7 8 43 1");
     // A change of one is a change of the other: what a new program understands is what an old one says.
     assert_eq!(ANSWER, b"hand-over 2\n");
     assert_eq!(VERSION, format!("zinit-pid1 {}\nhand-over 2\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// That no server ever ran is another thing than that one was started in the first second.
+#[test]
+fn a_time_is_rounded_up() {
+    for (since, handed_over) in [(0, 0), (1, 1_024), (1_024, 1_024), (1_025, 2_048)] {
+        let mut handed = HandOver::NONE;
+        handed.set_memory(&Memory { since: Instant(since), ..handed.memory() });
+        assert_eq!(handed.memory().since, Instant(handed_over));
+    }
 }
 
 #[test]

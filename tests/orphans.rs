@@ -215,7 +215,8 @@ fn a_fault_and_an_update_while_orphans_are_ended_let_no_server_start_beside_them
 
 #[test]
 fn where_no_server_ever_ran_nobody_is_its_orphan() {
-    let run = handed::run_as(&handed::name(&[(handed::GENERATION, "1")]));
+    // Though there was a file to be run: it could not be executed.
+    let run = handed::run_as(&handed::name(&[(handed::GENERATION, "1"), (handed::PROGRAM, "7")]));
     let mut pid1 =
         Setup::stand_in("obey").with("ZINIT_ORPHANS", "stop").before(&with_tool()).run(&run).start();
     pid1.diary_line("started");

@@ -3,7 +3,9 @@
 mod common;
 
 use std::fs::{self, File, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -329,6 +331,31 @@ fn an_update_needs_nobody_who_reads_the_log() {
 }
 
 #[test]
+fn an_update_waits_for_nobody_who_reads_the_log() {
+    let Updatable { setup, path } = Updatable::new();
+    let (reader, mut log) = UnixStream::pair().expect("sockets");
+    log.set_nonblocking(true).expect("a socket");
+    for size in [4_096, 1] {
+        while log.write(&vec![b'x'; size]).is_ok() {}
+    }
+    log.set_nonblocking(false).expect("a socket");
+    let mut pid1 = setup.stderr(log.into()).start();
+    pid1.diary_line("started");
+    let pid = pid1.pid1();
+    offer(&path, NEWER);
+    // Before Linux 6.5 no write to a socket was refused because it would have to wait.
+    let _trace =
+        Trace::attach(pid, &["-f", "-e", "trace=pwritev2", "-e", "inject=pwritev2:error=EOPNOTSUPP"]);
+    let begin = Instant::now();
+    pid1.signal(libc::SIGUSR2);
+    until("the update", || generation(pid) == 1);
+    assert!(begin.elapsed() < Duration::from_secs(30), "no alarm has ended it: {:?}", begin.elapsed());
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    drop(reader);
+}
+
+#[test]
 fn a_candidate_that_hangs_ends_though_nobody_is_left_to_end_it() {
     let (mut pid1, path) = Updatable::new().start();
     offer(&path, HANGS);
@@ -348,8 +375,9 @@ fn a_candidate_that_hangs_ends_though_nobody_is_left_to_end_it() {
     // SAFETY: a signal to a process that this test has had started.
     unsafe { libc::kill(updater, libc::SIGKILL) };
     pid1.line("no update: killed by signal 9");
-    assert!(state(candidate).is_some(), "it hangs");
-    until("its end", || pid1.children() == [server]);
+    let begin = Instant::now();
+    until("its end", || state(candidate).is_none() && pid1.children() == [server]);
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
 }

@@ -3,7 +3,6 @@
 //! A forked child has the handler too, until it becomes another program.
 
 use zinit_pid1::event::Event;
-use zinit_pid1::limits::PROGRESS_CHECK;
 use zinit_pid1::log::{Fact, Note};
 use zinit_pid1::process::Errno;
 use zinit_pid1::task::Task;
@@ -31,6 +30,8 @@ impl Sys<'_> {
                 let _refused = self.succeed(c"/proc/self/exe");
             }
             if self.standing.machine().is_some() {
+                // Whatever signal comes meanwhile, and whenever.
+                self.ends = true;
                 for task in [Task::Sync, Task::Reboot, Task::SysRqReboot] {
                     self.attend(task);
                 }
@@ -44,16 +45,29 @@ impl Sys<'_> {
         raw::exit((signal as u8).wrapping_add(128))
     }
 
-    /// Has a child do a task, which a dead disk or a driver may hold up, and gives it its time.
+    /// Has a child do a task, which a dead disk or a driver may hold up, and gives it its time; where none can be forked,
+    /// what is not on the disks yet is worth the risk.
     #[inline(always)]
-    fn attend(&self, task: Task) {
-        let Event::Spawned(child) = self.run(task) else { return };
+    fn attend(&mut self, task: Task) {
+        let Event::Spawned(child) = self.run(task) else {
+            if task == Task::Sync
+                && let Some(machine) = self.standing.machine()
+            {
+                machine.sync();
+            }
+            return;
+        };
         let end = raw::now() + task.timeout();
-        while raw::now() < end {
+        loop {
+            let now = raw::now();
+            if now >= end {
+                return;
+            }
+            let left = self.watchdog.feed(now, Some(end), &self.log).map(|next| now.until(next));
             match raw::wait().0 {
                 pid if pid == child.raw() => return,
                 1.. => {}
-                _ => drop(signal::wait(Some(PROGRESS_CHECK))),
+                _ => drop(signal::wait(left)),
             }
         }
     }

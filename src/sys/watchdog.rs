@@ -32,7 +32,7 @@ impl Watchdog {
     /// Feeds it if it is time to; the answer is when to do so again, or the deadline if that is earlier.
     ///
     /// A module may be loaded later: the device is looked for as often as it would be fed.
-    #[inline(always)]
+    #[inline(never)]
     pub fn feed(&mut self, now: Instant, deadline: Option<Instant>, log: &Log) -> Option<Instant> {
         if self.seconds == 0 {
             return deadline;

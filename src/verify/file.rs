@@ -112,9 +112,7 @@ impl Running {
 
     /// The program that is where this one was, if it is another one; only root can have put it there.
     pub fn successor(&self) -> Result<Option<OwnedFd>> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file =
-            rustix::fs::open(self.path.name(), flags, Mode::empty()).map_err(kernel("open", &self.path))?;
+        let file = open(&self.path).map_err(kernel("open", &self.path))?;
         let found = rustix::fs::fstat(&file).map_err(kernel("look at", &self.path))?;
         if self.inode.is_none_or(|running| running == inode(&found)) {
             return Ok(None);

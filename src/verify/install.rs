@@ -111,14 +111,20 @@ impl Lock {
     fn take(program: &Path) -> Result<Self> {
         let path = program.with(b".lock");
         let failed = |errno| kernel("lock", &path)(errno);
-        let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::open(path.name(), flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            // Another one was through with it between the two calls.
-            Ok(()) if rustix::fs::fstat(&file).map_err(failed)?.st_nlink == 0 => Why::Busy.of(program),
-            Ok(()) => Ok(Self { path, _file: file }),
-            Err(Errno::WOULDBLOCK) => Why::Busy.of(program),
-            Err(errno) => Err(failed(errno)),
+        // For writing as well, or a network file system would not have it locked.
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        loop {
+            let file = rustix::fs::open(path.name(), flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) => return Why::Busy.of(program),
+                locked => locked.map_err(failed)?,
+            }
+            let here = rustix::fs::fstat(&file).map_err(failed)?;
+            let there = rustix::fs::lstat(path.name()).ok();
+            // Or another one was through with it between the two calls, and has taken it away.
+            if there.as_ref().map(inode) == Some(inode(&here)) {
+                return Ok(Self { path, _file: file });
+            }
         }
     }
 }

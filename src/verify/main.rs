@@ -99,7 +99,7 @@ fn for_pid1(mut words: impl Iterator<Item = &'static CStr>) -> u8 {
         say(format_args!("PID 1 starts it, and nobody else does"));
         return UNKNOWN;
     }
-    sys::block_sigpipe();
+    sys::block_signals_of_files();
     match what.to_bytes() {
         b"end-orphans" => orphans::end(with),
         b"roll-back" => server::roll_back(with),
@@ -180,11 +180,7 @@ fn answer(path: &Path, old: Option<&Path>) {
 fn say(what: fmt::Arguments<'_>) {
     let mut line = heapless::String::<1_000>::new();
     let _cut = writeln!(line, "zinit-verify: {what}");
-    let (log, line) = (libc::STDERR_FILENO, line.as_bytes());
-    // A socket of others may have no reader, and a regular file may only say that it would have to wait for its disk.
-    if raw::write_now(log, line) == Err(libc::EAGAIN) && raw::is_writable(log) {
-        let _dropped = raw::write(log, line);
-    }
+    sys::log(line.as_bytes());
 }
 
 impl fmt::Display for Why {

@@ -85,7 +85,37 @@ impl Orphans {
     ///
     /// It gets it once, also if its parent ends and PID 1 becomes that.
     fn tell_one(&mut self, pid: u32, signal: Signal) -> bool {
-        let Some(parent) = parent(pid) else { return false };
+        if !self.contains(pid) {
+            return false;
+        }
+        let Some(number) = Pid::from_raw(pid.cast_signed()).filter(|_| !self.told.contains(&pid)) else {
+            return true;
+        };
+        let process = pidfd_open(number, PidfdFlags::empty()).ok();
+        // Again, now that this stands for one process only, whoever has its number later.
+        if !self.contains(pid) {
+            return false;
+        }
+        if !self.said {
+            self.said = true;
+            say(format_args!("ending what the last server left behind"));
+        }
+        // A stopped one would not die of TERM before it is continued.
+        for signal in [signal, Signal::CONT] {
+            let told = process.as_ref().map(|process| pidfd_send_signal(process, signal));
+            // Linux before 5.3, and filters of system calls from before that.
+            if told != Some(Ok(())) && told != Some(Err(Errno::SRCH)) {
+                let _gone = kill_process(number, signal);
+            }
+        }
+        let _told_again = self.told.push(pid);
+        true
+    }
+
+    /// True if a process is one of them.
+    fn contains(&self, pid: u32) -> bool {
+        let mut room = [0; 512];
+        let Some(parent) = stat::parent(process::read(pid, "stat", &mut room)) else { return false };
         let child = parent == self.parent;
         if !child && !self.told.contains(&parent) {
             return false;
@@ -93,45 +123,8 @@ impl Orphans {
         // One below another one counts as well: that can be gone by the next look.
         let rescue = self.here.rescue().is_some_and(|rescue| rescue.raw().unsigned_abs() == pid);
         let alike = self.itself.is_some() && file(process::Path::new(pid, "exe").name()) == self.itself;
-        if rescue || alike {
-            return false;
-        }
-        if !self.told.contains(&pid) {
-            if !self.said {
-                self.said = true;
-                say(format_args!("ending what the last server left behind"));
-            }
-            if send(pid, parent, signal).is_some() {
-                let _told_again = self.told.push(pid);
-            }
-        }
-        true
+        !rescue && !alike
     }
-}
-
-/// Sends a signal to the process that has this pid and this parent; none if that is another one by now, as when it
-/// has ended and PID 1 has reaped it.
-fn send(pid: u32, of: u32, signal: Signal) -> Option<()> {
-    let number = Pid::from_raw(pid.cast_signed())?;
-    let process = pidfd_open(number, PidfdFlags::empty());
-    // Behind that, since it stands for one process only, whoever has its number later.
-    parent(pid).filter(|parent| *parent == of)?;
-    // A stopped one would not die of TERM before it is continued.
-    for signal in [signal, Signal::CONT] {
-        let _gone = match &process {
-            Ok(process) => pidfd_send_signal(process, signal),
-            // Linux before 5.3.
-            Err(Errno::NOSYS) => kill_process(number, signal),
-            Err(_) => return None,
-        };
-    }
-    Some(())
-}
-
-/// The parent's pid, unless the process is gone.
-fn parent(pid: u32) -> Option<u32> {
-    let mut room = [0; 512];
-    stat::parent(process::read(pid, "stat", &mut room))
 }
 
 /// What tells a file apart, if it is there.

@@ -19,8 +19,9 @@ pub type Version = heapless::String<64>;
 /// `path` is what a refusal names; the file itself is started, and no path is looked up.
 pub fn probe(program: &OwnedFd, path: &Path) -> Result<Version> {
     let (reading, writing) = raw::pipe();
+    let here = rustix::process::getpid();
     let child = match raw::fork() {
-        0 => become_program(program, writing.number()),
+        0 => become_program(program, writing.number(), here),
         pid => pid,
     };
     drop(writing);
@@ -48,10 +49,13 @@ pub fn probe(program: &OwnedFd, path: &Path) -> Result<Version> {
 }
 
 /// In the child: becomes the program, with nothing but the pipe.
-fn become_program(program: &OwnedFd, writing: i32) -> ! {
+fn become_program(program: &OwnedFd, writing: i32, parent: Pid) -> ! {
     let _leader = rustix::process::setsid();
-    // It ends also where nobody is left to end it.
-    sys::set_alarm(i64::from(DEADLINE / 1_000) + 1);
+    // Where nobody is left to end it, the kernel does.
+    let _not_so = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    if rustix::process::getppid() != Some(parent) {
+        raw::exit(1);
+    }
     let errno = sys::become_probe(program, writing);
     let _sent = raw::write(writing, &[0, errno.0]);
     raw::exit(1)

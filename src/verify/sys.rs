@@ -17,6 +17,7 @@ pub mod signal;
 pub mod start;
 
 use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fs::OFlags;
 use zinit_pid1::process::{Errno, Signal};
 
 use arch::syscall;
@@ -37,9 +38,25 @@ pub fn send_to_pid1(signal: Signal) -> raw::Result<()> {
     raw::checked(unsafe { syscall(libc::SYS_kill, [1, usize::from(signal.0)]) }).map(drop)
 }
 
+/// Writes a line to standard error, or drops it if it would have to wait for a reader: PID 1 waits for this program.
+///
+/// PID 1 gives its own log where it could open one that does not wait. Elsewhere a terminal may take a byte and then wait.
+pub fn log(line: &[u8]) {
+    let stderr = raw::borrow(libc::STDERR_FILENO);
+    let waits = rustix::fs::fcntl_getfl(stderr).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK));
+    let kind = rustix::fs::fstat(stderr).map_or(0, |stat| stat.st_mode & libc::S_IFMT);
+    let write = match kind {
+        libc::S_IFREG => raw::write,
+        _ if !waits => raw::write,
+        libc::S_IFIFO | libc::S_IFSOCK if raw::is_writable(libc::STDERR_FILENO) => raw::write_now,
+        _ => return,
+    };
+    let _dropped = write(libc::STDERR_FILENO, line);
+}
+
 /// True if somebody has a file open for writing, by asking to be told when somebody does that, fcntl(2).
 ///
-/// The lease is given back at once: what breaks one ends this program by SIGIO.
+/// The lease is given back at once, or whoever opens the file next would have to wait for that.
 pub fn is_being_written(file: &OwnedFd) -> bool {
     let lease = |kind: i32| {
         let arguments = [word(file.as_raw_fd()), word(libc::F_SETLEASE), word(kind)];
@@ -51,9 +68,9 @@ pub fn is_being_written(file: &OwnedFd) -> bool {
     answer == Err(libc::EAGAIN)
 }
 
-/// Has a write that nobody reads any more fail, and not end this program, sigprocmask(2).
-pub fn block_sigpipe() {
-    let mask = 1_u64 << (libc::SIGPIPE - 1);
+/// Has neither a log that nobody reads any more nor the loss of a lease end this program, sigprocmask(2).
+pub fn block_signals_of_files() {
+    let mask = 1_u64 << (libc::SIGPIPE - 1) | 1 << (libc::SIGIO - 1);
     let arguments = [word(libc::SIG_BLOCK), address(&raw const mask), 0, size_of_val(&mask)];
     // SAFETY: the kernel reads a set.
     unsafe { syscall(libc::SYS_rt_sigprocmask, arguments) };

@@ -6,7 +6,7 @@
 //! ```text
 //! # what it shows
 //! boot machine 30000          place, the server's time to stop in ms, and `halt` or `reboot` if that is what a power
-//!                             off ends with, `stop` if orphans are to be, `ran 7` if a server ran before,
+//!                             off ends with, `stop` if orphans are to be, `ran` if a server ran before,
 //!                             `after 42` if there still is one
 //! < spawn-server              what PID 1 does
 //! > spawned 42                what happens to it; `> signal TERM` goes through the signal table
@@ -19,7 +19,7 @@
 use zinit_pid1::action::{Action, Actions};
 use zinit_pid1::config::Wishes;
 use zinit_pid1::event::{Ending, Event};
-use zinit_pid1::handover::HandOver;
+use zinit_pid1::handover::{HandOver, Memory};
 use zinit_pid1::init::Init;
 use zinit_pid1::time::Instant;
 
@@ -69,10 +69,7 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
             while let Some(word) = more.next() {
                 match *word {
                     "stop" => wishes.stop_orphans = true,
-                    "ran" => {
-                        let program = more.next().ok_or("`ran` and a number")?;
-                        before.set_program(words::number(program)?);
-                    }
+                    "ran" => before.set_memory(&Memory { since: Instant(1), ..before.memory() }),
                     "after" => {
                         before.count(1);
                         before.set_server(more.next().map(|pid| words::pid(pid)).transpose()?);

@@ -171,6 +171,8 @@ fn a_second_fault_of_pid_1_ends_a_machine_though_a_disk_is_dead() {
     let machine = Image::new()
         .disk(&dead)
         .writer("dead/data", "")
+        .modules("softdog")
+        .append("ZINIT_WATCHDOG=4")
         // What ends all the time says nothing of the disk, and nothing of the restart.
         .service("orphans", "while :; do (sleep 0.1 &); sleep 0.2; done")
         .once_written("say ready; read now </dev/console; kill -SEGV 1; sleep 2; kill -BUS 1")
@@ -184,7 +186,9 @@ fn a_second_fault_of_pid_1_ends_a_machine_though_a_disk_is_dead() {
     let text = machine.ends("reboot: Restarting system");
     assert!(text.contains("sync makes no progress, "), "{text}");
     assert!(seconds(&text, "fault, signal 7", "reboot: Restarting system") < 60.0, "{text}");
-    assert!(!text.contains("sysrq:"), "{text}");
+    for sudden in ["sysrq:", "softdog: Initiating"] {
+        assert!(!text.contains(sudden), "{text}");
+    }
 }
 
 #[test]
@@ -223,6 +227,29 @@ fn a_forced_end_writes_the_disks_where_nothing_can_be_forked() {
     machine.line("driver: one process of one: 1");
     let text = machine.ends("reboot: Restarting system");
     assert!(!text.contains("reboot begins"), "PID 1 has no part in it: {text}");
+    assert_eq!(
+        found(&[(&disk, "data", 8 << 20)]),
+        [format!("guest: /mnt/disk/data holds {} bytes", 8 << 20)]
+    );
+}
+
+#[test]
+fn a_second_fault_writes_the_disks_where_nothing_can_be_forked() {
+    let disk = Disk::made(Kind::Ext4, "disk", 64, &["-O", "^has_journal"]);
+    let machine = Image::new()
+        .disk(&disk)
+        .driver(
+            "until zinit list; do sleep 0.1; done
+             guest fill /mnt/disk/data 8; echo +pids >/sys/fs/cgroup/cgroup.subtree_control
+             mkdir /sys/fs/cgroup/full; cd /sys/fs/cgroup/full; echo 1 >cgroup.procs; echo 1 >pids.max
+             say processes $(cat pids.current) of $(cat pids.max); kill -SEGV 1; sleep 2; kill -BUS 1",
+        )
+        .boot();
+    machine.line("driver: processes 1 of 1");
+    machine.line("fault, signal 11");
+    machine.line("fault, signal 7");
+    machine.line("cannot fork: EAGAIN");
+    machine.ends("reboot: Restarting system");
     assert_eq!(
         found(&[(&disk, "data", 8 << 20)]),
         [format!("guest: /mnt/disk/data holds {} bytes", 8 << 20)]
