@@ -36,7 +36,7 @@ impl Image {
             append: String::new(),
             console: CONSOLE.to_string(),
             server: true,
-            compression: "gzip",
+            compression: "none",
             memory: 256,
             files: vec![],
             hardware: vec![],
@@ -59,7 +59,7 @@ impl Image {
         self
     }
 
-    /// Packs the image in another way than by gzip.
+    /// Packs the image instead of leaving it as it is.
     pub fn compressed_by(mut self, method: &'static str) -> Self {
         self.compression = method;
         self
@@ -192,7 +192,7 @@ impl Image {
     pub(super) fn pack(&self) -> PathBuf {
         let initramfs = self.folder.path().join("initramfs");
         let mut pack = Command::new(root().join("scripts/image"));
-        // Little compression is the fastest: a machine without KVM unpacks it.
+        // Little or no compression is the fastest: a machine without KVM unpacks it.
         pack.arg("initramfs").arg(&initramfs).args([
             "--bare",
             "--level",
