@@ -46,7 +46,7 @@ const LAYERS: [(&str, &str); 46] = [
     ),
     ("sys/server", "event finish limits line log process signal spawn task"),
     ("sys/spawn", "config event kmsg log process raw signal start stdio"),
-    ("sys/fault", "arch event limits log process raw signal task"),
+    ("sys/fault", "arch event log process raw signal task"),
     ("sys/handover", "event handover line log process raw spawn start"),
     ("sys/start", "process program raw"),
     ("sys/ask", "command handover kmsg log raw spawn start"),

@@ -50,6 +50,15 @@ fn a_signed_candidate_takes_the_place_of_pid_1_and_the_server_goes_on() {
     assert!(pid1.diary().contains("system.shutdown"));
 }
 
+/// Asks for an update, which is done, and then for the end.
+fn is_replaced_and_obeys(pid1: &mut Namespace) {
+    let pid = pid1.pid1();
+    pid1.signal(libc::SIGUSR2);
+    until("the update", || generation(pid) == 1);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
 #[test]
 fn without_a_candidate_there_is_a_line_and_nothing_else() {
     let (mut pid1, path) = Updatable::new().start();
@@ -231,12 +240,8 @@ fn without_proc_the_program_is_found_by_the_name_it_was_started_with() {
     let run = format!("mount -t tmpfs none /proc; exec {} \"$@\"", path.display());
     let mut pid1 = setup.run(&run).start();
     pid1.diary_line("started");
-    let pid = pid1.pid1();
     offer(&path, NEWER);
-    pid1.signal(libc::SIGUSR2);
-    until("the update", || generation(pid) == 1);
-    pid1.signal(libc::SIGTERM);
-    pid1.ends_well();
+    is_replaced_and_obeys(&mut pid1);
 }
 
 #[test]
@@ -264,7 +269,6 @@ fn two_never_put_a_program_in_place_at_a_time() {
 #[test]
 fn nobody_else_can_hold_an_update_up() {
     let (mut pid1, path) = Updatable::new().start();
-    let pid = pid1.pid1();
     // Whoever can read them can lock them.
     let folder = File::open(path.parent().expect("a folder")).expect("a folder");
     let running = File::open(&path).expect("the program");
@@ -274,29 +278,23 @@ fn nobody_else_can_hold_an_update_up() {
     let lock = path.with_extension("lock");
     fs::write(&lock, "").expect("a file");
     offer(&path, NEWER);
-    pid1.signal(libc::SIGUSR2);
-    until("the update", || generation(pid) == 1);
+    is_replaced_and_obeys(&mut pid1);
     assert!(!lock.exists(), "{}", pid1.log.text());
-    pid1.signal(libc::SIGTERM);
-    pid1.ends_well();
 }
 
 #[test]
 fn what_runs_keeps_a_name_until_pid_1_was_told_of_its_successor() {
     let (mut pid1, path) = Updatable::new().start();
-    let (pid, running, old) = (pid1.pid1(), inode(&path), path.with_extension("old"));
+    let (running, old) = (inode(&path), path.with_extension("old"));
     // So an update leaves it whose verifier was killed behind its last rename.
     fs::hard_link(&path, &old).expect("another name");
     let other = path.with_extension("verified");
     fs::copy(&path, &other).expect("a copy");
     fs::rename(&other, &path).expect("its name");
     let candidate = offer(&path, NEWER);
-    pid1.signal(libc::SIGUSR2);
-    until("the update", || generation(pid) == 1);
+    is_replaced_and_obeys(&mut pid1);
     assert_eq!(inode(&old), running, "what ran is not lost");
     assert!(fs::read(&path).expect("a program") == candidate);
-    pid1.signal(libc::SIGTERM);
-    pid1.ends_well();
 }
 
 #[test]
@@ -322,12 +320,8 @@ fn an_update_needs_nobody_who_reads_the_log() {
     let mut pid1 = setup.stderr(writing.into()).start();
     pid1.diary_line("started");
     drop(reading);
-    let pid = pid1.pid1();
     offer(&path, NEWER);
-    pid1.signal(libc::SIGUSR2);
-    until("the update", || generation(pid) == 1);
-    pid1.signal(libc::SIGTERM);
-    pid1.ends_well();
+    is_replaced_and_obeys(&mut pid1);
 }
 
 #[test]
@@ -347,11 +341,8 @@ fn an_update_waits_for_nobody_who_reads_the_log() {
     let _trace =
         Trace::attach(pid, &["-f", "-e", "trace=pwritev2", "-e", "inject=pwritev2:error=EOPNOTSUPP"]);
     let begin = Instant::now();
-    pid1.signal(libc::SIGUSR2);
-    until("the update", || generation(pid) == 1);
+    is_replaced_and_obeys(&mut pid1);
     assert!(begin.elapsed() < Duration::from_secs(30), "no alarm has ended it: {:?}", begin.elapsed());
-    pid1.signal(libc::SIGTERM);
-    pid1.ends_well();
     drop(reader);
 }
 
@@ -391,10 +382,7 @@ fn an_update_for_which_nobody_can_be_forked_is_named_and_can_be_asked_for_again(
     pid1.signal(libc::SIGUSR2);
     pid1.line("cannot fork: EAGAIN");
     drop(trace);
-    pid1.signal(libc::SIGUSR2);
-    until("the update", || generation(pid) == 1);
-    pid1.signal(libc::SIGTERM);
-    pid1.ends_well();
+    is_replaced_and_obeys(&mut pid1);
 }
 
 #[test]

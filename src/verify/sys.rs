@@ -23,7 +23,7 @@ use zinit_pid1::process::{Errno, Signal};
 use arch::syscall;
 use raw::{address, word};
 
-/// Has the kernel end this process after so many seconds, also once it has become another program, setitimer(2).
+/// Has the kernel end this process after so many seconds, or with 0 not any more, setitimer(2).
 pub fn set_alarm(seconds: i64) {
     let zero = libc::timeval { tv_sec: 0, tv_usec: 0 };
     let timer = libc::itimerval { it_interval: zero, it_value: libc::timeval { tv_sec: seconds, ..zero } };
