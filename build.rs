@@ -1,22 +1,23 @@
-//! Links the product by linker/pid1.ld; the library, the tests and the examples link as usual.
+//! Links PID 1 by linker/pid1.ld; the library, the tests and the examples link as usual.
 //!
 //! For lld, which Rust brings along: GNU ld looks into the libraries that std would need, and refuses them.
 
-use std::env;
+use std::{env, fs};
 
 fn main() {
-    let folder = format!("{}/linker", env::var("CARGO_MANIFEST_DIR").unwrap());
-    // Tools that look into a build want sections and symbols.
-    let for_tools = env::var("PROFILE").unwrap() == "debug" || env::var_os("CARGO_CFG_WHY_PANIC").is_some();
-    let (script, format) = if for_tools { ("tools.ld", "elf64-x86-64") } else { ("pid1.ld", "binary") };
+    let manifest = env::var("CARGO_MANIFEST_DIR").unwrap();
+    let out = env::var("OUT_DIR").unwrap();
+    // The crate `libc` names libc and its kin on the link line. Empty archives take their place, so that a call of a C
+    // function fails the link as an undefined symbol: in a static program without libc it would jump to address 0.
+    for library in ["c", "m", "rt", "pthread", "util", "dl"] {
+        fs::write(format!("{out}/lib{library}.a"), "!<arch>\n").unwrap();
+    }
     let flags = [
         "-nostdlib", // no start files and no libc: _start is ours
         "-static",   // no interpreter
-        "-no-pie",   // nobody is there to relocate us
-        &format!("-L{folder}"),
-        &format!("-T{folder}/{script}"),
-        &format!("-Wl,--oformat={format}"),
-        "-Wl,-O2", // strings may end in each other
+        "-no-pie",   // the kernel does not relocate, and PID 1 has no code that would
+        &format!("-L{out}"),
+        &format!("-T{manifest}/linker/pid1.ld"),
     ];
     for flag in flags {
         println!("cargo::rustc-link-arg-bin=zinit-pid1={flag}");
@@ -25,6 +26,6 @@ fn main() {
     for flag in ["-nostdlib", "-static", "-no-pie"] {
         println!("cargo::rustc-link-arg-bin=zinit-verify={flag}");
     }
-    println!("cargo::rerun-if-changed={folder}");
+    println!("cargo::rerun-if-changed=linker/pid1.ld");
     println!("cargo::rerun-if-changed=build.rs");
 }
