@@ -58,4 +58,3 @@ pub mod state;
 pub mod task;
 pub mod time;
 pub mod update;
-pub mod words;

@@ -59,6 +59,12 @@ pub fn backwards(room: &mut [u8], read: &mut Read<'_>, show: &mut Show<'_>) {
     }
 }
 
+/// The line at an index, without its newline; nothing if there are fewer.
+#[must_use]
+pub fn nth(text: &[u8], index: usize) -> &[u8] {
+    text.split(|byte| *byte == b'\n').nth(index).unwrap_or_default()
+}
+
 /// The word at a place in a line; nothing if there are fewer.
 #[must_use]
 #[inline(never)]

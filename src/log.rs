@@ -1,5 +1,6 @@
 //! What is reported: the facts, their words and their values.
 
+use crate::lines;
 use crate::process::{Errno, Exit, Pid, Signal};
 use crate::task::Task;
 use crate::time::Millis;
@@ -44,119 +45,124 @@ macro_rules! facts {
             pub const fn level(self) -> Level {
                 match self { $(Self::$fact => Level::$level,)* }
             }
+
+            /// The text of the line, with placeholders; see [`line`](crate::line).
+            pub(crate) fn template(self) -> &'static [u8] {
+                #[allow(clippy::as_conversions)] // the number of the variant is that of the template
+                lines::nth(TEMPLATES.as_bytes(), self as usize)
+            }
         }
 
-
-        /// A line of words for each of them, in order; see [`words`](crate::words).
-        pub(crate) const WORDS: &str = concat!($($words, "\n",)*);
+        /// A template for each of them, in order, as one string: a table of strings would take 16 bytes more for each.
+        const TEMPLATES: &str = concat!($($words, "\n",)*);
     };
 }
 
-// `#` stands for the pid, `%` for the exit, `!` for the error, `@` for the time, `&` for the task,
-// `$` for the signal, `~` for text from outside; `^` for the number within an error or an exit.
+// Placeholders: `%pid`, `%exit` (how a process ended), `%errno`, `%ms` (a time with its unit), `%number`, `%signal`,
+// `%task`, `%text` (bytes from outside).
 facts! {
     /// A further request while the end is under way.
     AlreadyEnding Info "the end is under way already";
     /// PID 1 of a container.
-    BootContainer Info "version ~, PID 1 of a container";
+    BootContainer Info "version %text, PID 1 of a container";
     /// Not PID 1.
-    BootGuest Warn "version ~, not PID 1: it runs the server and touches nothing else";
+    BootGuest Warn "version %text, not PID 1: it runs the server and touches nothing else";
     /// PID 1 of a machine.
-    BootMachine Info "version ~, PID 1 of this machine";
+    BootMachine Info "version %text, PID 1 of this machine";
     /// argv or the environment says container, the kernel says machine.
     ContainerDenied Warn "asked to be in a container, but the kernel says machine";
     /// Nobody knows how to end this machine: it goes on as a reaper.
     DeadEnd Error "nothing ends this machine, reaping for ever";
     /// PID 1 got one of the signals that stand for a fault of its own, or a kill by hand.
-    Fault Error "fault, signal @";
+    Fault Error "fault, signal %number";
     /// The server's program could not be executed again and again: a container ends.
     GivenUp Error "server cannot be executed, giving up";
     /// The host's name cannot be set.
-    HostNameFailed Error "cannot take the name in /etc/hostname: !";
+    HostNameFailed Error "cannot take the name in /etc/hostname: %errno";
     /// The end of the machine has begun.
-    EndBegun Info "& begins";
+    EndBegun Info "%task begins";
     /// The server's program cannot be executed.
-    ExecFailed Error "cannot execute ~: !";
+    ExecFailed Error "cannot execute %text: %errno";
     /// The server's program needs an interpreter that is not there.
-    ExecNoInterpreter Error "cannot execute ~: no interpreter, !";
+    ExecNoInterpreter Error "cannot execute %text: no interpreter, %errno";
     /// Processes are left after KILL.
     LeftAfterKill Error "processes left after KILL, going on";
     /// Processes are left after TERM.
     LeftAfterTerm Warn "processes left after TERM, sending KILL";
     /// A mount failed.
-    MountFailed Error "cannot mount ~: !, going on without";
+    MountFailed Error "cannot mount %text: %errno, going on without";
     /// The program that looks for an update did not find one that may be used, and has said why.
-    NoUpdate Info "no update: %";
+    NoUpdate Info "no update: %exit";
     /// An orphan, or a helper that nobody waits for any more.
-    OrphanReaped Debug "orphan # %";
+    OrphanReaped Debug "orphan %pid %exit";
     /// Seven Ctrl-Alt-Del.
     PatienceEnded Warn "Ctrl-Alt-Del in a burst, this stage ends now";
     /// A file of `/proc` cannot be read.
-    ReadFailed Error "cannot read ~: !";
+    ReadFailed Error "cannot read %text: %errno";
     /// A mount that stays may still be written to.
-    ReadOnlyFailed Error "cannot make ~ read-only: !";
+    ReadOnlyFailed Error "cannot make %text read-only: %errno";
     /// The server's reply does not make sense.
-    ReplyGarbage Warn "reply is garbage: ~";
+    ReplyGarbage Warn "reply is garbage: %text";
     /// The server closed the connection within its reply, or before it.
-    ReplyPart Warn "connection closed in the middle of the reply: ~";
+    ReplyPart Warn "connection closed in the middle of the reply: %text";
     /// The server says no.
-    ReplyRefused Warn "server refuses: ~";
+    ReplyRefused Warn "server refuses: %text";
     /// The server's reply does not end.
-    ReplyTooLong Warn "reply is too long: ~";
+    ReplyTooLong Warn "reply is too long: %text";
     /// The courier could not reach the server, or not read the reply.
-    Unreachable Warn "server at ~: !";
+    Unreachable Warn "server at %text: %errno";
     /// The server does not take a request, and gets a signal.
-    RequestFailed Warn "request failed, sending $";
+    RequestFailed Warn "request failed, sending %signal";
     /// The server did not answer in time, and gets a signal.
-    RequestTimedOut Warn "no answer in @ ms, sending $";
+    RequestTimedOut Warn "no answer in %ms, sending %signal";
     /// The server refused or hung up: it may be on its way out.
-    RequestUnanswered Warn "server # may be exiting, it gets @ ms";
+    RequestUnanswered Warn "server %pid may be exiting, it gets %ms";
     /// A soft restart while there is no server: the delay is cut short.
     RespawnNow Info "soft restart, there is no server, starting one now";
     /// A soft restart has begun.
-    RestartBegun Info "soft restart of server # begins";
+    RestartBegun Info "soft restart of server %pid begins";
     /// The server ended, as it was asked to.
-    ServerEnded Info "server # %";
+    ServerEnded Info "server %pid %exit";
     /// The server does not end in time and is killed.
-    ServerKilled Error "server # does not end, sending KILL";
+    ServerKilled Error "server %pid does not end, sending KILL";
     /// There is no program of the server.
     ServerMissing Error "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin";
     /// The server ended, and the next one is started after a while.
-    ServerRespawn Warn "server # %, respawn in @ ms";
+    ServerRespawn Warn "server %pid %exit, respawn in %ms";
     /// The server of the PID 1 before this one.
     ServerAdopted Info "the server goes on";
     /// A server was forked.
-    ServerStarted Info "server # started";
+    ServerStarted Info "server %pid started";
     /// A setting is not understood.
-    SettingUnknown Warn "~: not understood, ignored";
+    SettingUnknown Warn "%text: not understood, ignored";
     /// A helper could not be forked; the next line says how it goes on.
-    NoHelper Error "cannot fork: !";
+    NoHelper Error "cannot fork: %errno";
     /// The end of a container, or of a process that is not PID 1, has begun.
     StopBegun Info "stop begins";
     /// The process cannot adopt orphans.
-    SubreaperFailed Warn "cannot adopt orphans: !";
+    SubreaperFailed Warn "cannot adopt orphans: %errno";
     /// A swap cannot be turned off.
-    SwapoffFailed Error "cannot turn off swap on ~: !";
+    SwapoffFailed Error "cannot turn off swap on %text: %errno";
     /// The disks stopped to write; the number is in kB.
-    SyncStuck Error "sync makes no progress, @ kB are not written";
+    SyncStuck Error "sync makes no progress, %number kB are not written";
     /// A task failed in a way that its child could not tell.
-    TaskFailed Error "& %, going on";
+    TaskFailed Error "%task %exit, going on";
     /// A command to the kernel came back without an error.
-    TaskNoEffect Error "& had no effect";
+    TaskNoEffect Error "%task had no effect";
     /// The kernel refused a command.
-    TaskRefused Error "& refused, !";
+    TaskRefused Error "%task refused, %errno";
     /// A task is not done in time.
-    TaskTimedOut Error "& is not done in time, going on";
+    TaskTimedOut Error "%task is not done in time, going on";
     /// A mount is still there at the end.
-    UnmountFailed Error "cannot unmount ~: !";
+    UnmountFailed Error "cannot unmount %text: %errno";
     /// The rescue program is there.
-    RescueStarted Warn "rescue # started on the console";
+    RescueStarted Warn "rescue %pid started on the console";
     /// The watchdog cannot be used.
-    WatchdogFailed Error "cannot use /dev/watchdog: !";
+    WatchdogFailed Error "cannot use /dev/watchdog: %errno";
     /// The watchdog is armed.
-    WatchdogArmed Info "/dev/watchdog is armed, @ s";
+    WatchdogArmed Info "/dev/watchdog is armed, %number s";
     /// A server could not be forked.
-    SpawnFailed Error "cannot fork a server: !, next try in @ ms";
+    SpawnFailed Error "cannot fork a server: %errno, next try in %ms";
 }
 
 /// A fact with its values; what its words do not name stays as it is here.

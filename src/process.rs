@@ -2,6 +2,8 @@
 
 use core::num::NonZeroI32;
 
+use crate::lines;
+
 /// A process other than PID 1.
 ///
 /// # Invariants
@@ -69,14 +71,16 @@ impl Signal {
     pub const POWEROFF: Self = Self(38);
     /// To PID 1: reboot.
     pub const REBOOT: Self = Self(39);
-}
 
-/// The names of the signals that PID 1 sends to a server.
-pub(crate) const SIGNAL_WORDS: &str = "\
-SIGUSR1
-SIGTERM
-SIGKILL
-";
+    /// The name of a signal that PID 1 sends to a server.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::USR1 => "SIGUSR1",
+            Self::TERM => "SIGTERM",
+            _ => "SIGKILL",
+        }
+    }
+}
 
 /// An error number of the kernel, errno(3); those above 255 are not for user space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +97,12 @@ impl Errno {
     pub fn exec_status(self) -> u8 {
         if self == Self::NOT_THERE { 127 } else { 126 }
     }
+
+    /// The name of the error and what it means; `None` for one that PID 1 does not expect.
+    pub(crate) fn name(self) -> Option<&'static [u8]> {
+        let row = ERRNOS.iter().position(|number| *number == self.0)?;
+        Some(lines::nth(ERRNO_NAMES.as_bytes(), row))
+    }
 }
 
 /// How a child ended.
@@ -106,22 +116,6 @@ pub enum Exit {
     NotExecuted(Errno),
 }
 
-impl Exit {
-    /// The status, signal or error.
-    pub(crate) const fn code(self) -> u8 {
-        match self {
-            Self::Exited(code) | Self::Killed(Signal(code)) | Self::NotExecuted(Errno(code)) => code,
-        }
-    }
-}
-
-/// What is said of each kind of end, in order.
-pub(crate) const EXIT_WORDS: &str = "\
-exited ^
-killed by signal ^
-not executed, !
-";
-
 /// What kind of PID 1 this process is: what it may touch and how it may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
@@ -133,43 +127,44 @@ pub enum Place {
     Machine,
 }
 
-/// The errors that are expected where PID 1 logs one: from a server that is started or asked, from mounts,
-/// swaps and files, and from the end of a machine.
-pub(crate) static ERRNOS: [u8; 29] = [
-    1, 2, 5, 6, 7, 8, 11, 12, 13, 16, 19, 20, 21, 22, 23, 24, 26, 28, 30, 32, 36, 38, 40, 80, 88, 91, 104,
-    110, 111,
-];
+macro_rules! errnos {
+    ($($number:literal $name:literal)*) => {
+        const ERRNOS: &[u8] = &[$($number),*];
+        /// As one string: a `match` to strings takes 1.4 kB more.
+        const ERRNO_NAMES: &str = concat!($($name, "\n",)*);
+    };
+}
 
-/// Their names and what they mean here, in the same order, and what is said of others; see [`words`](crate::words).
-pub(crate) const ERRNO_WORDS: &str = "\
-EPERM (not permitted)
-ENOENT (no such file or directory)
-EIO (input/output error)
-ENXIO (no such device)
-E2BIG (arguments too long)
-ENOEXEC (not a program for this machine)
-EAGAIN (no resources now)
-ENOMEM (out of memory)
-EACCES (permission denied)
-EBUSY (busy)
-ENODEV (no such device or file system)
-ENOTDIR (not a directory)
-EISDIR (is a directory)
-EINVAL (invalid)
-ENFILE (too many open files in the system)
-EMFILE (too many open files)
-ETXTBSY (program is being written)
-ENOSPC (no space left)
-EROFS (read-only file system)
-EPIPE (closed by the other side)
-ENAMETOOLONG (name too long)
-ENOSYS (not in this kernel)
-ELOOP (too many symbolic links)
-ELIBBAD (broken program interpreter)
-ENOTSOCK (not a socket)
-EPROTOTYPE (wrong type of socket)
-ECONNRESET (closed by the other side)
-ETIMEDOUT (timed out)
-ECONNREFUSED (nobody listens)
-errno ^
-";
+// Those that are expected where PID 1 logs one: from a server that is started or asked, from mounts, swaps and files,
+// and from the end of a machine.
+errnos! {
+    1 "EPERM (not permitted)"
+    2 "ENOENT (no such file or directory)"
+    5 "EIO (input/output error)"
+    6 "ENXIO (no such device)"
+    7 "E2BIG (arguments too long)"
+    8 "ENOEXEC (not a program for this machine)"
+    11 "EAGAIN (no resources now)"
+    12 "ENOMEM (out of memory)"
+    13 "EACCES (permission denied)"
+    16 "EBUSY (busy)"
+    19 "ENODEV (no such device or file system)"
+    20 "ENOTDIR (not a directory)"
+    21 "EISDIR (is a directory)"
+    22 "EINVAL (invalid)"
+    23 "ENFILE (too many open files in the system)"
+    24 "EMFILE (too many open files)"
+    26 "ETXTBSY (program is being written)"
+    28 "ENOSPC (no space left)"
+    30 "EROFS (read-only file system)"
+    32 "EPIPE (closed by the other side)"
+    36 "ENAMETOOLONG (name too long)"
+    38 "ENOSYS (not in this kernel)"
+    40 "ELOOP (too many symbolic links)"
+    80 "ELIBBAD (broken program interpreter)"
+    88 "ENOTSOCK (not a socket)"
+    91 "EPROTOTYPE (wrong type of socket)"
+    104 "ECONNRESET (closed by the other side)"
+    110 "ETIMEDOUT (timed out)"
+    111 "ECONNREFUSED (nobody listens)"
+}

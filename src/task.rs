@@ -4,6 +4,7 @@ use crate::event::Ending;
 use crate::limits::{
     KILL_GRACE, ORPHANS_TIMEOUT, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT,
 };
+use crate::lines;
 use crate::time::Millis;
 
 /// The tasks: that before a next server, and those of the end in their order, of which a container has the first two.
@@ -112,10 +113,16 @@ impl Task {
             | Self::SysRqReboot => REBOOT_TIMEOUT,
         }
     }
+
+    /// The name for the log.
+    pub(crate) fn name(self) -> &'static [u8] {
+        #[allow(clippy::as_conversions)] // the number of the variant is that of the name
+        lines::nth(NAMES, self as usize)
+    }
 }
 
-/// The words for them in the log, in order; see [`words`](crate::words).
-pub(crate) const WORDS: &str = "\
+/// In the order of the variants, as one string: a `match` to strings takes 184 bytes more.
+const NAMES: &[u8] = b"\
 end of orphans
 TERM
 KILL

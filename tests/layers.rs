@@ -8,24 +8,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file, and the modules of the library, or of `sys`, that it may name.
-const LAYERS: [(&str, &str); 46] = [
+const LAYERS: [(&str, &str); 45] = [
     ("lib", ""),
     ("time", ""),
     ("list", ""),
-    ("process", ""),
-    ("words", "list log process task"),
+    ("process", "lines"),
     ("limits", "time"),
     ("lines", ""),
     ("mounts", "limits lines"),
     ("progress", "limits lines list time"),
     ("event", "process"),
-    ("task", "event limits time"),
+    ("task", "event limits lines time"),
     ("command", "event list process"),
     ("stat", "lines list"),
     ("config", "event limits list log process time"),
     ("rpc", "list process"),
-    ("log", "process task time"),
-    ("line", "limits log process words"),
+    ("log", "lines process task time"),
+    ("line", "limits log process"),
     ("action", "limits log process rpc task time"),
     ("signals", "event process"),
     ("reaper", "action log process"),
