@@ -1,17 +1,15 @@
 //! `ZINIT_ORPHANS=stop`: what a server left behind has ended before the next one starts the same services. With the
-//! stand-in here; `tests/real.rs` has the real server, `tests/board.rs` the rescue program.
-
-mod common;
+//! stand-in here; `tests/namespace/real.rs` has the real server, `tests/vm/board.rs` the rescue program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use common::handed;
-use common::namespace::{Namespace, Setup, children, state, status};
-use common::trace::Trace;
-use common::updatable::{HANGS, Updatable, generation, offer};
-use common::{until, with_tool};
+use crate::common::handed;
+use crate::common::namespace::{Namespace, Setup, children, state, status};
+use crate::common::trace::Trace;
+use crate::common::updatable::{HANGS, Updatable, generation, offer};
+use crate::common::{until, with_tool};
 
 /// A PID 1 with children from before, as a server's services are once it is gone.
 struct Orphaned {

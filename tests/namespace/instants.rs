@@ -1,17 +1,15 @@
 //! PID 1 at each of its own system calls of an update: what reaches it there is not lost, and what ends it there
-//! leaves a whole program. `tests/update.rs` shows the updates themselves.
-
-mod common;
+//! leaves a whole program. `update.rs` shows the updates themselves.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::hold::Held;
-use common::namespace::{Namespace, children, state, status};
-use common::updatable::{NEWER, Updatable, generation, offer};
-use common::{stand_in, until};
+use crate::common::hold::Held;
+use crate::common::namespace::{Namespace, children, state, status};
+use crate::common::updatable::{NEWER, Updatable, generation, offer};
+use crate::common::{stand_in, until};
 
 /// How far an update is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -400,7 +400,7 @@ impl World {
             key += rest;
         }
         // Nothing is read of the ends of servers as long as none has run for long that was another file: what comes
-        // of it then is in tests/random.rs.
+        // of it then is in random.rs.
         let (before, rest) = key.split_once("deaths: Burst([").expect("there is such a field");
         let (_ends, rest) = rest.split_once("])").expect("Debug closes what it opens");
         key = format!("{before}{rest}");

@@ -1,14 +1,12 @@
-//! PID 1 survives a fault of its own, in namespaces; `tests/board.rs` shows it on a machine.
-
-mod common;
+//! PID 1 survives a fault of its own, in namespaces; `tests/vm/board.rs` shows it on a machine.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
-use common::namespace::Setup;
-use common::{debug_program, until};
+use crate::common::namespace::Setup;
+use crate::common::{debug_program, until};
 
 const FAULTS: [i32; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGTRAP, libc::SIGFPE, libc::SIGABRT];

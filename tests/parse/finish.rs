@@ -275,7 +275,7 @@ fn the_worst_case_is_the_sum_that_the_readme_states() {
         }
         assert_eq!(tasks[6].0, Task::Poweroff);
     }
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     assert!(readme.contains(&format!("at most {TO_REBOOT} s")), "the README states it");
     assert!(readme.contains(&format!("{TO_DEAD_END} s")), "and when nothing is left to try");
 }

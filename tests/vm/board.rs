@@ -1,11 +1,9 @@
 //! What a board needs of PID 1, in a virtual machine: a console that may be missing, a rescue shell, a
 //! hardware watchdog, and the commands that people and the kernel call.
 
-mod common;
-
 use std::time::Instant;
 
-use common::vm::Image;
+use crate::common::vm::Image;
 
 #[test]
 fn a_server_gets_path_home_and_term_if_nobody_gives_them() {
@@ -261,7 +259,7 @@ fn a_watchdog_restarts_a_machine_that_nothing_else_ends() {
         .append("ZINIT_WATCHDOG=2 printk.devkmsg=on")
         .driver("until zinit list; do sleep 0.1; done; kill -39 1")
         .before("umount /proc; rmdir /proc; echo >/proc")
-        .copy(common::guest(), "bin/guest")
+        .copy(crate::common::guest(), "bin/guest")
         .before("exec guest without-boot /sbin/zinit-pid1")
         .boot();
     machine.line("nothing ends this machine, reaping for ever");
@@ -273,8 +271,8 @@ fn a_watchdog_restarts_a_machine_that_nothing_else_ends() {
 fn a_watchdog_that_comes_later_is_armed_then_and_one_that_never_comes_is_named() {
     let machine = Image::new()
         .append("ZINIT_WATCHDOG=4")
-        .copy(common::brought("target/vm/modules/watchdog.ko"), "watchdog.ko")
-        .copy(common::brought("target/vm/modules/softdog.ko"), "softdog.ko")
+        .copy(crate::common::brought("target/vm/modules/watchdog.ko"), "watchdog.ko")
+        .copy(crate::common::brought("target/vm/modules/softdog.ko"), "softdog.ko")
         .driver("insmod /watchdog.ko; insmod /softdog.ko; sleep 6; zinit poweroff")
         .boot();
     machine.line("cannot use /dev/watchdog: ENOENT (no such file or directory)");

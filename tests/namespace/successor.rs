@@ -1,12 +1,10 @@
 //! What PID 1 makes of a name that no PID 1 before it has written: the real program in namespaces.
 
-mod common;
-
 use std::ffi::CString;
 
-use common::handed::{DELAY, GENERATION, SERVER, name};
-use common::namespace::{Namespace, Setup, status};
-use common::until;
+use crate::common::handed::{DELAY, GENERATION, SERVER, name};
+use crate::common::namespace::{Namespace, Setup, status};
+use crate::common::until;
 use zinit_pid1::handover::HandOver;
 use zinit_pid1::limits::{RESPAWN_DELAY, RESPAWN_DELAY_MAX};
 

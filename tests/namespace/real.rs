@@ -1,12 +1,10 @@
 //! The real program and the real zinit-server 0.3.9 in namespaces.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use common::namespace::{Namespace, Setup};
-use common::{brought, until, with_tool};
+use crate::common::namespace::{Namespace, Setup};
+use crate::common::{brought, until, with_tool};
 
 /// Two services that write down each start, and the server's state in a /run of its own.
 fn start() -> Namespace {
@@ -224,7 +222,7 @@ fn kill_inside(pid1: &mut Namespace, pid: &str) {
     let outside = pid1.pid1();
     let found = std::fs::read_dir("/proc").expect("/proc").flatten().find_map(|entry| {
         let process: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let inside = common::namespace::status(process, "NSpid")?;
+        let inside = crate::common::namespace::status(process, "NSpid")?;
         let same = fs::read_link(format!("/proc/{process}/ns/pid")).ok()
             == fs::read_link(format!("/proc/{outside}/ns/pid")).ok();
         (same && inside.split_whitespace().last() == Some(pid)).then_some(process)

@@ -4,9 +4,7 @@
 //! QEMU's virtual clock advances by a nanosecond with each instruction of the machine, so the kernel's clock is a
 //! counter, and says the same on each computer and under each load.
 
-mod common;
-
-use common::vm::Image;
+use crate::common::vm::Image;
 
 /// What PID 1 mounts first.
 const MOUNTS: [[&str; 3]; 8] = [
@@ -50,7 +48,7 @@ fn image(inittab: &str) -> Image {
     Image::new()
         .without_server()
         .counting_instructions()
-        .copy(common::guest(), "sbin/zinit-server")
+        .copy(crate::common::guest(), "sbin/zinit-server")
         .file("etc/inittab", inittab)
 }
 

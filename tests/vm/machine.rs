@@ -1,8 +1,6 @@
 //! The real program, the real zinit-server 0.3.9 and its client in a virtual machine.
 
-mod common;
-
-use common::vm::Image;
+use crate::common::vm::Image;
 
 #[test]
 fn a_machine_lives_through_crashes_and_a_soft_restart_and_is_powered_off() {
@@ -316,7 +314,7 @@ fn a_shell_in_an_initramfs_hands_over_with_a_daemon_and_zombies_left_behind() {
         // A daemon with the server's name, which holds on to the old root.
         .file("bin/zinit-server", "#!/bin/sh\ntrap 'exit 9' USR2; read nothing </run/nobody\n")
         .before(NEW_ROOT)
-        .copy(common::guest(), "bin/guest")
+        .copy(crate::common::guest(), "bin/guest")
         .before(
             "mknod /run/nobody p; setsid /bin/zinit-server & (sleep 2; exit 4) &
              for path in /proc /sys /dev /run; do mkdir /new$path; mount -o move $path /new$path; done

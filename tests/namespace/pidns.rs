@@ -1,13 +1,11 @@
 //! The real program as PID 1 of namespaces, with a stand-in server: signals, the server's life, its end.
 
-mod common;
-
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
-use common::namespace::{Setup, state};
-use common::{Folder, stand_in, until};
+use crate::common::namespace::{Setup, state};
+use crate::common::{Folder, stand_in, until};
 
 /// PID 1 counts in whole milliseconds and may be early by one.
 const TICK: Duration = Duration::from_millis(1);
@@ -53,7 +51,7 @@ fn every_signal_of_the_table_stops_a_container_and_all_others_are_ignored() {
 
 /// What the program acts on, and what the kernel itself acts on or the program's parent would be hit by.
 ///
-/// Faults are among them, since two of them within a minute end a container; `tests/fault.rs` has them.
+/// Faults are among them, since two of them within a minute end a container; `fault.rs` has them.
 const TABLE: [i32; 18] = [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 19, 30, 32, 37, 38, 39, 40];
 
 #[test]

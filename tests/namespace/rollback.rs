@@ -1,17 +1,15 @@
-//! A newer file of the server that keeps dying is replaced by the one before, in namespaces; `tests/board.rs` has the
+//! A newer file of the server that keeps dying is replaced by the one before, in namespaces; `tests/vm/board.rs` has the
 //! real server, and the minute that a server has to run.
-
-mod common;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use common::handed::{self, GENERATION, PROGRAM, SERVER};
-use common::namespace::{Namespace, Setup};
-use common::trace::Trace;
-use common::updatable::write_alone;
-use common::{stand_in, until, with_tool};
+use crate::common::handed::{self, GENERATION, PROGRAM, SERVER};
+use crate::common::namespace::{Namespace, Setup};
+use crate::common::trace::Trace;
+use crate::common::updatable::write_alone;
+use crate::common::{stand_in, until, with_tool};
 use zinit_pid1::process::program;
 
 const BAD: &str = "#!/bin/sh\nexit 3\n";

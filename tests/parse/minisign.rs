@@ -1,10 +1,8 @@
 //! Signatures that the real minisign makes are taken, and no changed one is.
 
-mod common;
-
 use std::fs;
 
-use common::{Folder, minisign};
+use crate::common::{Folder, minisign};
 use proptest::prelude::*;
 use zinit_pid1::minisign::{Refusal, verify};
 

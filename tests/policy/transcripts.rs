@@ -1,15 +1,12 @@
-//! Every row of the signal table and every phase, by the transcripts in `tests/transcripts`.
-
-#[path = "common/transcript.rs"]
-mod transcript;
-#[path = "common/words.rs"]
-mod words;
+//! Every row of the signal table and every phase, by the transcripts in `tests/transcripts/`.
 
 use std::fs;
 use std::path::Path;
 
 use zinit_pid1::event::{Ending, Request};
 use zinit_pid1::signals;
+
+use crate::transcript;
 
 #[test]
 fn every_transcript_happens_as_it_is_written() {

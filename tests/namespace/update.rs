@@ -1,7 +1,5 @@
 //! PID 1 is replaced while it runs: the real program in namespaces, with the real minisign.
 
-mod common;
-
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -10,12 +8,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::namespace::{Log, Namespace, children, state, status};
-use common::trace::Trace;
-use common::updatable::{
+use crate::common::namespace::{Log, Namespace, children, state, status};
+use crate::common::trace::Trace;
+use crate::common::updatable::{
     Change, HANGS, NEWER, Updatable, furnish, generation, inode, offer, offer_bytes, write_alone,
 };
-use common::{program, until};
+use crate::common::{program, until};
 use zinit_pid1::handover::ANSWER;
 
 #[test]

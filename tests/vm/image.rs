@@ -1,12 +1,10 @@
 //! scripts/image: what it packs boots, is the same each time, needs no root, and what it refuses it names.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
-use common::{Folder, brought, program, root, tool};
+use crate::common::{Folder, brought, program, root, tool};
 
 /// Packs an initramfs with what is brought and with more words, as another user if there is a wrapper.
 fn pack(wrapper: &[&str], out: &str, words: &[&str]) -> Output {

@@ -1,17 +1,15 @@
 //! The real program in namespaces: what it is given, what it hands on, and where its log lines go.
 
-mod common;
-
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use common::handed;
-use common::namespace::{Setup, children, state, status};
-use common::trace::Trace;
-use common::{stand_in, terminal, until, with_tool};
+use crate::common::handed;
+use crate::common::namespace::{Setup, children, state, status};
+use crate::common::trace::Trace;
+use crate::common::{stand_in, terminal, until, with_tool};
 
 #[test]
 fn the_server_gets_a_clean_start() {
@@ -310,7 +308,7 @@ fn a_socket_that_fills_up_in_the_last_moment_holds_up_nobody() {
 
 #[test]
 fn log_lines_go_to_a_file_behind_what_is_there() {
-    let folder = common::Folder::new();
+    let folder = crate::common::Folder::new();
     let path = folder.path().join("log");
     let mut file = File::create(&path).expect("a file");
     file.write_all(b"first\n").expect("the file can be written");
@@ -356,7 +354,7 @@ const GUEST: &str =
     "\"$0\" \"$@\" & child=$!; echo child $child; wait $child; echo ended $?; exec sleep 1000";
 
 /// The pid, outside of the namespaces, of the program that `GUEST` started.
-fn guest(pid1: &mut common::namespace::Namespace) -> i32 {
+fn guest(pid1: &mut crate::common::namespace::Namespace) -> i32 {
     let mut found = None;
     let shell = pid1.shell();
     until("the guest", || {

@@ -1,5 +1,6 @@
 //! The real program and the real zinit-server in containers of a real engine, Docker.
 
+#[path = "../common/mod.rs"]
 mod common;
 
 use std::fs::{self, File};

@@ -1,14 +1,12 @@
 //! What the real program costs: file, memory, wake-ups, system calls; and what a storm of orphans does.
 
-mod common;
-
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::namespace::{Namespace, Setup, children, state, status};
-use common::trace::Trace;
-use common::{program, tool, until};
+use crate::common::namespace::{Namespace, Setup, children, state, status};
+use crate::common::trace::Trace;
+use crate::common::{program, tool, until};
 
 /// Largest release binary, bytes.
 const BINARY: u64 = 20_480;

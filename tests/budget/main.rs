@@ -1,0 +1,7 @@
+//! What PID 1 costs, measured.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod instructions;
+mod measures;

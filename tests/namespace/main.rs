@@ -1,0 +1,14 @@
+//! The real program as PID 1 of namespaces of its own.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod fault;
+mod instants;
+mod orphans;
+mod pidns;
+mod real;
+mod rollback;
+mod successor;
+mod surroundings;
+mod update;

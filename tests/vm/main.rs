@@ -1,0 +1,8 @@
+//! The real program as PID 1 of virtual machines, and the images that these boot.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod board;
+mod image;
+mod machine;
