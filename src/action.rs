@@ -8,7 +8,7 @@ use crate::task::Task;
 
 /// What is to be done now.
 ///
-/// The actions that fork a child for the machine to follow, namely `Ask`, `Run` and `SpawnServer`, are
+/// The actions that fork a child for the machine to follow, namely `Ask`, `EndOrphans`, `Run` and `SpawnServer`, are
 /// answered at once by `Spawned` or `SpawnFailed`; a list holds at most one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
@@ -16,6 +16,8 @@ pub enum Action {
     Ask(Method),
     /// Stop the hardware watchdog, if there is one, since what comes next ends well without it.
     Disarm,
+    /// End what the last server left behind.
+    EndOrphans,
     /// Exit with a status; never on a machine.
     Exit(u8),
     /// Write a line to the log.

@@ -1,4 +1,4 @@
-//! PID 1 as a whole: it routes events.
+//! PID 1 as a whole: routes each event to the transition that the phase has for it.
 //!
 //! # Invariants
 //! Asserted over every reachable state in `tests/reachable.rs`:
@@ -15,10 +15,9 @@ use crate::config::Wishes;
 use crate::event::{Event, Request};
 use crate::handover::{HandOver, Memory};
 use crate::log::Fact;
-use crate::process::{Exit, Pid, Program};
+use crate::phase::{Phase, Servers, State, Step};
+use crate::process::{Errno, Exit, Pid, Program};
 use crate::reaper;
-use crate::state::{Stage, State};
-use crate::task::Task;
 use crate::time::Instant;
 
 /// PID 1.
@@ -28,46 +27,37 @@ pub struct Init(State);
 const _SIZE: () = assert!(size_of::<Init>() <= 256);
 
 impl Init {
-    /// PID 1 at boot; `before` is what one before it handed over, whose server lives. A server is due at once, if
-    /// there is none.
+    /// PID 1 at boot. `before` is what an earlier PID 1 handed over: its server, if that lives; else one is due at
+    /// once.
     #[must_use]
-    #[inline(always)]
-    pub const fn boot(wishes: Wishes, before: &HandOver) -> Self {
-        let (stage, deadline) = match before.server() {
-            Some(_) => (Stage::Up, Instant::NEVER),
-            None => (Stage::Backoff, Instant(0)),
+    pub const fn boot(policy: Wishes, before: &HandOver) -> Self {
+        let (phase, deadline) = match before.server() {
+            Some(server) => (Phase::Running { server }, Instant::NEVER),
+            None => (Phase::Backoff, Instant(0)),
         };
+        let history = before.memory();
+        // A server was executed before: it left services, or will.
+        let orphans = history.since.0 != 0;
         Self(State {
-            stage,
+            phase,
             deadline,
-            ending: None,
-            server: before.server(),
             helper: None,
-            memory: before.memory(),
-            until: Instant(0),
-            failures: 0,
-            program: before.program(),
-            died: 0,
-            deaths: Burst::NONE,
-            // There was a server before that is gone, or there is one that can go.
-            orphans: before.memory().since.0 != 0,
-            update: false,
-            task: Task::Terminate,
-            burst: Burst::NONE,
-            wishes,
+            servers: Servers { history, file: before.program(), orphans, ..Servers::NONE },
+            update_pending: false,
+            ctrl_alt_dels: Burst::NONE,
+            policy,
         })
     }
 
-    /// Takes in what the server runs, as far as it has said so.
-    #[inline(always)]
-    pub const fn learn(&mut self, program: Program) {
-        self.0.program = program;
+    /// Records the identity of the server's executable, once the child has reported it.
+    pub const fn set_server_file(&mut self, file: Program) {
+        self.0.servers.file = file;
     }
 
-    /// What another PID 1 has to know that takes this one's place.
+    /// What the next PID 1 has to know of servers, if this one is replaced now.
     #[must_use]
-    pub const fn memory(&self) -> &Memory {
-        &self.0.memory
+    pub const fn history(&self) -> &Memory {
+        &self.0.servers.history
     }
 
     /// When to deliver `Timeout`, if nothing else happens first.
@@ -78,94 +68,108 @@ impl Init {
 
     /// Takes one event. A `Timeout` that is early or repeated changes nothing, and neither does an answer
     /// that nobody waits for.
-    #[inline(never)]
     pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Actions) {
         let state = &mut self.0;
         match event {
-            Event::NoChildren => {
-                if state.is_ending_processes() {
-                    state.run(Some(Task::Sync), now, actions);
-                }
-            }
+            Event::NoChildren => state.no_children(now, actions),
             Event::Reaped(pid, exit) => state.reaped(pid, exit, now, actions),
             Event::Requested(request) => state.requested(request, now, actions),
-            Event::SpawnFailed(errno) => match state.stage {
-                Stage::Starting => state.not_started(errno, now, actions),
-                Stage::Sending => state.not_sent(errno, actions),
-                Stage::Working if state.task == Task::Orphans => {
-                    // Nor could a server: both are tried again later.
-                    state.orphans = true;
-                    state.not_started(errno, now, actions);
-                }
-                Stage::Working => state.task_ended(Exit::NotExecuted(errno), now, actions),
-                _ => {}
-            },
-            Event::Spawned(pid) => match state.stage {
-                Stage::Starting => state.started(pid, now, actions),
-                Stage::Sending => {
-                    state.helper = Some(pid);
-                    state.stage = Stage::Asking;
-                }
-                // Who waits for processes to end learns nothing from the child that signals them.
-                Stage::Working if !state.task.is_for_processes() => state.helper = Some(pid),
-                _ => {}
-            },
+            Event::SpawnFailed(errno) => state.spawn_failed(errno, now, actions),
+            Event::Spawned(pid) => state.spawned(pid, now, actions),
             Event::Timeout => {
                 if state.deadline <= now {
-                    state.timeout(now, actions);
+                    state.timed_out(now, actions);
                 }
             }
             Event::Updated => state.updated(actions),
         }
-        state.hand_over(now, actions);
+        state.reexec_if_due(now, actions);
     }
 }
 
 impl State {
     fn reaped(&mut self, pid: Pid, exit: Exit, now: Instant, actions: &mut Actions) {
-        if self.server == Some(pid) {
-            self.server = None;
+        if self.server() == Some(pid) {
             self.server_ended(pid, exit, now, actions);
         } else if self.helper == Some(pid) {
             self.helper = None;
-            if self.stage == Stage::Asking {
-                self.answered(exit, now, actions);
-            } else {
-                self.task_ended(exit, now, actions);
-            }
+            self.helper_ended(exit, now, actions);
         } else {
             reaper::orphan(pid, exit, actions);
         }
     }
 
+    fn helper_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
+        match self.phase {
+            Phase::Stopping { .. } => self.rpc_ended(exit, now, actions),
+            Phase::EndingOrphans => self.orphans_ended(exit, actions),
+            Phase::Working { ending, task } => self.task_ended(ending, task, exit, now, actions),
+            // They have no helper.
+            Phase::Starting | Phase::Running { .. } | Phase::Backoff | Phase::DeadEnd | Phase::Exiting => {}
+        }
+    }
+
     fn requested(&mut self, request: Request, now: Instant, actions: &mut Actions) {
-        match (request.ending(), self.ending) {
-            (Some(_), Some(_)) => actions.fact(Fact::AlreadyEnding),
-            (Some(ending), None) => self.begin(ending, now, actions),
-            (None, None) if request == Request::Update => actions.add(Action::Update),
-            (None, None) => self.restart(now, actions),
-            (None, Some(_)) => {}
+        match (request.ending(), self.shutting_down()) {
+            (Some(_), true) => actions.fact(Fact::AlreadyEnding),
+            (Some(ending), false) => self.begin(ending, now, actions),
+            (None, false) if request == Request::Update => actions.add(Action::Update),
+            (None, false) => self.restart(now, actions),
+            (None, true) => {}
         }
         // What began the end counts here as well.
         match request {
             Request::CtrlAltDel => self.ctrl_alt_del(now, actions),
             Request::PowerFailure => self.power_failure(now),
-            _ => {}
+            Request::End(_) | Request::RestartServer | Request::Update => {}
         }
     }
 
-    /// What a deadline means that has passed.
-    fn timeout(&mut self, now: Instant, actions: &mut Actions) {
-        match self.stage {
-            Stage::Backoff => self.start(now, actions),
-            Stage::Sending | Stage::Asking => self.not_answered(now, actions),
-            Stage::Settling => self.signal(Fact::RequestFailed, actions),
-            Stage::Leaving | Stage::Killed | Stage::Working => self.give_up(now, actions),
-            Stage::Final => self.dead_end(now, actions),
-            // Here it only is a moment for what is behind it.
-            Stage::Up => self.deadline = Instant::NEVER,
-            // It has none.
-            Stage::Starting => {}
+    fn spawned(&mut self, pid: Pid, now: Instant, actions: &mut Actions) {
+        match &mut self.phase {
+            Phase::Starting => self.started(pid, now, actions),
+            Phase::Stopping { step, .. } => {
+                *step = Step::RpcPending;
+                self.helper = Some(pid);
+            }
+            Phase::EndingOrphans => self.helper = Some(pid),
+            // The child that signals all processes is one of those that have to end.
+            Phase::Working { task, .. } if task.is_for_processes() => {}
+            Phase::Working { .. } => self.helper = Some(pid),
+            // They fork nothing.
+            Phase::Running { .. } | Phase::Backoff | Phase::DeadEnd | Phase::Exiting => {}
+        }
+    }
+
+    fn spawn_failed(&mut self, errno: Errno, now: Instant, actions: &mut Actions) {
+        match self.phase {
+            Phase::Starting => self.not_started(errno, now, actions),
+            Phase::Stopping { .. } => self.rpc_not_spawned(errno, actions),
+            Phase::EndingOrphans => self.orphans_not_ended(errno, now, actions),
+            Phase::Working { ending, task } => {
+                self.task_ended(ending, task, Exit::NotExecuted(errno), now, actions);
+            }
+            // They fork nothing.
+            Phase::Running { .. } | Phase::Backoff | Phase::DeadEnd | Phase::Exiting => {}
+        }
+    }
+
+    /// The deadline has passed.
+    fn timed_out(&mut self, now: Instant, actions: &mut Actions) {
+        match self.phase {
+            Phase::Backoff => self.start(now, actions),
+            Phase::Stopping { step, .. } => match step {
+                Step::RpcSpawning | Step::RpcPending => self.rpc_timed_out(now, actions),
+                Step::Grace => self.signal_server(Fact::RequestFailed, actions),
+                Step::Waiting | Step::Killed => self.kill_server(now, actions),
+            },
+            Phase::EndingOrphans => self.orphans_timed_out(actions),
+            Phase::Working { ending, task } => self.task_timed_out(ending, task, now, actions),
+            Phase::DeadEnd => self.dead_end(now, actions),
+            // The wake-up of an update that was pending.
+            Phase::Running { .. } => self.deadline = Instant::NEVER,
+            // They have no deadline.
+            Phase::Starting | Phase::Exiting => {}
         }
     }
 }

@@ -95,6 +95,10 @@ facts! {
     NoUpdate Info "no update: %exit";
     /// An orphan, or a helper that nobody waits for any more.
     OrphanReaped Debug "orphan %pid %exit";
+    /// The child that ends orphans failed in a way that it could not log itself.
+    OrphansFailed Error "end of orphans %exit, going on";
+    /// Orphans are not ended in time.
+    OrphansTimedOut Error "end of orphans is not done in time, going on";
     /// Seven Ctrl-Alt-Del.
     PatienceEnded Warn "Ctrl-Alt-Del in a burst, this stage ends now";
     /// A file of `/proc` cannot be read.
@@ -187,7 +191,7 @@ impl Note {
             pid: None,
             span: 0,
             fact,
-            task: Task::Orphans,
+            task: Task::Terminate,
             errno: Errno::NONE,
             signal: Signal(0),
             exit: Exit::Exited(0),

@@ -48,13 +48,13 @@ fn run(sys: &mut Sys<'_>) -> ! {
     let mut actions = Actions::default();
     let mut init = Init::boot(sys.config().wishes(sys.place()), sys.inheritance());
     loop {
-        sys.remember(init.memory());
+        sys.remember(init.history());
         for action in actions.as_slice() {
             sys.perform(action);
         }
         let event = sys.wait(init.deadline());
         actions.clear();
-        init.learn(sys.program());
+        init.set_server_file(sys.program());
         init.handle(event, sys.now(), &mut actions);
     }
 }

@@ -7,132 +7,156 @@ use crate::limits::{
     ROLL_BACK_DEATHS,
 };
 use crate::log::{Fact, Note};
+use crate::phase::{Phase, Servers, State};
 use crate::process::{Errno, Exit, Pid, Place};
-use crate::state::{Stage, State};
-use crate::task::Task;
 use crate::time::Instant;
 
 impl State {
-    /// Starts a server, if there is nothing to be ended before.
+    /// Starts a server, once the orphans of the last one are gone.
     pub(crate) fn start(&mut self, now: Instant, actions: &mut Actions) {
-        if self.wishes.stop_orphans && self.orphans {
-            self.orphans = false;
-            self.task = Task::Orphans;
-            actions.add(Action::Run(self.task));
-            self.enter(Stage::Working, now + ORPHANS_TIMEOUT);
+        if self.policy.stop_orphans && self.servers.orphans {
+            self.servers.orphans = false;
+            actions.add(Action::EndOrphans);
+            self.enter(Phase::EndingOrphans, now + ORPHANS_TIMEOUT);
         } else {
-            actions.add(Action::SpawnServer);
-            self.enter(Stage::Starting, Instant::NEVER);
+            self.spawn_server(actions);
         }
     }
 
-    /// There is a server.
+    fn spawn_server(&mut self, actions: &mut Actions) {
+        actions.add(Action::SpawnServer);
+        self.enter(Phase::Starting, Instant::NEVER);
+    }
+
+    /// A server was forked.
     pub(crate) fn started(&mut self, server: Pid, now: Instant, actions: &mut Actions) {
         actions.about(Fact::ServerStarted, server);
-        self.server = Some(server);
-        self.memory.since = now;
-        self.orphans = true;
-        self.stage = Stage::Up;
+        self.servers.history.since = now;
+        self.servers.orphans = true;
+        self.phase = Phase::Running { server };
     }
 
     /// No server could be forked.
-    #[inline(always)]
     pub(crate) fn not_started(&mut self, errno: Errno, now: Instant, actions: &mut Actions) {
         self.back_off(Note::new(Fact::SpawnFailed).errno(errno), now, actions);
     }
 
-    /// The server is gone: what comes next depends on who wanted that.
-    #[inline(never)]
+    /// The child that ended orphans exited.
+    pub(crate) fn orphans_ended(&mut self, exit: Exit, actions: &mut Actions) {
+        if exit != Exit::Exited(0) {
+            actions.log(Note::new(Fact::OrphansFailed).exit(exit));
+        }
+        self.spawn_server(actions);
+    }
+
+    /// The child that ends orphans did not exit in time.
+    pub(crate) fn orphans_timed_out(&mut self, actions: &mut Actions) {
+        actions.fact(Fact::OrphansTimedOut);
+        self.kill_helper(actions);
+        self.spawn_server(actions);
+    }
+
+    /// Nobody could be forked to end orphans: nor could a server, so both are tried again later.
+    pub(crate) fn orphans_not_ended(&mut self, errno: Errno, now: Instant, actions: &mut Actions) {
+        self.servers.orphans = true;
+        self.not_started(errno, now, actions);
+    }
+
+    /// Records the exit of a server, and goes on.
     pub(crate) fn server_ended(&mut self, server: Pid, exit: Exit, now: Instant, actions: &mut Actions) {
-        let note = Note::new(Fact::ServerRespawn).pid(server).exit(exit);
-        if self.memory.since.until(now) >= MIN_RUN_TIME {
-            self.memory.delay = RESPAWN_DELAY;
-            self.memory.proven = self.program;
-        }
-        if matches!(exit, Exit::NotExecuted(_)) {
-            self.orphans = false;
-            self.memory.since = Instant(0);
-        }
-        if self.stage == Stage::Up {
-            if self.is_worse(now) {
-                actions.add(Action::RollBack);
-                self.memory.delay = RESPAWN_DELAY;
-            }
-            if !self.gives_up(exit) {
-                self.back_off(note, now, actions);
-                return;
-            }
-        }
-        actions.log(Note { fact: Fact::ServerEnded, ..note });
-        if self.failures >= EXEC_ATTEMPTS {
-            actions.fact(Fact::GivenUp);
-            let errno = if let Exit::NotExecuted(errno) = exit { errno } else { Errno::NONE };
-            actions.add(Action::Exit(errno.exec_status()));
-            self.enter(Stage::Final, Instant::NEVER);
-            return;
-        }
-        if self.stage == Stage::Asking && self.wishes.stop_orphans && self.ending.is_none() {
-            // Whether it agreed, the courier knows, who is about to come back.
-            return;
-        }
-        self.recall(actions);
-        if self.ending.is_some() {
-            self.run(Some(Task::Terminate), now, actions);
+        self.servers.record_exit(exit, now);
+        let note = Note::new(Fact::ServerEnded).pid(server).exit(exit);
+        if let Phase::Running { .. } = self.phase {
+            self.server_crashed(note, now, actions);
         } else {
-            self.start(now, actions);
+            actions.log(note);
+            self.server_stopped(now, actions);
         }
+    }
+
+    /// The server ended though nobody had asked it to.
+    fn server_crashed(&mut self, note: Note, now: Instant, actions: &mut Actions) {
+        if self.servers.should_roll_back(now) {
+            actions.add(Action::RollBack);
+            self.servers.history.delay = RESPAWN_DELAY;
+        }
+        match note.exit {
+            // A container's engine has the last word then. A machine tries for ever.
+            Exit::NotExecuted(errno) if self.policy.place != Place::Machine => {
+                self.servers.exec_failures = self.servers.exec_failures.wrapping_add(1);
+                if self.servers.exec_failures >= EXEC_ATTEMPTS {
+                    actions.log(note);
+                    actions.fact(Fact::GivenUp);
+                    actions.add(Action::Exit(errno.exec_status()));
+                    self.enter(Phase::Exiting, Instant::NEVER);
+                    return;
+                }
+            }
+            Exit::Exited(_) | Exit::Killed(_) | Exit::NotExecuted(_) => self.servers.exec_failures = 0,
+        }
+        self.back_off(Note { fact: Fact::ServerRespawn, ..note }, now, actions);
     }
 
     /// Replaces the server by a new one; services live on as orphans of PID 1.
     pub(crate) fn restart(&mut self, now: Instant, actions: &mut Actions) {
-        match (self.stage, self.server) {
-            (Stage::Backoff, _) => {
+        match self.phase {
+            Phase::Backoff => {
                 actions.fact(Fact::RespawnNow);
                 self.start(now, actions);
             }
-            (Stage::Up, Some(server)) => {
+            Phase::Running { server } => {
                 actions.about(Fact::RestartBegun, server);
-                self.ask(now, actions);
+                self.begin_stop(server, None, now, actions);
             }
-            // It is being started, or restarted.
-            _ => {}
+            // It is being started or restarted, or none is to follow.
+            Phase::Starting
+            | Phase::Stopping { .. }
+            | Phase::EndingOrphans
+            | Phase::Working { .. }
+            | Phase::DeadEnd
+            | Phase::Exiting => {}
         }
     }
 
-    /// Counts the ends of a server that is another file than the last one that ran for long enough; true if these
-    /// are too many.
-    fn is_worse(&mut self, now: Instant) -> bool {
-        if self.died != self.program {
-            self.died = self.program;
-            self.deaths = Burst::NONE;
-        }
-        let dying = self.deaths.complete(ROLL_BACK_DEATHS, MIN_RUN_TIME, now);
-        let proven = self.memory.proven;
-        let worse = dying && proven != 0 && proven != self.program;
-        if worse {
-            // Once: until one has run for long again there is nothing to go back to.
-            self.memory.proven = 0;
-        }
-        worse
-    }
-
-    /// Counts the servers in a row that could not be executed; true if this one is one too many.
-    ///
-    /// A container's engine then has the last word. A machine tries for ever.
-    fn gives_up(&mut self, exit: Exit) -> bool {
-        let counts = matches!(exit, Exit::NotExecuted(_)) && self.wishes.place != Place::Machine;
-        self.failures = if counts { self.failures.wrapping_add(1) } else { 0 };
-        self.failures >= EXEC_ATTEMPTS
-    }
-
-    #[inline(always)]
     fn back_off(&mut self, why: Note, now: Instant, actions: &mut Actions) {
-        let delay = self.memory.delay;
-        self.memory.delay = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);
+        let delay = self.servers.history.delay;
+        self.servers.history.delay = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);
         actions.log(why.span(delay));
-        if delay >= RESCUE_DELAY && self.wishes.place == Place::Machine {
+        if delay >= RESCUE_DELAY && self.policy.place == Place::Machine {
             actions.add(Action::Rescue);
         }
-        self.enter(Stage::Backoff, now + delay);
+        self.enter(Phase::Backoff, now + delay);
+    }
+}
+
+impl Servers {
+    /// Records how long the server ran, and whether it ran at all.
+    fn record_exit(&mut self, exit: Exit, now: Instant) {
+        if self.history.since.until(now) >= MIN_RUN_TIME {
+            self.history.delay = RESPAWN_DELAY;
+            self.history.proven = self.file;
+        }
+        if let Exit::NotExecuted(_) = exit {
+            self.orphans = false;
+            self.history.since = Instant(0);
+        }
+    }
+
+    /// Records this exit; true after 4 exits within 60 s of a file other than the last good one.
+    fn should_roll_back(&mut self, now: Instant) -> bool {
+        let last_good = self.history.proven;
+        if last_good == 0 || last_good == self.file {
+            return false;
+        }
+        if self.last_failed != self.file {
+            self.last_failed = self.file;
+            self.recent_exits = Burst::NONE;
+        }
+        let too_many = self.recent_exits.complete(ROLL_BACK_DEATHS, MIN_RUN_TIME, now);
+        if too_many {
+            // Once: until another server has run for long there is nothing to go back to.
+            self.history.proven = 0;
+        }
+        too_many
     }
 }

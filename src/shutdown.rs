@@ -1,102 +1,104 @@
 //! The end: stop the server, end every process, save the disks, end the machine.
 //!
-//! Each stage ends the moment its condition holds, and at its deadline in any case.
+//! Each phase ends the moment its condition holds, and at its deadline in any case.
 
 use crate::action::{Action, Actions};
 use crate::event::Ending;
 use crate::limits::{BURST, BURST_WINDOW, DEAD_END_REMINDER, POWER_FAILURE_TIMEOUT};
 use crate::log::{Fact, Note};
+use crate::phase::{Phase, Servers, State};
 use crate::process::{Errno, Exit, Place};
-use crate::state::{Stage, State};
 use crate::task::Task;
 use crate::time::Instant;
 
 impl State {
-    /// Begins the end.
+    /// Begins the end of the machine, or of this process.
     pub(crate) fn begin(&mut self, ending: Ending, now: Instant, actions: &mut Actions) {
-        self.recall(actions);
-        let begun = if self.wishes.place == Place::Machine { Fact::EndBegun } else { Fact::StopBegun };
+        self.kill_helper(actions);
+        let begun = if self.policy.place == Place::Machine { Fact::EndBegun } else { Fact::StopBegun };
         actions.log(Note::new(begun).task(Task::of(ending)));
-        self.ending = Some(if ending == Ending::Poweroff { self.wishes.poweroff } else { ending });
-        if self.server.is_some() {
-            self.ask(now, actions);
-        } else {
-            self.run(Some(Task::Terminate), now, actions);
+        let ending = if ending == Ending::Poweroff { self.policy.poweroff } else { ending };
+        match self.server() {
+            Some(server) => self.begin_stop(server, Some(ending), now, actions),
+            None => self.run(ending, Task::Terminate, now, actions),
         }
+        // No server follows, and no update.
+        self.servers = Servers::NONE;
+        self.update_pending = false;
     }
 
-    /// Notes a Ctrl-Alt-Del, also the one that began the end.
+    /// Counts a Ctrl-Alt-Del, the one that began the end among them; a burst of them ends the phase or task at hand.
     pub(crate) fn ctrl_alt_del(&mut self, now: Instant, actions: &mut Actions) {
-        if !self.burst.complete(BURST, BURST_WINDOW, now) {
+        if !self.ctrl_alt_dels.complete(BURST, BURST_WINDOW, now) {
             return;
         }
-        // Nothing that a key can do may cost data.
-        let may_end = match self.stage {
-            Stage::Working => matches!(self.task, Task::Terminate | Task::Kill | Task::Swapoff),
-            Stage::Final => false,
-            _ => true,
-        };
-        if may_end {
-            actions.fact(Fact::PatienceEnded);
-            self.give_up(now, actions);
-        }
-    }
-
-    /// Cuts the wait for the server short, because the disks need the power that is left.
-    pub(crate) fn power_failure(&mut self, now: Instant) {
-        if self.server.is_some() && self.wishes.place == Place::Machine {
-            let until = now + POWER_FAILURE_TIMEOUT;
-            self.until = self.until.min(until);
-            self.deadline = self.deadline.min(until);
-        }
-    }
-
-    /// True while all processes are asked or made to end.
-    pub(crate) fn is_ending_processes(&self) -> bool {
-        self.stage == Stage::Working && self.task.is_for_processes()
-    }
-
-    /// Ends the patience with the stage at hand.
-    pub(crate) fn give_up(&mut self, now: Instant, actions: &mut Actions) {
-        if self.stage != Stage::Working {
-            self.kill(now, actions);
-            return;
-        }
-        let fact = match self.task {
-            Task::Terminate => Fact::LeftAfterTerm,
-            Task::Kill => Fact::LeftAfterKill,
-            _ => Fact::TaskTimedOut,
-        };
-        actions.log(Note::new(fact).task(self.task));
-        self.recall(actions);
-        self.go_on(now, actions);
-    }
-
-    /// Does a task, if that is for a PID 1 like this one to do; else, and behind the last one, this is over.
-    #[inline(never)]
-    pub(crate) fn run(&mut self, task: Option<Task>, now: Instant, actions: &mut Actions) {
-        match (self.wishes.place, task) {
-            (Place::Machine, None) => self.dead_end(now, actions),
-            (Place::Machine, Some(task))
-            | (Place::Container, Some(task @ (Task::Terminate | Task::Kill))) => {
-                actions.add(Action::Run(task));
-                self.task = task;
-                self.enter(Stage::Working, now + task.timeout());
+        match self.phase {
+            Phase::Stopping { .. } => {
+                actions.fact(Fact::PatienceEnded);
+                self.kill_server(now, actions);
             }
-            (Place::Container | Place::Guest, _) => {
-                if self.wishes.place == Place::Container && self.ending == Some(Ending::Reboot) {
+            Phase::Working { ending, task: task @ (Task::Terminate | Task::Kill | Task::Swapoff) } => {
+                actions.fact(Fact::PatienceEnded);
+                self.task_timed_out(ending, task, now, actions);
+            }
+            // A key must not cost data: sync and unmount have their time. In the other phases nothing has begun, or
+            // nothing is left to end.
+            Phase::Working { .. }
+            | Phase::Starting
+            | Phase::Running { .. }
+            | Phase::Backoff
+            | Phase::EndingOrphans
+            | Phase::DeadEnd
+            | Phase::Exiting => {}
+        }
+    }
+
+    /// Shortens the wait for the server, because the disks need the power that is left.
+    pub(crate) fn power_failure(&mut self, now: Instant) {
+        if let Phase::Stopping { kill_at, .. } = &mut self.phase
+            && self.policy.place == Place::Machine
+        {
+            *kill_at = (*kill_at).min(now + POWER_FAILURE_TIMEOUT);
+            self.deadline = self.deadline.min(*kill_at);
+        }
+    }
+
+    /// No child is left: it is what Terminate and Kill wait for.
+    pub(crate) fn no_children(&mut self, now: Instant, actions: &mut Actions) {
+        if let Phase::Working { ending, task } = self.phase
+            && task.is_for_processes()
+        {
+            self.run(ending, Task::Sync, now, actions);
+        }
+    }
+
+    /// Runs a task. A container has no part in those behind Kill, a process that is not PID 1 in none: it exits.
+    pub(crate) fn run(&mut self, ending: Ending, task: Task, now: Instant, actions: &mut Actions) {
+        match self.policy.place {
+            Place::Machine => {}
+            Place::Container if task.is_for_processes() => {}
+            Place::Container | Place::Guest => {
+                if self.policy.place == Place::Container && ending == Ending::Reboot {
                     actions.add(Action::Restart);
                 }
                 actions.add(Action::Exit(0));
-                self.enter(Stage::Final, Instant::NEVER);
+                return self.enter(Phase::Exiting, Instant::NEVER);
             }
         }
+        actions.add(Action::Run(task));
+        self.enter(Phase::Working { ending, task }, now + task.timeout());
     }
 
-    /// The child of a task is gone, or there is none.
-    pub(crate) fn task_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
-        let task = self.task;
-        // Its child does not tell when they are gone; where it cannot be forked PID 1 has done the part.
+    /// The child of a task exited, or could not be forked.
+    pub(crate) fn task_ended(
+        &mut self,
+        ending: Ending,
+        task: Task,
+        exit: Exit,
+        now: Instant,
+        actions: &mut Actions,
+    ) {
+        // Terminate and Kill end when no process is left; where no child can be forked PID 1 has sent the signals.
         if task.is_for_processes() {
             return;
         }
@@ -115,23 +117,36 @@ impl State {
         if task.is_the_last() || exit != Exit::Exited(0) {
             actions.log(Note::new(fact).task(task).errno(errno).exit(exit));
         }
-        self.go_on(now, actions);
+        self.run_next(ending, task, now, actions);
     }
 
-    fn go_on(&mut self, now: Instant, actions: &mut Actions) {
-        let Some(ending) = self.ending else { return self.start(now, actions) };
-        // A halt that only stands in for a refused reboot must not last: there the watchdog stays armed.
-        if self.task == Task::SyncAgain && matches!(ending, Ending::Poweroff | Ending::Halt) {
+    /// Ends a task whose time is up.
+    pub(crate) fn task_timed_out(&mut self, ending: Ending, task: Task, now: Instant, actions: &mut Actions) {
+        let fact = match task {
+            Task::Terminate => Fact::LeftAfterTerm,
+            Task::Kill => Fact::LeftAfterKill,
+            _ => Fact::TaskTimedOut,
+        };
+        actions.log(Note::new(fact).task(task));
+        self.kill_helper(actions);
+        self.run_next(ending, task, now, actions);
+    }
+
+    fn run_next(&mut self, ending: Ending, task: Task, now: Instant, actions: &mut Actions) {
+        // A halt that stands in for a refused reboot must not last: there the watchdog stays enabled.
+        if task == Task::SyncAgain && matches!(ending, Ending::Poweroff | Ending::Halt) {
             actions.add(Action::Disarm);
         }
-        self.run(self.task.next(ending), now, actions);
+        match task.next(ending) {
+            Some(next) => self.run(ending, next, now, actions),
+            None => self.dead_end(now, actions),
+        }
     }
 
-    /// Nothing ends this machine: PID 1 goes on as a reaper, and says so from time to time.
-    #[inline(always)]
+    /// Nothing ends this machine: PID 1 goes on as a reaper, and logs that from time to time.
     pub(crate) fn dead_end(&mut self, now: Instant, actions: &mut Actions) {
         actions.fact(Fact::DeadEnd);
         actions.add(Action::Starve);
-        self.enter(Stage::Final, now + DEAD_END_REMINDER);
+        self.enter(Phase::DeadEnd, now + DEAD_END_REMINDER);
     }
 }

@@ -1,17 +1,13 @@
-//! What is to be done once a server is gone: each task is done by a child, and each has a deadline.
+//! The tasks of a shutdown behind the server's end: each is done by a forked child, and each has a deadline.
 
 use crate::event::Ending;
-use crate::limits::{
-    KILL_GRACE, ORPHANS_TIMEOUT, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT,
-};
+use crate::limits::{KILL_GRACE, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT};
 use crate::lines;
 use crate::time::Millis;
 
-/// The tasks: that before a next server, and those of the end in their order, of which a container has the first two.
+/// The tasks of the end in their order; a container has the first two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Task {
-    /// End what a server left behind, before the next one starts the same services.
-    Orphans,
     /// Ask every other process to end, by TERM and CONT.
     Terminate,
     /// End every other process, by KILL.
@@ -69,7 +65,7 @@ impl Task {
                 Ending::Halt | Ending::Poweroff => Self::SysRqPoweroff,
                 Ending::Kexec | Ending::Reboot => Self::SysRqReboot,
             },
-            Self::Orphans | Self::SysRqPoweroff | Self::SysRqReboot => return None,
+            Self::SysRqPoweroff | Self::SysRqReboot => return None,
         })
     }
 
@@ -82,16 +78,17 @@ impl Task {
     /// True if the machine ends by it, so that its child does not come back.
     #[must_use]
     pub const fn is_the_last(self) -> bool {
-        !matches!(
-            self,
-            Self::Orphans
-                | Self::Terminate
-                | Self::Kill
-                | Self::Sync
-                | Self::Swapoff
-                | Self::Unmount
-                | Self::SyncAgain
-        )
+        match self {
+            Self::Terminate | Self::Kill | Self::Sync | Self::Swapoff | Self::Unmount | Self::SyncAgain => {
+                false
+            }
+            Self::Kexec
+            | Self::Poweroff
+            | Self::Reboot
+            | Self::Halt
+            | Self::SysRqPoweroff
+            | Self::SysRqReboot => true,
+        }
     }
 
     /// The time it may take, ms.
@@ -99,7 +96,6 @@ impl Task {
     #[inline(never)]
     pub const fn timeout(self) -> Millis {
         match self {
-            Self::Orphans => ORPHANS_TIMEOUT,
             Self::Terminate => TERM_GRACE,
             Self::Kill => KILL_GRACE,
             Self::Sync | Self::SyncAgain => SYNC_TIMEOUT,
@@ -123,7 +119,6 @@ impl Task {
 
 /// In the order of the variants, as one string: a `match` to strings takes 184 bytes more.
 const NAMES: &[u8] = b"\
-end of orphans
 TERM
 KILL
 sync

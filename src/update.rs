@@ -1,37 +1,41 @@
-//! The replacement of PID 1 by a newer one: another program looks for it, and verifies, probes and installs it.
+//! The replacement of PID 1 by a newer version, which another program verifies, probes and installs.
 
 use crate::action::{Action, Actions};
 use crate::limits::UPDATE_SETTLE;
 use crate::log::Fact;
-use crate::state::{Stage, State};
+use crate::phase::{Phase, State};
 use crate::time::Instant;
 
 impl State {
     /// Another version is in place: PID 1 becomes it, unless the end has begun.
     pub(crate) fn updated(&mut self, actions: &mut Actions) {
-        if self.ending.is_some() {
+        if self.shutting_down() {
             actions.fact(Fact::AlreadyEnding);
         } else {
-            self.update = true;
+            self.update_pending = true;
         }
     }
 
-    /// Has PID 1 replaced, if that is due and nothing else is under way.
+    /// Re-execs PID 1 if an update is pending and nothing is under way.
     ///
-    /// A soft restart and the end of orphans take some seconds, and a server that was just forked has not told yet
-    /// what it runs.
-    #[inline(always)]
-    pub(crate) fn hand_over(&mut self, now: Instant, actions: &mut Actions) {
-        let settled = self.memory.since + UPDATE_SETTLE;
-        let rests = self.stage == Stage::Backoff || self.stage == Stage::Up;
-        if !self.update || !rests {
+    /// A soft restart and the end of orphans take some seconds, and a server that was just forked has not reported
+    /// yet which file it runs.
+    pub(crate) fn reexec_if_due(&mut self, now: Instant, actions: &mut Actions) {
+        if !self.update_pending {
             return;
         }
-        if self.stage == Stage::Up && now < settled {
-            self.deadline = settled;
-        } else {
-            self.update = false;
-            actions.add(Action::HandOver);
+        let settled = self.servers.history.since + UPDATE_SETTLE;
+        match self.phase {
+            // Wake-up for a pending update; a running server has no deadline.
+            Phase::Running { .. } if now < settled => self.deadline = settled,
+            Phase::Running { .. } | Phase::Backoff => {
+                self.update_pending = false;
+                actions.add(Action::HandOver);
+            }
+            // Something is under way: it is looked at again after the next event.
+            Phase::Starting | Phase::Stopping { .. } | Phase::EndingOrphans => {}
+            // `begin` has dropped the update.
+            Phase::Working { .. } | Phase::DeadEnd | Phase::Exiting => {}
         }
     }
 }

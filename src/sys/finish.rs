@@ -36,8 +36,7 @@ pub fn run(task: Task, standing: &Standing, log: &Log) -> Errno {
             pid1.signal_all(kernel::Signal::CONT);
         }
         (Task::Kill, _) => pid1.signal_all(kernel::Signal::KILL),
-        // Those of a server are no part of this.
-        (Task::Orphans, _) | (_, None) => return NOT_PERMITTED,
+        (_, None) => return NOT_PERMITTED,
         (Task::Sync, Some(machine)) => Finish { machine: *machine, log }.sync(),
         (Task::Swapoff, Some(machine)) => Finish { machine: *machine, log }.swapoff(),
         (Task::Unmount, Some(machine)) => Finish { machine: *machine, log }.unmount(),

@@ -146,6 +146,10 @@ impl<'a> Sys<'a> {
                     spawn::child(&mut || courier::run(method, self.config.socket(), &self.log).status());
                 self.event = Some(event);
             }
+            Action::EndOrphans => {
+                let event = spawn::child(&mut || self.end_orphans().0);
+                self.event = Some(event);
+            }
             Action::Exit(status) => {
                 if self.standing.machine().is_none() {
                     raw::exit(status);
@@ -164,7 +168,7 @@ impl<'a> Sys<'a> {
             }
             Action::RollBack => self.roll_back(),
             Action::Run(task) => {
-                self.ends |= task != Task::Orphans;
+                self.ends = true;
                 let event = self.run(task);
                 self.event = Some(event);
             }
@@ -250,10 +254,7 @@ impl<'a> Sys<'a> {
     /// In a child, because a disk, a driver or a process that hangs can hold up each of these calls; where
     /// none can be forked, a fork bomb mostly, PID 1 itself makes those that help against it.
     fn run(&self, task: Task) -> Event {
-        let mut work = || match task {
-            Task::Orphans => self.end_orphans().0,
-            task => finish::run(task, &self.standing, &self.log).0,
-        };
+        let mut work = || finish::run(task, &self.standing, &self.log).0;
         let event = spawn::child(&mut work);
         if let Event::SpawnFailed(_) = event
             && (task.is_for_processes() || task.is_the_last())

@@ -85,7 +85,7 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
                 caused = new.deliver(Event::Timeout)?;
             }
         }
-        ([">", "runs", program], Some(replay)) => replay.init.learn(words::number(program)?),
+        ([">", "runs", program], Some(replay)) => replay.init.set_server_file(words::number(program)?),
         ([">", event @ ..], Some(replay)) => {
             if let Some(event) = words::event(event)? {
                 caused = replay.deliver(event)?;
@@ -124,11 +124,12 @@ impl Replay {
     }
 
     fn perform(&mut self, actions: &Actions) -> Vec<String> {
-        use Action::{Ask, Exit, Run, SpawnServer};
+        use Action::{Ask, EndOrphans, Exit, Run, SpawnServer};
         let actions = actions.as_slice();
-        self.asked = actions.iter().any(|action| matches!(action, Ask(_) | Run(_) | SpawnServer));
+        self.asked =
+            actions.iter().any(|action| matches!(action, Ask(_) | EndOrphans | Run(_) | SpawnServer));
         self.exited = actions.iter().any(|action| matches!(action, Exit(_)));
-        let memory = self.init.memory();
-        actions.iter().map(|action| format!("< {}", words::action(action, memory))).collect()
+        let history = self.init.history();
+        actions.iter().map(|action| format!("< {}", words::action(action, history))).collect()
     }
 }

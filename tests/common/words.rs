@@ -86,6 +86,7 @@ pub fn action(action: &Action, memory: &Memory) -> String {
         Action::Ask(Method::PrepareRestart) => "ask system.prepare_restart".into(),
         Action::Ask(Method::Shutdown) => "ask system.shutdown".into(),
         Action::HandOver => format!("hand-over {}ms", memory.delay),
+        Action::EndOrphans => "end-orphans".into(),
         Action::Exit(0) => "exit".into(),
         Action::Exit(status) => format!("exit {status}"),
         Action::Log(note) => {
@@ -101,7 +102,6 @@ pub fn action(action: &Action, memory: &Memory) -> String {
         Action::RollBack => "roll-back".into(),
         Action::Starve => "starve".into(),
         Action::Run(task) => match task {
-            Task::Orphans => "end-orphans".into(),
             Task::Terminate => "terminate-all".into(),
             Task::Kill => "kill-all".into(),
             Task::Sync => "sync".into(),

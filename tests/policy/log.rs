@@ -21,7 +21,7 @@ fn note(fact: Fact) -> Note {
 }
 
 /// The facts in their order, so that none can be left out.
-const FACTS: [(Fact, Level, &str); 51] = [
+const FACTS: [(Fact, Level, &str); 53] = [
     (Fact::AlreadyEnding, Level::Info, "the end is under way already"),
     (Fact::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (Fact::BootGuest, Level::Warn, "version TEXT, not PID 1: it runs the server and touches nothing else"),
@@ -51,6 +51,8 @@ const FACTS: [(Fact, Level, &str); 51] = [
     ),
     (Fact::NoUpdate, Level::Info, "no update: exited 1"),
     (Fact::OrphanReaped, Level::Debug, "orphan 42 exited 1"),
+    (Fact::OrphansFailed, Level::Error, "end of orphans exited 1, going on"),
+    (Fact::OrphansTimedOut, Level::Error, "end of orphans is not done in time, going on"),
     (Fact::PatienceEnded, Level::Warn, "Ctrl-Alt-Del in a burst, this stage ends now"),
     (Fact::ReadFailed, Level::Error, "cannot read TEXT: ENOENT (no such file or directory)"),
     (Fact::ReadOnlyFailed, Level::Error, "cannot make TEXT read-only: ENOENT (no such file or directory)"),

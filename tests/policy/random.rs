@@ -234,7 +234,7 @@ impl World {
         let deadline = self.init.deadline();
         let mut actions = Actions::default();
         // What the server runs is known once it has ended, at the latest.
-        self.init.learn(self.file);
+        self.init.set_server_file(self.file);
         self.init.handle(event, self.now, &mut actions);
         let (last, rest) = actions.as_slice().split_last().unzip();
         let hands_over = last == Some(&Action::HandOver);
@@ -262,7 +262,7 @@ impl World {
                     self.over = true;
                 }
                 Action::Log(note) => self.over |= *note == Note::new(Fact::DeadEnd),
-                Action::Run(Task::Orphans) => assert!(self.stop_orphans && self.server.is_none()),
+                Action::EndOrphans => assert!(self.stop_orphans && self.server.is_none()),
                 Action::RollBack => {}
                 Action::Run(task) => {
                     assert_ne!(self.place, Place::Guest);
@@ -281,7 +281,7 @@ impl World {
                 }
                 Action::Ask(_) | Action::HandOver | Action::Update => {}
             }
-            if matches!(action, Action::Ask(_) | Action::Run(_) | Action::SpawnServer) {
+            if matches!(action, Action::Ask(_) | Action::EndOrphans | Action::Run(_) | Action::SpawnServer) {
                 assert_eq!(answer.replace(*action), None, "one action at most forks");
             }
         }
@@ -494,7 +494,7 @@ impl World {
     /// A server starts, or first what the last one left behind is ended.
     fn start(&mut self, actions: &[Action]) {
         let stops = self.stop_orphans && self.orphans;
-        let action = if stops { Action::Run(Task::Orphans) } else { Action::SpawnServer };
+        let action = if stops { Action::EndOrphans } else { Action::SpawnServer };
         assert_eq!(actions, [action]);
         self.orphans &= !stops;
         self.courier = None;

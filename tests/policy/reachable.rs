@@ -5,8 +5,10 @@
 //! still tried at exact times, a millisecond on either side of each deadline.
 
 use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 
 use zinit_pid1::action::{Action, Actions};
+use zinit_pid1::burst::Burst as RateWindow;
 use zinit_pid1::config::Wishes;
 use zinit_pid1::event::{Ending, Event, Request};
 use zinit_pid1::handover::HandOver;
@@ -43,6 +45,9 @@ const COARSE: u64 = 1_000;
 
 /// Not a multiple of anything, so that no two deadlines fall together by accident.
 const STOP_TIMEOUT: u32 = 3_100;
+
+/// Long enough ago that what never happened is older than all that counts.
+const BOOT: Instant = Instant(1_000_000);
 
 const SERVER: i32 = 2;
 const HELPERS: [i32; 2] = [3, 4];
@@ -143,19 +148,10 @@ impl World {
         let mut actions = Actions::default();
         let wishes = Wishes { place, stop_timeout: STOP_TIMEOUT, poweroff: Ending::Poweroff, stop_orphans };
         let mut init = Init::boot(wishes, &HandOver::NONE);
-        init.handle(Event::Timeout, Instant(5_000), &mut actions);
+        init.handle(Event::Timeout, BOOT, &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (server, helper, did) = (false, (HELPERS[0], false), Did::default());
-        Self {
-            place,
-            init,
-            now: Instant(5_000),
-            due: Some(Due::Server),
-            server,
-            helper,
-            did,
-            ended_orphans: false,
-        }
+        Self { place, init, now: BOOT, due: Some(Due::Server), server, helper, did, ended_orphans: false }
     }
 
     /// What can happen next, and when.
@@ -258,7 +254,8 @@ impl World {
     }
 
     fn perform(&mut self, action: Action) -> Checked {
-        let forks = matches!(action, Action::Ask(_) | Action::Run(_) | Action::SpawnServer);
+        let forks =
+            matches!(action, Action::Ask(_) | Action::EndOrphans | Action::Run(_) | Action::SpawnServer);
         check(!forks || self.due.is_none(), "there is one action at most that forks")?;
         match action {
             Action::Ask(_) => {
@@ -296,7 +293,7 @@ impl World {
                 check(self.did.stop_trying, "the watchdog is fed until nothing is left to try")?;
             }
             Action::Log(note) => self.did.stop_trying |= note == Note::new(Fact::DeadEnd),
-            Action::Run(Task::Orphans) => {
+            Action::EndOrphans => {
                 check(!self.did.begin && !self.server, "orphans are ended before a next server")?;
                 self.ended_orphans = true;
                 self.due = Some(Due::Helper);
@@ -382,61 +379,52 @@ impl World {
     }
 
     /// The state, but for differences in time that are less than [`COARSE`].
-    fn key(&self) -> String {
-        let text = format!("{:?}", self.init);
-        let mut parts = text.split("Instant(");
-        let mut key = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let (number, rest) = part.split_once(')').expect("Debug closes what it opens");
-            let time = Instant(number.parse().expect("an instant is a number"));
-            key += &if time == Instant::NEVER {
-                "never".to_owned()
-            } else if key.ends_with("since: ") {
-                let age = time.until(self.now);
-                format!("{}{}", age >= UPDATE_SETTLE, age >= MIN_RUN_TIME)
-            } else {
-                self.left(time.0).to_string()
-            };
-            key += rest;
-        }
-        // Nothing is read of the ends of servers as long as none has run for long that was another file: what comes
-        // of it then is in random.rs.
-        let (before, rest) = key.split_once("deaths: Burst([").expect("there is such a field");
-        let (_ends, rest) = rest.split_once("])").expect("Debug closes what it opens");
-        key = format!("{before}{rest}");
-        let (before, rest) = key.split_once("burst: Burst([").expect("there is such a field");
-        let (times, rest) = rest.split_once("])").expect("Debug closes what it opens");
-        let times = times.split(", ").map(|time| self.left(time.parse().expect("a burst is numbers")));
-        key = format!("{before}{:?}{rest}", times.collect::<Vec<_>>());
-        // What the stage at hand does not read, and each later one writes before it reads it.
-        let is_at = |stages: &[&str]| stages.iter().any(|stage| text.contains(&format!("stage: {stage},")));
-        if self.did.begin {
-            for field in ["delay: ", "failures: ", "orphans: ", "update: "] {
-                key = without(&key, field);
-            }
-        }
-        if self.did.begin || !is_at(&["Up", "Sending", "Asking", "Settling", "Leaving", "Killed"]) {
-            key = without(&key, "since: ");
-        }
-        if !is_at(&["Working"]) {
-            key = without(&key, "task: ");
-        }
-        if !is_at(&["Sending", "Asking", "Settling", "Leaving"]) {
-            key = without(&key, "until: ");
-        }
-        format!("{key}{:?}", (self.due, self.server, self.helper, self.did))
+    fn key(&self) -> Vec<u8> {
+        let mut key = CoarseKey { now: self.now, bytes: Vec::new() };
+        (self.init, self.due, self.server, self.helper, self.did).hash(&mut key);
+        key.bytes
     }
+}
 
+/// Takes what `Hash` feeds it: each [`Instant`] as the time that is left or has passed, all else as it is.
+struct CoarseKey {
+    now: Instant,
+    bytes: Vec<u8>,
+}
+
+impl CoarseKey {
     fn left(&self, until: u64) -> u64 {
         until.saturating_sub(self.now.0).div_ceil(COARSE)
     }
 }
 
-/// The text without the value of a field.
-fn without(text: &str, field: &str) -> String {
-    let (before, rest) = text.split_once(field).expect("there is such a field");
-    let (_, after) = rest.split_once(',').expect("it is not the last one");
-    format!("{before}{after}")
+impl Hasher for CoarseKey {
+    /// Everything but single numbers of 64 bits. An array of those comes in one piece: a sliding window.
+    fn write(&mut self, bytes: &[u8]) {
+        if bytes.len() == size_of::<RateWindow>() {
+            for time in bytes.chunks_exact(8) {
+                let until = u64::from_ne_bytes(time.try_into().expect("eight bytes"));
+                self.bytes.extend(self.left(until).to_ne_bytes());
+            }
+        } else {
+            self.bytes.extend(bytes);
+        }
+    }
+
+    /// An [`Instant`]: a deadline, or the start of a server.
+    fn write_u64(&mut self, time: u64) {
+        let age = Instant(time).until(self.now);
+        let coarse = match time {
+            u64::MAX => u64::MAX,
+            _ if age == 0 => self.left(time) + 3,
+            _ => u64::from(age >= UPDATE_SETTLE) + u64::from(age >= MIN_RUN_TIME),
+        };
+        self.bytes.extend(coarse.to_ne_bytes());
+    }
+
+    fn finish(&self) -> u64 {
+        unreachable!("the bytes are the key")
+    }
 }
 
 fn pid(raw: i32) -> Pid {

@@ -1,0 +1,159 @@
+//! The state of PID 1: a phase with its own data, and what is common to all phases.
+//!
+//! [`server`](crate::server), [`stop`](crate::stop), [`shutdown`](crate::shutdown) and [`update`](crate::update) are
+//! the transitions; [`init`](crate::init) calls them.
+
+use crate::action::Actions;
+use crate::burst::Burst;
+use crate::config::Wishes;
+use crate::event::Ending;
+use crate::handover::Memory;
+use crate::limits::{RESPAWN_DELAY, RESTART_TIMEOUT};
+use crate::process::{Pid, Program, Signal};
+use crate::rpc::Method;
+use crate::task::Task;
+use crate::time::{Instant, Millis};
+
+/// The state of PID 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    pub(crate) phase: Phase,
+    /// When the phase or the step at hand ends at the latest; [`Instant::NEVER`] for no deadline.
+    pub(crate) deadline: Instant,
+    /// The forked child that the phase waits for: an RPC client, or the child of a task.
+    pub(crate) helper: Option<Pid>,
+    pub(crate) servers: Servers,
+    /// Another version of this program is in place and waits for a phase in which nothing is under way.
+    pub(crate) update_pending: bool,
+    pub(crate) ctrl_alt_dels: Burst,
+    pub(crate) policy: Wishes,
+}
+
+/// The phases of PID 1's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// A server is being forked: `Spawned` or `SpawnFailed` is the next event.
+    Starting,
+    /// The server runs.
+    Running {
+        /// Its pid.
+        server: Pid,
+    },
+    /// There is no server; the next one is started at the deadline.
+    Backoff,
+    /// The server has to exit, for a soft restart or for the end of the machine.
+    Stopping {
+        /// Its pid; `None` once it exited, if the RPC client has yet to say whether it saved its state.
+        server: Option<Pid>,
+        /// How far that went.
+        step: Step,
+        /// When it gets SIGKILL.
+        kill_at: Instant,
+        /// What follows; `None` for a soft restart.
+        ending: Option<Ending>,
+    },
+    /// A child ends what the last server left behind, before the next one starts the same services.
+    EndingOrphans,
+    /// A child does one of the last tasks.
+    Working {
+        /// How the machine ends.
+        ending: Ending,
+        /// The task.
+        task: Task,
+    },
+    /// Nothing ended this machine: PID 1 goes on as a reaper.
+    DeadEnd,
+    /// PID 1 exits: an action says so.
+    Exiting,
+}
+
+/// The steps by which a server is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// The RPC client is being forked: `Spawned` or `SpawnFailed` is the next event.
+    RpcSpawning,
+    /// The RPC client is with the server.
+    RpcPending,
+    /// The server refused, or closed the connection: it may be exiting.
+    Grace,
+    /// The server agreed or got a signal.
+    Waiting,
+    /// The server got SIGKILL for a soft restart and has not ended yet.
+    Killed,
+}
+
+/// What is known of servers, for the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Servers {
+    /// What survives a re-exec of PID 1.
+    pub(crate) history: Memory,
+    /// The file that the server runs, or the last one ran.
+    pub(crate) file: Program,
+    /// How many servers in a row could not be executed.
+    pub(crate) exec_failures: u8,
+    /// The file whose exits are counted in `recent_exits`.
+    pub(crate) last_failed: Program,
+    pub(crate) recent_exits: Burst,
+    /// Services of a server that is gone may be left, which the next one does not know.
+    pub(crate) orphans: bool,
+}
+
+impl Servers {
+    /// No server was started yet.
+    pub(crate) const NONE: Self = Self {
+        history: Memory { since: Instant(0), delay: RESPAWN_DELAY, proven: 0 },
+        file: 0,
+        exec_failures: 0,
+        last_failed: 0,
+        recent_exits: Burst::NONE,
+        orphans: false,
+    };
+}
+
+impl State {
+    /// Goes on to a phase that ends at `deadline`.
+    pub(crate) fn enter(&mut self, phase: Phase, deadline: Instant) {
+        self.phase = phase;
+        self.deadline = deadline;
+    }
+
+    /// The server, if one runs.
+    pub(crate) const fn server(&self) -> Option<Pid> {
+        match self.phase {
+            Phase::Running { server } => Some(server),
+            Phase::Stopping { server, .. } => server,
+            Phase::Starting
+            | Phase::Backoff
+            | Phase::EndingOrphans
+            | Phase::Working { .. }
+            | Phase::DeadEnd
+            | Phase::Exiting => None,
+        }
+    }
+
+    /// True once the end of the machine, or of this process, has begun: no server is started any more.
+    pub(crate) const fn shutting_down(&self) -> bool {
+        match self.phase {
+            Phase::Stopping { ending, .. } => ending.is_some(),
+            Phase::Working { .. } | Phase::DeadEnd | Phase::Exiting => true,
+            Phase::Starting | Phase::Running { .. } | Phase::Backoff | Phase::EndingOrphans => false,
+        }
+    }
+
+    /// Kills the helper of a phase that is over.
+    pub(crate) fn kill_helper(&mut self, actions: &mut Actions) {
+        if let Some(helper) = self.helper.take() {
+            actions.signal(helper, Signal::KILL);
+        }
+    }
+
+    /// The request that asks a server to exit.
+    pub(crate) const fn method(ending: Option<Ending>) -> Method {
+        if ending.is_some() { Method::Shutdown } else { Method::PrepareRestart }
+    }
+
+    /// The time that a server gets to exit before SIGKILL, ms.
+    pub(crate) const fn stop_timeout(&self, ending: Option<Ending>) -> Millis {
+        if ending.is_some() { self.policy.stop_timeout } else { RESTART_TIMEOUT }
+    }
+}

@@ -1,0 +1,122 @@
+//! Stops the server: RPC, then SIGUSR1 or SIGTERM, then SIGKILL.
+//!
+//! A soft restart and a shutdown take the same steps, each with its own request, signal and timeout.
+
+use crate::action::{Action, Actions};
+use crate::event::Ending;
+use crate::limits::{COURIER_TIMEOUT, KILL_AGAIN, RESTART_SETTLE};
+use crate::log::{Fact, Note};
+use crate::phase::{Phase, State, Step};
+use crate::process::{Errno, Exit, Pid, Signal};
+use crate::rpc::Outcome;
+use crate::task::Task;
+use crate::time::{Instant, Millis};
+
+impl State {
+    /// Has an RPC client ask the server to exit; all steps together end at `kill_at`.
+    pub(crate) fn begin_stop(
+        &mut self,
+        server: Pid,
+        ending: Option<Ending>,
+        now: Instant,
+        actions: &mut Actions,
+    ) {
+        actions.add(Action::Ask(Self::method(ending)));
+        let kill_at = now + self.stop_timeout(ending);
+        let phase = Phase::Stopping { server: Some(server), step: Step::RpcSpawning, kill_at, ending };
+        self.enter(phase, now + self.rpc_timeout(ending));
+    }
+
+    /// No RPC client could be forked.
+    pub(crate) fn rpc_not_spawned(&mut self, errno: Errno, actions: &mut Actions) {
+        actions.log(Note::new(Fact::NoHelper).errno(errno));
+        self.signal_server(Fact::RequestFailed, actions);
+    }
+
+    /// The RPC client exited; its status is the outcome.
+    pub(crate) fn rpc_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
+        let Phase::Stopping { server, step, kill_at, ending } = &mut self.phase else { return };
+        let outcome = Outcome::of(exit);
+        if outcome == Outcome::Agreed {
+            // Its state is saved: the next server knows the services.
+            self.servers.orphans = false;
+        }
+        match (outcome, *ending, *server) {
+            // The server exited before its reply arrived.
+            (_, _, None) => self.start(now, actions),
+            (Outcome::Agreed, ..) => {
+                *step = Step::Waiting;
+                self.deadline = *kill_at;
+            }
+            (Outcome::Unclear, None, Some(server)) => {
+                actions.log(Note::new(Fact::RequestUnanswered).pid(server).span(RESTART_SETTLE));
+                *step = Step::Grace;
+                self.deadline = now + RESTART_SETTLE;
+            }
+            (Outcome::Failed | Outcome::Unclear, ..) => self.signal_server(Fact::RequestFailed, actions),
+        }
+    }
+
+    /// The RPC client did not exit in time.
+    pub(crate) fn rpc_timed_out(&mut self, now: Instant, actions: &mut Actions) {
+        self.kill_helper(actions);
+        if self.server().is_none() {
+            self.start(now, actions);
+        } else {
+            self.signal_server(Fact::RequestTimedOut, actions);
+        }
+    }
+
+    /// Sends the signal that says the same as the request.
+    pub(crate) fn signal_server(&mut self, why: Fact, actions: &mut Actions) {
+        let Phase::Stopping { server, step, kill_at, ending } = &mut self.phase else { return };
+        *step = Step::Waiting;
+        self.deadline = *kill_at;
+        let (server, ending) = (*server, *ending);
+        let signal = Self::method(ending).signal();
+        actions.log(Note::new(why).signal(signal).span(self.rpc_timeout(ending)));
+        if let Some(server) = server {
+            actions.signal(server, signal);
+            // A stopped server would not take it before it is continued.
+            actions.signal(server, Signal::CONT);
+        }
+    }
+
+    /// Kills the server, and again for as long as it hangs in the kernel; a shutdown does not wait for that.
+    pub(crate) fn kill_server(&mut self, now: Instant, actions: &mut Actions) {
+        self.kill_helper(actions);
+        let Phase::Stopping { server, step, ending, .. } = &mut self.phase else { return };
+        if let Some(server) = *server {
+            actions.about(Fact::ServerKilled, server);
+            actions.signal(server, Signal::KILL);
+        }
+        if let Some(ending) = *ending {
+            self.run(ending, Task::Terminate, now, actions);
+        } else {
+            *step = Step::Killed;
+            self.deadline = now + KILL_AGAIN;
+        }
+    }
+
+    /// The server exited, as it was asked to.
+    pub(crate) fn server_stopped(&mut self, now: Instant, actions: &mut Actions) {
+        let Phase::Stopping { server, step, ending, .. } = &mut self.phase else { return };
+        match (*ending, *step) {
+            (Some(ending), _) => {
+                self.kill_helper(actions);
+                self.run(ending, Task::Terminate, now, actions);
+            }
+            // Keep waiting: the RPC client's exit status says whether the state was saved.
+            (None, Step::RpcPending) if self.policy.stop_orphans => *server = None,
+            (None, _) => {
+                self.kill_helper(actions);
+                self.start(now, actions);
+            }
+        }
+    }
+
+    /// Half of the server's time at most, so that one that does not answer gets the signal well before SIGKILL.
+    fn rpc_timeout(&self, ending: Option<Ending>) -> Millis {
+        (self.stop_timeout(ending) >> 1).min(COURIER_TIMEOUT)
+    }
+}
