@@ -5,23 +5,29 @@
 
 #![allow(unsafe_code)]
 
+#[path = "../../crates/rt/src/arch/mod.rs"]
 mod arch;
 mod ask;
 pub mod boot;
 #[cfg(debug_assertions)]
+#[path = "../../crates/rt/src/compare.rs"]
 mod compare;
 mod courier;
 mod fault;
 mod finish;
 mod handover;
 mod kmsg;
+#[path = "../../crates/rt/src/mem.rs"]
 mod mem;
 mod mount;
 mod power;
+#[path = "../../crates/rt/src/raw.rs"]
 mod raw;
 mod server;
+#[path = "../../crates/rt/src/signal.rs"]
 mod signal;
 mod spawn;
+#[path = "../../crates/rt/src/start.rs"]
 pub mod start;
 mod stdio;
 mod watchdog;

@@ -3,17 +3,17 @@
 #![allow(dead_code, unsafe_code, reason = "PID 1 uses the rest of it")]
 
 #[cfg(target_arch = "x86_64")]
-#[path = "../sys/arch/x86_64.rs"]
+#[path = "../../crates/rt/src/arch/x86_64.rs"]
 pub mod arch;
-#[path = "../sys/compare.rs"]
+#[path = "../../crates/rt/src/compare.rs"]
 mod compare;
-#[path = "../sys/mem.rs"]
+#[path = "../../crates/rt/src/mem.rs"]
 mod mem;
-#[path = "../sys/raw.rs"]
+#[path = "../../crates/rt/src/raw.rs"]
 pub mod raw;
-#[path = "../sys/signal.rs"]
+#[path = "../../crates/rt/src/signal.rs"]
 pub mod signal;
-#[path = "../sys/start.rs"]
+#[path = "../../crates/rt/src/start.rs"]
 pub mod start;
 
 use rustix::fd::{AsRawFd, OwnedFd};
