@@ -10,6 +10,7 @@ mod sys;
 use core::ffi::CStr;
 use core::panic::PanicInfo;
 
+use rt::start::Start;
 use zinit_pid1::action::Actions;
 use zinit_pid1::init::Init;
 use zinit_pid1::limits::KERNEL_COMMAND_LINE;
@@ -18,7 +19,8 @@ use zinit_pid1::log::Fact;
 use zinit_pid1::process::{Errno, Place};
 
 use sys::Sys;
-use sys::start::Start;
+
+rt::entry!(program);
 
 /// The life of PID 1.
 #[inline(always)]

@@ -1,5 +1,6 @@
 //! What another process than PID 1 is asked by its name or its words.
 
+use rt::start::Start;
 use zinit_pid1::command::{Own, USAGE, own};
 use zinit_pid1::handover::VERSION;
 use zinit_pid1::log::Fact;
@@ -7,7 +8,6 @@ use zinit_pid1::log::Fact;
 use super::kmsg::Log;
 use super::raw;
 use super::spawn::TOOL;
-use super::start::Start;
 
 /// Does what argv asks of a process that is not PID 1: it returns if that is to supervise a server.
 #[inline(always)]
@@ -19,7 +19,7 @@ pub fn obey(start: Start, log: &Log) {
         Own::Version => print_and_exit(VERSION),
     }
     // SAFETY: nobody has written to where the words are: a guest that goes no further has no server yet.
-    let errno = unsafe { start.become_same(TOOL) };
+    let errno = raw::errno(unsafe { start.become_same(TOOL) });
     log.fact(Fact::ExecFailed, errno, TOOL.to_bytes());
     raw::exit(errno.exec_status())
 }

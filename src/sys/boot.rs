@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use rt::start::Start;
 use zinit_pid1::config::{self, Config};
 use zinit_pid1::event::{Event, Request};
 use zinit_pid1::limits::REAP_BATCH;
@@ -13,7 +14,6 @@ use super::kmsg::Log;
 use super::mount;
 use super::power::Standing;
 use super::spawn::Report;
-use super::start::Start;
 use super::stdio;
 use super::watchdog::Watchdog;
 use super::{raw, signal};

@@ -8,12 +8,12 @@
 use core::ffi::CStr;
 use core::mem::{ManuallyDrop, MaybeUninit};
 
+use rt::arch::syscall;
 use zinit_pid1::limits::REPLY;
 use zinit_pid1::log::Fact;
 use zinit_pid1::process::Errno;
 use zinit_pid1::rpc::{self, Method, Outcome, Reply};
 
-use super::arch::syscall;
 use super::kmsg::Log;
 use super::raw::{self, Fd, Result};
 

@@ -2,13 +2,13 @@
 //!
 //! A forked child has the handler too, until it becomes another program.
 
+use rt::arch;
 use zinit_pid1::event::Event;
 use zinit_pid1::log::{Fact, Note};
 use zinit_pid1::process::Errno;
 use zinit_pid1::task::Task;
 
 use super::Sys;
-use super::arch;
 use super::raw;
 use super::signal;
 

@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use rt::start::Start;
 use zinit_pid1::event::Event;
 use zinit_pid1::handover::{HandOver, Memory};
 use zinit_pid1::line::Line;
@@ -11,7 +12,6 @@ use zinit_pid1::process::Errno;
 use super::Sys;
 use super::raw;
 use super::spawn;
-use super::start::Start;
 
 impl Sys<'_> {
     /// What a PID 1 before this one handed over, as far as it is true.
@@ -79,7 +79,7 @@ impl Sys<'_> {
         self.here.count(1);
         self.here.compose(&mut name);
         // SAFETY: the name ends in NUL.
-        let errno = unsafe { self.start.become_successor(path, name.as_bytes()) };
+        let errno = raw::errno(unsafe { self.start.become_successor(path, name.as_bytes()) });
         self.here.count(1_u32.wrapping_neg());
         errno
     }

@@ -5,30 +5,19 @@
 
 #![allow(unsafe_code)]
 
-#[path = "../../crates/rt/src/arch/mod.rs"]
-mod arch;
 mod ask;
 pub mod boot;
-#[cfg(debug_assertions)]
-#[path = "../../crates/rt/src/compare.rs"]
-mod compare;
 mod courier;
 mod fault;
 mod finish;
 mod handover;
 mod kmsg;
-#[path = "../../crates/rt/src/mem.rs"]
-mod mem;
 mod mount;
 mod power;
-#[path = "../../crates/rt/src/raw.rs"]
 mod raw;
 mod server;
-#[path = "../../crates/rt/src/signal.rs"]
 mod signal;
 mod spawn;
-#[path = "../../crates/rt/src/start.rs"]
-pub mod start;
 mod stdio;
 mod watchdog;
 
@@ -47,10 +36,11 @@ use zinit_pid1::task::Task;
 use zinit_pid1::time::Instant;
 use zinit_pid1::{reaper, signals};
 
+use rt::start::Start;
+
 use kmsg::Log;
 use power::Standing;
 use spawn::Report;
-use start::Start;
 use stdio::Given;
 use watchdog::Watchdog;
 
@@ -283,5 +273,5 @@ impl<'a> Sys<'a> {
 /// What a process that must not go on does: for the panic handler of debug builds.
 #[cfg(any(debug_assertions, why_panic))]
 pub fn trap() -> ! {
-    arch::trap()
+    rt::arch::trap()
 }

@@ -5,12 +5,12 @@
 
 use core::ffi::CStr;
 
+use rt::arch::syscall;
 use rustix::process::Signal;
 use rustix::system::{RebootCommand, reboot};
 use zinit_pid1::list;
 use zinit_pid1::process::{Errno, INITIAL_NAMESPACE, Place};
 
-use super::arch::syscall;
 use super::raw;
 
 /// Held by PID 1 of a PID namespace, and by nobody else.

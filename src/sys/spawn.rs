@@ -3,6 +3,7 @@
 use core::ffi::{CStr, c_char};
 use core::ptr;
 
+use rt::start::Start;
 use rustix::fs::{Access, AtFlags, CWD};
 use zinit_pid1::config::Config;
 use zinit_pid1::event::Event;
@@ -12,7 +13,6 @@ use zinit_pid1::process::{self, Errno, Pid, Program};
 use super::kmsg::Log;
 use super::raw::{self, Fd, errno};
 use super::signal;
-use super::start::Start;
 use super::stdio;
 
 /// Forks a child that does `work`, still with all signals blocked, and exits with its status.
@@ -112,7 +112,7 @@ impl Server<'_> {
             }
         }
         // SAFETY: the array ends in NULL, its strings in NUL.
-        unsafe { self.start.become_program(path, argv.as_ptr(), log) }
+        unsafe { become_program(self.start, path, argv.as_ptr(), log) }
     }
 }
 
@@ -132,7 +132,7 @@ pub fn become_tool(start: Start, what: &CStr, with: &CStr, log: &Log) -> Errno {
     let _placed = stdio::duplicate(log.number(), libc::STDERR_FILENO);
     let argv = [TOOL.as_ptr(), what.as_ptr(), with.as_ptr(), ptr::null()];
     // SAFETY: the array ends in NULL, its strings in NUL.
-    unsafe { start.become_program(TOOL, argv.as_ptr(), log) }
+    unsafe { become_program(start, TOOL, argv.as_ptr(), log) }
 }
 
 /// Where this other program is.
@@ -145,33 +145,31 @@ pub fn rescue(program: &CStr, start: Start, log: &Log) -> Event {
         stdio::take_console();
         let argv = [program.as_ptr(), ptr::null()];
         // SAFETY: the array ends in NULL, its string in NUL.
-        unsafe { start.become_program(program, argv.as_ptr(), log) }.0
+        unsafe { become_program(start, program, argv.as_ptr(), log) }.0
     })
 }
 
-impl Start {
-    /// Becomes a program with the environment that this one got; it returns only what went wrong, after it was
-    /// logged.
-    ///
-    /// # Safety
-    /// `argv` ends in NULL, its strings in NUL.
-    #[inline(never)]
-    unsafe fn become_program(self, path: &CStr, argv: *const *const c_char, log: &Log) -> Errno {
-        // A session of its own: Ctrl-C on a terminal is for PID 1, which then tells the server.
-        let _leader = rustix::process::setsid();
-        // SAFETY: this process reads no argv any more.
-        let envp = unsafe { self.environment_with(DEFAULTS) };
-        // Last, so that a signal finds either a blocked child or the program.
-        signal::unblock_all();
-        // SAFETY: both arrays end in NULL, their strings in NUL.
-        let errno = unsafe { raw::execve(path, argv.cast(), envp) };
-        // Or a log that nobody reads any more would end this child before its report.
-        signal::block_all();
-        let interpreter = errno == Errno::NOT_THERE && exists(path);
-        let fact = if interpreter { Fact::ExecNoInterpreter } else { Fact::ExecFailed };
-        log.fact(fact, errno, path.to_bytes());
-        errno
-    }
+/// Becomes a program with the environment that this one got; it returns only what went wrong, after it was
+/// logged.
+///
+/// # Safety
+/// `argv` ends in NULL, its strings in NUL.
+#[inline(never)]
+unsafe fn become_program(start: Start, path: &CStr, argv: *const *const c_char, log: &Log) -> Errno {
+    // A session of its own: Ctrl-C on a terminal is for PID 1, which then tells the server.
+    let _leader = rustix::process::setsid();
+    // SAFETY: this process reads no argv any more.
+    let envp = unsafe { start.environment_with(DEFAULTS) };
+    // Last, so that a signal finds either a blocked child or the program.
+    signal::unblock_all();
+    // SAFETY: both arrays end in NULL, their strings in NUL.
+    let errno = unsafe { raw::execve(path, argv.cast(), envp) };
+    // Or a log that nobody reads any more would end this child before its report.
+    signal::block_all();
+    let interpreter = errno == Errno::NOT_THERE && exists(path);
+    let fact = if interpreter { Fact::ExecNoInterpreter } else { Fact::ExecFailed };
+    log.fact(fact, errno, path.to_bytes());
+    errno
 }
 
 /// True if there is a file of this name.

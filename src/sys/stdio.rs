@@ -2,10 +2,10 @@
 
 use core::ffi::CStr;
 
+use rt::arch::syscall;
 use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 
-use super::arch::syscall;
 use super::raw::{self, Fd};
 
 /// Which of the descriptors 0-2 this process was given, a bit for each.

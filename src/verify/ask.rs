@@ -2,13 +2,14 @@
 
 use core::fmt;
 
+use rt::raw;
 use rustix::io::Errno;
 use zinit_pid1::command::{self, Command};
 use zinit_pid1::handover::VERSION;
 use zinit_pid1::process::Signal;
 
 use super::force::Forced;
-use super::sys::{self, raw};
+use super::sys;
 use super::{name, status};
 
 /// Does what argv asks: an exit status.

@@ -4,11 +4,11 @@ use core::ffi::CStr;
 use core::fmt;
 use core::ops::Deref;
 
+use rt::raw;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::sys::raw;
 use super::{Result, Why, kernel, name, say};
 
 /// Bytes of a candidate, a signature or a key. PID 1 itself has a tenth of it.

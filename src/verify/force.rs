@@ -1,5 +1,6 @@
 //! The end of a machine without its PID 1, as a type: only `-f` of a person makes one.
 
+use rt::{raw, signal};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions};
 use rustix::system::{RebootCommand, reboot};
@@ -7,7 +8,7 @@ use zinit_pid1::command::Command;
 use zinit_pid1::event::Ending;
 use zinit_pid1::limits::FORCED_SYNC_TIMEOUT;
 
-use super::sys::{raw, signal};
+use super::sys;
 
 /// The right to end the machine without PID 1, and how.
 pub struct Forced(Ending);
@@ -45,12 +46,12 @@ impl Forced {
 
 /// Waits for the writer; its end is a signal, and another signal does not give it more time.
 fn wait_for(writer: i32) {
-    let end = raw::now() + FORCED_SYNC_TIMEOUT;
+    let end = sys::now() + FORCED_SYNC_TIMEOUT;
     let writes = || {
         let ended = rustix::process::waitpid(Pid::from_raw(writer), WaitOptions::NOHANG);
         ended.is_ok_and(|ended| ended.is_none())
     };
-    while raw::now() < end && writes() {
-        let _signal = signal::wait(Some(raw::now().until(end)));
+    while sys::now() < end && writes() {
+        let _signal = signal::wait(Some(sys::now().until(end)));
     }
 }

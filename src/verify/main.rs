@@ -30,12 +30,12 @@ use core::ffi::CStr;
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
+use rt::raw;
+use rt::start::Start;
 use rustix::io::Errno;
 use zinit_pid1::{command, minisign};
 
 use file::{Content, Folder, Path, Running};
-use sys::raw;
-use sys::start::Start;
 
 /// What was found.
 enum Found {
@@ -80,6 +80,8 @@ impl Why {
 fn kernel<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(Errno) -> Refusal + 'a {
     move |errno| Refusal { path: path.clone(), why: Why::Kernel(doing, errno) }
 }
+
+rt::entry!(program);
 
 /// From the first function to the exit status.
 fn program(start: Start) -> ! {

@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use rt::{raw, signal};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use zinit_pid1::handover::HandOver;
@@ -12,7 +13,7 @@ use zinit_pid1::stat;
 use super::file::inode;
 use super::process;
 use super::say;
-use super::sys::{raw, signal};
+use super::sys;
 
 /// Ends the children of PID 1 and all processes below them by TERM, and later by KILL, but for the rescue program,
 /// those that run this program, and what is below these. `here` is what PID 1 would hand over.
@@ -29,7 +30,7 @@ pub fn end(here: &CStr) -> u8 {
     let mut orphans = Orphans::new(HandOver::read(here));
     for (signal, grace) in [(Signal::TERM, TERM_GRACE), (Signal::KILL, KILL_GRACE)] {
         orphans.told.clear();
-        let end = raw::now() + grace;
+        let end = sys::now() + grace;
         loop {
             if orphans.is_of_another() {
                 say(format_args!("PID 1 was replaced, and ends orphans by itself"));
@@ -38,7 +39,7 @@ pub fn end(here: &CStr) -> u8 {
             if !orphans.tell(signal) {
                 return 0;
             }
-            if raw::now() >= end {
+            if sys::now() >= end {
                 break;
             }
             let _nothing = signal::wait(Some(ORPHANS_CHECK));

@@ -1,5 +1,6 @@
 //! The question to a program whether it can take PID 1's place.
 
+use rt::raw;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -8,7 +9,6 @@ use zinit_pid1::handover;
 
 use super::file::Path;
 use super::sys;
-use super::sys::raw;
 use super::{Result, Why};
 
 /// What a program says that its version is.
@@ -57,13 +57,13 @@ fn become_program(program: &OwnedFd, writing: i32, parent: Pid) -> ! {
         raw::exit(1);
     }
     let errno = sys::become_probe(program, writing);
-    let _sent = raw::write(writing, &[0, errno.0]);
+    let _sent = raw::write(writing, &[0, errno as u8]);
     raw::exit(1)
 }
 
 /// Reads what the child says until it has exited: how much that is, and its wait status, or none if it has not.
 fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
-    let end = raw::now() + DEADLINE;
+    let end = sys::now() + DEADLINE;
     let mut length = 0;
     loop {
         let ended = rustix::process::waitpid(Some(child), WaitOptions::NOHANG);
@@ -75,10 +75,10 @@ fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
         }
         match ended {
             Ok(Some((_, status))) => return (length, Some(status.as_raw())),
-            _ if raw::now() >= end => return (length, None),
+            _ if sys::now() >= end => return (length, None),
             _ => {}
         }
-        let mut nothing = [PollFd::from_borrowed_fd(raw::borrow(pipe.number()), PollFlags::empty())];
+        let mut nothing = [PollFd::from_borrowed_fd(sys::borrow(pipe.number()), PollFlags::empty())];
         let tick = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
         let _woken = rustix::event::poll(&mut nothing, Some(&tick));
     }

@@ -4,10 +4,9 @@ use core::ffi::CStr;
 use core::fmt::Write;
 use core::mem::MaybeUninit;
 
+use rt::raw;
 use rustix::fs::{Mode, OFlags, RawDir};
 use zinit_pid1::list;
-
-use super::sys::raw;
 
 /// The path of a file of a process, with its NUL.
 pub struct Path(heapless::String<40>);

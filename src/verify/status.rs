@@ -2,13 +2,13 @@
 
 use core::fmt::{self, Write};
 
+use rt::raw;
 use zinit_pid1::lines;
 use zinit_pid1::list;
 use zinit_pid1::process::INITIAL_NAMESPACE;
 use zinit_pid1::stat;
 
 use super::process;
-use super::sys::raw;
 
 /// Prints it. The answer is 0 if the server runs and 3 if none does, as the Linux Standard Base has it for services.
 pub fn status() -> u8 {

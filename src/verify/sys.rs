@@ -1,27 +1,23 @@
 //! What this program shares with PID 1: system calls, and the way from the kernel to the first function.
 
-#![allow(dead_code, unsafe_code, reason = "PID 1 uses the rest of it")]
-
-#[cfg(target_arch = "x86_64")]
-#[path = "../../crates/rt/src/arch/x86_64.rs"]
-pub mod arch;
-#[path = "../../crates/rt/src/compare.rs"]
-mod compare;
-#[path = "../../crates/rt/src/mem.rs"]
-mod mem;
-#[path = "../../crates/rt/src/raw.rs"]
-pub mod raw;
-#[path = "../../crates/rt/src/signal.rs"]
-pub mod signal;
-#[path = "../../crates/rt/src/start.rs"]
-pub mod start;
-
-use rustix::fd::{AsRawFd, OwnedFd};
+use rt::arch::syscall;
+use rt::raw::{self, address, word};
+use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
-use zinit_pid1::process::{Errno, Signal};
+use zinit_pid1::process::Signal;
+use zinit_pid1::time::Instant;
 
-use arch::syscall;
-use raw::{address, word};
+/// The monotonic clock.
+pub fn now() -> Instant {
+    Instant(raw::now())
+}
+
+/// Lends a descriptor to rustix by its number; rustix would not take the -1 of a pipe that could not be made, whose
+/// place the mask gives to another number that is not open.
+pub const fn borrow<'a>(number: i32) -> BorrowedFd<'a> {
+    // SAFETY: no memory depends on it.
+    unsafe { BorrowedFd::borrow_raw(number & i32::MAX) }
+}
 
 /// Has the kernel end this process after so many seconds, or with 0 not any more, setitimer(2).
 pub fn set_alarm(seconds: i64) {
@@ -42,7 +38,7 @@ pub fn send_to_pid1(signal: Signal) -> raw::Result<()> {
 ///
 /// PID 1 gives its own log where it could open one that does not wait. Elsewhere a terminal may take a byte and then wait.
 pub fn log(line: &[u8]) {
-    let stderr = raw::borrow(libc::STDERR_FILENO);
+    let stderr = borrow(libc::STDERR_FILENO);
     let waits = rustix::fs::fcntl_getfl(stderr).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK));
     let kind = rustix::fs::fstat(stderr).map_or(0, |stat| stat.st_mode & libc::S_IFMT);
     let write = match kind {
@@ -78,7 +74,7 @@ pub fn block_signals_of_files() {
 
 /// Becomes an open program that is asked by `--probe`, execveat(2), and writes to a descriptor: it returns only
 /// what went wrong.
-pub fn become_probe(program: &OwnedFd, stdout: i32) -> Errno {
+pub fn become_probe(program: &OwnedFd, stdout: i32) -> i32 {
     let argv = [c"zinit-pid1".as_ptr(), c"--probe".as_ptr(), core::ptr::null()];
     let envp: [*const u8; 1] = [core::ptr::null()];
     let arguments = [
@@ -93,7 +89,7 @@ pub fn become_probe(program: &OwnedFd, stdout: i32) -> Errno {
         syscall(libc::SYS_dup3, [word(stdout), word(libc::STDOUT_FILENO), 0]);
         syscall(libc::SYS_execveat, arguments)
     };
-    raw::answer(answer)
+    answer.wrapping_neg() as i32
 }
 
 /// A name that the precompiled `core` looks for in builds that are not optimised; nothing is ever unwound.

@@ -8,11 +8,7 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
-use rustix::fd::BorrowedFd;
-use zinit_pid1::process;
-use zinit_pid1::time::Instant;
-
-use super::arch::syscall;
+use crate::arch::syscall;
 
 /// The answer of a system call, or the number of the error, errno(3).
 ///
@@ -58,16 +54,6 @@ impl Drop for Fd {
 pub fn close(number: i32) {
     // SAFETY: the number is ours alone, or that of none.
     unsafe { syscall(libc::SYS_close, [word(number)]) };
-}
-
-/// Lends a descriptor to rustix by its number.
-///
-/// The mask shows the compiler that the assertion inside, which would be a reachable panic, holds. It
-/// changes nothing but the -1 of a pipe that could not be made, which answers EBADF either way.
-pub const fn borrow<'a>(number: i32) -> BorrowedFd<'a> {
-    // SAFETY: no memory depends on it. 0-2 are open for as long as the process lives, an `Fd` for as long
-    // as it is borrowed, and other numbers are only asked whether they are open.
-    unsafe { BorrowedFd::borrow_raw(number & i32::MAX) }
 }
 
 /// Opens a file, open(2).
@@ -168,14 +154,14 @@ pub fn statx(path: &CStr) -> Result<libc::statx> {
     Ok(unsafe { file.assume_init() })
 }
 
-/// The monotonic clock, clock_gettime(2).
-pub fn now() -> Instant {
+/// The monotonic clock, ms, clock_gettime(2).
+pub fn now() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel fills one timespec; this clock always exists.
     unsafe { syscall(libc::SYS_clock_gettime, [word(libc::CLOCK_MONOTONIC), address(&raw mut time)]) };
     // It starts at 0 and never goes back, and the fraction is less than a second.
     let (seconds, fraction) = (time.tv_sec as u64, time.tv_nsec as u32);
-    Instant(seconds.wrapping_mul(1_000).wrapping_add(u64::from(fraction / 1_000_000)))
+    seconds.wrapping_mul(1_000).wrapping_add(u64::from(fraction / 1_000_000))
 }
 
 /// Forks, clone(2): 0 in the child, negative for an error.
@@ -222,27 +208,28 @@ pub fn wait() -> (i32, u32) {
 pub const NO_CHILD: i32 = -libc::ECHILD;
 
 /// True if a process is a child of this one that was not reaped yet, waitid(2).
-pub fn is_child(pid: process::Pid) -> bool {
+pub fn is_child(pid: i32) -> bool {
     let look = word(libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL);
-    let arguments = [libc::P_PID as usize, word(pid.raw()), 0, look, 0];
+    let arguments = [libc::P_PID as usize, word(pid), 0, look, 0];
     // SAFETY: five numbers; the kernel does not write to 0.
     unsafe { syscall(libc::SYS_waitid, arguments) == 0 }
 }
 
 /// Gives a file another name, rename(2).
-pub fn rename(from: &CStr, to: &CStr) -> process::Errno {
+pub fn rename(from: &CStr, to: &CStr) -> Result<()> {
     // SAFETY: both end in NUL.
-    answer(unsafe { syscall(libc::SYS_rename, [address(from.as_ptr()), address(to.as_ptr())]) })
+    checked(unsafe { syscall(libc::SYS_rename, [address(from.as_ptr()), address(to.as_ptr())]) }).map(drop)
 }
 
-/// Becomes another program, execve(2): it returns only what went wrong.
+/// Becomes another program, execve(2): it returns only the number of the error.
 ///
 /// # Safety
 /// `argv` and `envp` are arrays of strings, each ended by NULL.
-pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8) -> process::Errno {
+#[inline(always)]
+pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8) -> i32 {
     // SAFETY: as above.
     let answer = unsafe { syscall(libc::SYS_execve, [address(path.as_ptr()), address(argv), address(envp)]) };
-    process::Errno(answer.wrapping_neg() as u8)
+    answer.wrapping_neg() as i32
 }
 
 /// Ends this process, exit_group(2).
@@ -251,21 +238,6 @@ pub fn exit(status: u8) -> ! {
         // SAFETY: it does not return; the loop is for the compiler.
         unsafe { syscall(libc::SYS_exit_group, [usize::from(status)]) };
     }
-}
-
-/// An error as the library knows it.
-pub const fn errno(number: i32) -> process::Errno {
-    process::Errno(number as u8)
-}
-
-/// The error of an answer of the kernel, or none.
-pub const fn answer(answer: isize) -> process::Errno {
-    process::Errno(if answer < 0 { answer.wrapping_neg() as u8 } else { 0 })
-}
-
-/// The error of a call of rustix, or none.
-pub fn status(answer: rustix::io::Result<()>) -> process::Errno {
-    answer.map_or_else(|error| errno(error.raw_os_error()), |()| process::Errno::NONE)
 }
 
 /// The kernel's answer as a number, or the error it stands for, intro(2).

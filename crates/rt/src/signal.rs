@@ -3,11 +3,8 @@
 //! # Safety
 //! The structures are the kernel's, not libc's: its sigset has 64 bits everywhere but on MIPS.
 
-use zinit_pid1::process::{Pid, Signal};
-use zinit_pid1::time::Millis;
-
-use super::arch::syscall;
-use super::raw::{Result, address, checked, word};
+use crate::arch::syscall;
+use crate::raw::{Result, address, checked, word};
 
 /// Blocks all signals that do not stand for a fault, sigprocmask(2).
 pub fn block_all() {
@@ -41,8 +38,8 @@ pub fn unblock_all() {
     set_mask(0);
 }
 
-/// Waits for a signal: for ever, or for a time; EAGAIN says that none came in time, sigtimedwait(2).
-pub fn wait(patience: Option<Millis>) -> Result<i32> {
+/// Waits for a signal: for ever, or for a time in ms; EAGAIN says that none came in time, sigtimedwait(2).
+pub fn wait(patience: Option<u32>) -> Result<i32> {
     let all = WAITED_FOR;
     let time = patience.map(|time| libc::timespec {
         tv_sec: libc::time_t::from(time / 1_000),
@@ -51,15 +48,6 @@ pub fn wait(patience: Option<Millis>) -> Result<i32> {
     let time = time.as_ref().map_or(0, |time| address(time));
     // SAFETY: the kernel reads a set and, if there is one, a timespec.
     checked(unsafe { syscall(libc::SYS_rt_sigtimedwait, [address(&raw const all), 0, time, SET]) })
-}
-
-/// Sends a signal to one child, kill(2). It can be gone already: that is learnt from `wait`.
-#[inline(never)]
-pub fn send(pid: Pid, signal: Signal) {
-    let signal = rustix::process::Signal::from_named_raw(signal.0.into());
-    if let (Some(pid), Some(signal)) = (rustix::process::Pid::from_raw(pid.raw()), signal) {
-        let _gone = rustix::process::kill_process(pid, signal);
-    }
 }
 
 fn set_mask(mask: u64) {

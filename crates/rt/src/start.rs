@@ -6,9 +6,7 @@
 
 use core::ffi::{CStr, c_char};
 
-use zinit_pid1::process::Errno;
-
-use super::raw;
+use crate::raw;
 
 /// The program's arguments and environment.
 #[derive(Clone, Copy)]
@@ -32,12 +30,12 @@ impl Start {
     }
 
     /// Becomes another program with the words and the environment that this one got, and with this name; it
-    /// returns only what went wrong.
+    /// returns only the number of the error.
     ///
     /// # Safety
     /// `name` ends in NUL.
     #[inline(always)]
-    pub unsafe fn become_successor(self, path: &CStr, name: &[u8]) -> Errno {
+    pub unsafe fn become_successor(self, path: &CStr, name: &[u8]) -> i32 {
         // SAFETY: argv lies there. Where it has not even a name, the environment takes the place of the words, and
         // PID 1 reads none of it there that it would not read in the environment.
         unsafe {
@@ -49,13 +47,13 @@ impl Start {
         }
     }
 
-    /// Becomes another program with the name, the words and the environment that this one got; it returns only what
-    /// went wrong.
+    /// Becomes another program with the name, the words and the environment that this one got; it returns only the
+    /// number of the error.
     ///
     /// # Safety
     /// The words still are where the kernel put them.
     #[inline(always)]
-    pub unsafe fn become_same(self, path: &CStr) -> Errno {
+    pub unsafe fn become_same(self, path: &CStr) -> i32 {
         // SAFETY: argv lies there; both arrays end in NULL.
         unsafe { raw::execve(path, self.stack.add(1).cast(), self.envp.cast_const()) }
     }
@@ -126,9 +124,14 @@ fn strings(mut at: *const *const u8) -> impl Iterator<Item = &'static CStr> + Cl
 }
 
 /// Called by `_start`, once, with the kernel's stack.
-pub unsafe extern "C" fn start(stack: *const usize) -> ! {
+pub(crate) unsafe extern "C" fn start(stack: *const usize) -> ! {
     // SAFETY: argc lies first, argv behind it, envp behind the NULL of argv.
     let envp = unsafe { stack.add((*stack).wrapping_add(2)) };
     let start = Start { stack, envp: envp.cast_mut().cast() };
-    crate::program(start)
+    rt_main(start)
+}
+
+unsafe extern "Rust" {
+    /// The program's first function: [`entry!`](crate::entry) defines it with this very signature.
+    safe fn rt_main(start: Start) -> !;
 }

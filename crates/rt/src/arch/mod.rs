@@ -5,10 +5,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
-#[cfg(all(target_arch = "x86_64", any(debug_assertions, why_panic)))]
-pub use x86_64::trap;
 #[cfg(target_arch = "x86_64")]
-pub use x86_64::{set_thread_pointer, syscall, thread_pointer};
+pub use x86_64::{set_thread_pointer, syscall, thread_pointer, trap};
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("zinit-pid1 has no start code and no system calls for this architecture yet");

@@ -13,7 +13,7 @@ extern "C" fn _start() -> ! {
         "and rsp, -16",    // the kernel aligns it already; a call needs it so
         "call {start}",
         "ud2",             // `start` does not return
-        start = sym crate::sys::start::start,
+        start = sym crate::start::start,
     )
 }
 
@@ -21,7 +21,7 @@ extern "C" fn _start() -> ! {
 ///
 /// # Safety
 /// The arguments are what this call takes, syscalls(2).
-#[inline]
+#[inline(always)]
 pub unsafe fn syscall<const N: usize>(number: libc::c_long, arguments: [usize; N]) -> isize {
     // What a call does not take needs no instruction to set it.
     let argument = |index: usize| match arguments.get(index) {
@@ -64,7 +64,6 @@ const ARCH_SET_FS: usize = 0x1002;
 const ARCH_GET_FS: usize = 0x1003;
 
 /// Ends this process by an illegal instruction: for debug builds only.
-#[cfg(any(debug_assertions, why_panic))]
 pub fn trap() -> ! {
     // SAFETY: it ends here.
     unsafe { asm!("ud2", options(noreturn, nomem, nostack)) }

@@ -1,0 +1,61 @@
+//! The system calls of `rt` with the types of the library and of rustix.
+
+use core::ffi::CStr;
+
+use rustix::fd::BorrowedFd;
+use zinit_pid1::process::{Errno, Pid};
+use zinit_pid1::time::Instant;
+
+pub use rt::raw::{
+    Fd, NO_CHILD, Result, address, adopt_orphans, checked, close, exit, fork, ioctl, is_writable, open, pipe,
+    read, read_at, read_file, read_link, set_name, statx, wait, word, write, write_file, write_now,
+};
+
+/// Lends a descriptor to rustix by its number.
+///
+/// The mask shows the compiler that the assertion inside, which would be a reachable panic, holds. It
+/// changes nothing but the -1 of a pipe that could not be made, which answers EBADF either way.
+pub const fn borrow<'a>(number: i32) -> BorrowedFd<'a> {
+    // SAFETY: no memory depends on it. 0-2 are open for as long as the process lives, an `Fd` for as long
+    // as it is borrowed, and other numbers are only asked whether they are open.
+    unsafe { BorrowedFd::borrow_raw(number & i32::MAX) }
+}
+
+/// The monotonic clock, clock_gettime(2).
+pub fn now() -> Instant {
+    Instant(rt::raw::now())
+}
+
+/// True if a process is a child of this one that was not reaped yet, waitid(2).
+pub fn is_child(pid: Pid) -> bool {
+    rt::raw::is_child(pid.raw())
+}
+
+/// Gives a file another name, rename(2).
+pub fn rename(from: &CStr, to: &CStr) -> Errno {
+    rt::raw::rename(from, to).map_or_else(errno, |()| Errno::NONE)
+}
+
+/// Becomes another program, execve(2): it returns only what went wrong.
+///
+/// # Safety
+/// `argv` and `envp` are arrays of strings, each ended by NULL.
+pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8) -> Errno {
+    // SAFETY: as above.
+    errno(unsafe { rt::raw::execve(path, argv, envp) })
+}
+
+/// An error as the library knows it.
+pub const fn errno(number: i32) -> Errno {
+    Errno(number as u8)
+}
+
+/// The error of an answer of the kernel, or none.
+pub const fn answer(answer: isize) -> Errno {
+    Errno(if answer < 0 { answer.wrapping_neg() as u8 } else { 0 })
+}
+
+/// The error of a call of rustix, or none.
+pub fn status(answer: rustix::io::Result<()>) -> Errno {
+    answer.map_or_else(|error| errno(error.raw_os_error()), |()| Errno::NONE)
+}
