@@ -15,7 +15,6 @@
 #![warn(missing_docs)]
 
 pub mod arch;
-mod compare;
 mod mem;
 pub mod raw;
 pub mod signal;

@@ -1,44 +1,27 @@
-//! The functions that the compiler calls by name and that libc would have; `compare` has two more.
+//! Memory functions that the compiler calls by name and that libc would have, string(3).
 //!
 //! # Safety
-//! Signatures and contracts are C's, string(3). The bodies must not look like loops that LLVM turns into
-//! calls of these very functions: copies and fills are string instructions, reads are volatile.
+//! Signatures and contracts are C's. The bodies must not look like loops that LLVM turns into calls of these very
+//! functions: copies and fills are assembly, and other reads are volatile.
 
-use core::arch::asm;
+use crate::arch::{copy_backward, copy_forward, fill};
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
     // SAFETY: the caller's contract.
-    unsafe { forward(to, from, count) };
+    unsafe { copy_forward(to, from, count) };
     to
-}
-
-/// Copies from the first byte on.
-///
-/// # Safety
-/// That of `memcpy`, but that `to` may also start in front of `from`.
-#[inline(always)]
-unsafe fn forward(to: *mut u8, from: *const u8, count: usize) {
-    // SAFETY: the caller's contract; the direction flag is clear by the ABI.
-    unsafe {
-        asm!("rep movsb", inout("rcx") count => _, inout("rdi") to => _, inout("rsi") from => _,
-             options(nostack, preserves_flags));
-    }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
+    // Wraps around to a large number where `to` lies in front of `from`.
     if to.addr().wrapping_sub(from.addr()) >= count {
-        // SAFETY: the start of `to` is not inside `from`, so a forward copy reads before it writes.
-        unsafe { forward(to, from, count) };
-        return to;
-    }
-    // SAFETY: the ranges overlap, so `count` is at least 1; backwards each byte is read before it is
-    // overwritten. The flag is cleared again, as the ABI wants it.
-    unsafe {
-        asm!("std", "rep movsb", "cld",
-             inout("rcx") count => _, inout("rdi") to.add(count - 1) => _, inout("rsi") from.add(count - 1) => _,
-             options(nostack));
+        // SAFETY: `to` does not start inside of `from`.
+        unsafe { copy_forward(to, from, count) };
+    } else {
+        // SAFETY: `to` starts inside of `from`, so `from` does not start inside of `to`, and `count` is at least 1.
+        unsafe { copy_backward(to, from, count) };
     }
     to
 }
@@ -46,11 +29,26 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
     // SAFETY: the caller's contract.
-    unsafe {
-        asm!("rep stosb", inout("rcx") count => _, inout("rdi") to => _, in("al") byte as u8,
-             options(nostack, preserves_flags));
-    }
+    unsafe { fill(to, byte as u8, count) };
     to
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
+    for index in 0..count {
+        // SAFETY: the caller's contract: both have `count` bytes.
+        let (left, right) = unsafe { (left.add(index).read_volatile(), right.add(index).read_volatile()) };
+        if left != right {
+            return i32::from(left) - i32::from(right);
+        }
+    }
+    0
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
+    // SAFETY: the same contract.
+    unsafe { memcmp(left, right, count) }
 }
 
 #[unsafe(no_mangle)]

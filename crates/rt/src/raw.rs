@@ -2,8 +2,7 @@
 //! answer that takes more room to convert than the call; and some of its own.
 //!
 //! # Safety
-//! Each function passes what the kernel's signature asks for, syscalls(2). The `asm!` blocks clobber
-//! what the kernel clobbers and nothing else.
+//! Each function passes what the kernel's signature asks for, syscalls(2).
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;

@@ -1,12 +1,14 @@
-//! What depends on the processor: the first instruction, system calls, and memory.
+//! What depends on the processor: all assembly, in one file per architecture.
 //!
 //! # Safety
-//! One file per architecture, with the same four items, so that nothing else knows where it runs.
+//! Each file has the same items, so that no other file names an architecture.
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::{copy_backward, copy_forward, fill};
+#[cfg(target_arch = "x86_64")]
 pub use x86_64::{set_thread_pointer, syscall, thread_pointer, trap};
 
 #[cfg(not(target_arch = "x86_64"))]
-compile_error!("zinit-pid1 has no start code and no system calls for this architecture yet");
+compile_error!("zinit-rt has no start code and no system calls for this architecture yet");

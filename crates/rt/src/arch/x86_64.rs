@@ -1,9 +1,9 @@
-//! x86_64, System V ABI.
+//! x86_64, System V ABI. The direction flag is clear whenever Rust code runs.
 
 use core::arch::{asm, naked_asm};
 use core::mem::MaybeUninit;
 
-/// The first instruction: hands the kernel's stack, which holds argc, argv and envp, to `start`.
+/// The first instruction: calls `start` with the kernel's stack, which holds argc, argv and envp.
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
@@ -33,15 +33,41 @@ pub unsafe fn syscall<const N: usize>(number: libc::c_long, arguments: [usize; N
     let answer;
     // SAFETY: the kernel clobbers rcx and r11 only; memory is clobbered by default.
     unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") number as isize => answer,
-            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
-            lateout("rcx") _, lateout("r11") _,
-            options(nostack)
-        );
+        asm!("syscall", inlateout("rax") number as isize => answer, in("rdi") a, in("rsi") b, in("rdx") c,
+             in("r10") d, in("r8") e, in("r9") f, lateout("rcx") _, lateout("r11") _, options(nostack));
     }
     answer
+}
+
+/// Copies from the first byte on: `to` does not start inside of `from`.
+#[inline(always)]
+pub unsafe fn copy_forward(to: *mut u8, from: *const u8, count: usize) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        asm!("rep movsb", inout("rcx") count => _, inout("rdi") to => _, inout("rsi") from => _,
+             options(nostack, preserves_flags));
+    }
+}
+
+/// Copies from the last byte on: `from` does not start inside of `to`, and `count` is at least 1.
+#[inline(always)]
+pub unsafe fn copy_backward(to: *mut u8, from: *const u8, count: usize) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let (to, from) = (to.add(count - 1), from.add(count - 1));
+        asm!("std", "rep movsb", "cld", inout("rcx") count => _, inout("rdi") to => _, inout("rsi") from => _,
+             options(nostack));
+    }
+}
+
+/// Sets bytes to a value.
+#[inline(always)]
+pub unsafe fn fill(to: *mut u8, byte: u8, count: usize) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        asm!("rep stosb", inout("rcx") count => _, inout("rdi") to => _, in("al") byte,
+             options(nostack, preserves_flags));
+    }
 }
 
 /// Keeps an address where it outlives every stack: in the register for thread-local storage, of which there is
@@ -59,11 +85,10 @@ pub fn thread_pointer() -> usize {
     address
 }
 
-/// asm/prctl.h
-const ARCH_SET_FS: usize = 0x1002;
+const ARCH_SET_FS: usize = 0x1002; // asm/prctl.h, as the next one
 const ARCH_GET_FS: usize = 0x1003;
 
-/// Ends this process by an illegal instruction: for debug builds only.
+/// Ends this process by an illegal instruction.
 pub fn trap() -> ! {
     // SAFETY: it ends here.
     unsafe { asm!("ud2", options(noreturn, nomem, nostack)) }
