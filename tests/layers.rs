@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file, and the modules of the library, or of `sys`, that it may name.
-const LAYERS: [(&str, &str); 48] = [
+const LAYERS: &[(&str, &str)] = &[
     ("lib", ""),
     ("time", ""),
     ("list", ""),
