@@ -63,9 +63,9 @@ const LAYERS: &[(&str, &str)] = &[
     ("rt/mem", "arch"),
     ("rt/raw", "arch"),
     ("rt/signal", "arch raw"),
-    ("verify/main", "ask command file install minisign orphans probe server status sys"),
+    ("ctl/main", "ask command file install minisign orphans probe rollback status sys"),
     (
-        "verify/leaf",
+        "ctl/leaf",
         "command event file force handover kernel limits lines list name probe process say stat status sys time verify",
     ),
 ];
@@ -92,7 +92,7 @@ fn no_module_names_one_above_it() {
         }
         if !name.starts_with("sys/")
             && !name.starts_with("rt/")
-            && name != "verify/sys"
+            && name != "ctl/sys"
             && name != "main"
             && code(&text).contains("unsafe ")
         {
@@ -124,7 +124,7 @@ fn machine_wide_calls_stand_only_where_the_tokens_are() {
     for path in all() {
         let text = code(&fs::read_to_string(&path).expect("a file"));
         let home =
-            ["sys/power.rs", "sys/mount.rs", "verify/force.rs"].iter().any(|home| path.ends_with(home));
+            ["sys/power.rs", "sys/mount.rs", "ctl/src/force.rs"].iter().any(|home| path.ends_with(home));
         for call in calls.iter().filter(|call| text.contains(**call)) {
             assert!(home, "{} holds {call}", path.display());
             found += 1;
@@ -147,7 +147,7 @@ fn allowed(name: &str) -> &'static str {
     let leaves = ["courier", "kmsg", "mount", "power", "signal", "stdio", "watchdog"];
     let leaf = name.strip_prefix("sys/").is_some_and(|name| leaves.contains(&name));
     let name = if name.starts_with("rt/arch/") { "rt/arch" } else { name };
-    let name = if name.starts_with("verify/") && name != "verify/main" { "verify/leaf" } else { name };
+    let name = if name.starts_with("ctl/") && name != "ctl/main" { "ctl/leaf" } else { name };
     listed(name)
         .or_else(|| leaf.then(|| listed("sys/leaf")).flatten())
         .unwrap_or_else(|| panic!("{name} is not listed"))

@@ -22,7 +22,7 @@ mod install;
 mod orphans;
 mod probe;
 mod process;
-mod server;
+mod rollback;
 mod status;
 mod sys;
 
@@ -104,7 +104,7 @@ fn for_pid1(mut words: impl Iterator<Item = &'static CStr>) -> u8 {
     sys::block_signals_of_files();
     match what.to_bytes() {
         b"end-orphans" => orphans::end(with),
-        b"roll-back" => server::roll_back(with),
+        b"roll-back" => rollback::roll_back(with),
         b"update" => update(with),
         _ => {
             say(format_args!("PID 1 starts it, and nobody else does"));
