@@ -4,9 +4,9 @@
 
 use core::ffi::CStr;
 
-use crate::event::Ending;
-use crate::list;
-use crate::process::Signal;
+use crate::model::event::Ending;
+use crate::model::process::Signal;
+use crate::parse::list;
 
 /// What the program itself makes of argv in a process that is not PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,16 +9,16 @@
 //! - a phase that waits for anything has a deadline, but for a running server and an exit;
 //! - no sequence of events panics or fills the list of actions.
 
-use crate::action::{Action, Actions};
-use crate::burst::Burst;
-use crate::config::Wishes;
-use crate::event::{Event, Request};
-use crate::handover::{HandOver, Memory};
-use crate::log::Fact;
+use crate::model::action::{Action, Actions};
+use crate::model::event::{Event, Request};
+use crate::model::message::Fact;
+use crate::model::process::{Errno, Exit, Pid, Program};
+use crate::model::rate::Burst;
+use crate::model::reexec::{HandOver, Memory};
+use crate::model::time::Instant;
+use crate::parse::config::Wishes;
 use crate::phase::{Phase, Servers, State, Step};
-use crate::process::{Errno, Exit, Pid, Program};
 use crate::reaper;
-use crate::time::Instant;
 
 /// PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

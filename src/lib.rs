@@ -10,7 +10,7 @@
 //! 7. Only a reaped pid is a fact; a signal is a hint to look.
 //! 8. Every variant is matched by name: a new event breaks the build, not the machine.
 //! 9. Nothing here panics: the lints below keep out what could, the release link proves it.
-//! 10. Full is a decision: each limit in [`limits`] says what happens at it.
+//! 10. Full is a decision: each limit in [`limits`](model::limits) says what happens at it.
 //!
 //! Where a function has an `inline` attribute without a reason beside it, the reason is the size of the
 //! program: each was tried both ways.
@@ -31,30 +31,16 @@
     )
 )]
 
-pub mod action;
-pub mod burst;
 pub mod command;
-pub mod config;
-pub mod event;
-pub mod handover;
 pub mod init;
-pub mod limits;
-pub mod line;
-pub mod lines;
-pub mod list;
-pub mod log;
 pub mod minisign;
-pub mod mounts;
+pub mod model;
+pub mod parse;
 pub mod phase;
-pub mod process;
-pub mod progress;
 pub mod reaper;
-pub mod rpc;
 pub mod server;
 pub mod shutdown;
 pub mod signals;
-pub mod stat;
 pub mod stop;
-pub mod task;
-pub mod time;
+pub mod text;
 pub mod update;

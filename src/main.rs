@@ -11,12 +11,12 @@ use core::ffi::CStr;
 use core::panic::PanicInfo;
 
 use rt::start::Start;
-use zinit_pid1::action::Actions;
 use zinit_pid1::init::Init;
-use zinit_pid1::limits::KERNEL_COMMAND_LINE;
-use zinit_pid1::list;
-use zinit_pid1::log::Fact;
-use zinit_pid1::process::{Errno, Place};
+use zinit_pid1::model::action::Actions;
+use zinit_pid1::model::limits::KERNEL_COMMAND_LINE;
+use zinit_pid1::model::message::Fact;
+use zinit_pid1::model::process::{Errno, Place};
+use zinit_pid1::parse::list;
 
 use sys::Sys;
 

@@ -3,16 +3,16 @@
 //! [`server`](crate::server), [`stop`](crate::stop), [`shutdown`](crate::shutdown) and [`update`](crate::update) are
 //! the transitions; [`init`](crate::init) calls them.
 
-use crate::action::Actions;
-use crate::burst::Burst;
-use crate::config::Wishes;
-use crate::event::Ending;
-use crate::handover::Memory;
-use crate::limits::{RESPAWN_DELAY, RESTART_TIMEOUT};
-use crate::process::{Pid, Program, Signal};
-use crate::rpc::Method;
-use crate::task::Task;
-use crate::time::{Instant, Millis};
+use crate::model::action::Actions;
+use crate::model::event::Ending;
+use crate::model::limits::{RESPAWN_DELAY, RESTART_TIMEOUT};
+use crate::model::process::{Pid, Program, Signal};
+use crate::model::rate::Burst;
+use crate::model::reexec::Memory;
+use crate::model::task::Task;
+use crate::model::time::{Instant, Millis};
+use crate::parse::config::Wishes;
+use crate::parse::rpc::Method;
 
 /// The state of PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,8 +1,8 @@
 //! What a reaped child means.
 
-use crate::action::Actions;
-use crate::log::{Fact, Note};
-use crate::process::{Exit, Pid, Signal};
+use crate::model::action::Actions;
+use crate::model::message::{Fact, Note};
+use crate::model::process::{Exit, Pid, Signal};
 
 /// Decodes a wait status, wait(2); `None` for a child that was only stopped or continued.
 #[must_use]

@@ -1,15 +1,15 @@
 //! The server's life: start, respawn with a growing delay, soft restart, and the way back to an older program.
 
-use crate::action::{Action, Actions};
-use crate::burst::Burst;
-use crate::limits::{
+use crate::model::action::{Action, Actions};
+use crate::model::limits::{
     EXEC_ATTEMPTS, MIN_RUN_TIME, ORPHANS_TIMEOUT, RESCUE_DELAY, RESPAWN_DELAY, RESPAWN_DELAY_MAX,
     ROLL_BACK_DEATHS,
 };
-use crate::log::{Fact, Note};
+use crate::model::message::{Fact, Note};
+use crate::model::process::{Errno, Exit, Pid, Place};
+use crate::model::rate::Burst;
+use crate::model::time::Instant;
 use crate::phase::{Phase, Servers, State};
-use crate::process::{Errno, Exit, Pid, Place};
-use crate::time::Instant;
 
 impl State {
     /// Starts a server, once the orphans of the last one are gone.

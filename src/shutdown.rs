@@ -2,14 +2,14 @@
 //!
 //! Each phase ends the moment its condition holds, and at its deadline in any case.
 
-use crate::action::{Action, Actions};
-use crate::event::Ending;
-use crate::limits::{BURST, BURST_WINDOW, DEAD_END_REMINDER, POWER_FAILURE_TIMEOUT};
-use crate::log::{Fact, Note};
+use crate::model::action::{Action, Actions};
+use crate::model::event::Ending;
+use crate::model::limits::{BURST, BURST_WINDOW, DEAD_END_REMINDER, POWER_FAILURE_TIMEOUT};
+use crate::model::message::{Fact, Note};
+use crate::model::process::{Errno, Exit, Place};
+use crate::model::task::Task;
+use crate::model::time::Instant;
 use crate::phase::{Phase, Servers, State};
-use crate::process::{Errno, Exit, Place};
-use crate::task::Task;
-use crate::time::Instant;
 
 impl State {
     /// Begins the end of the machine, or of this process.

@@ -1,7 +1,7 @@
 //! The signal protocol: one row for each signal that means something.
 
-use crate::event::{Ending, Request};
-use crate::process::Signal;
+use crate::model::event::{Ending, Request};
+use crate::model::process::Signal;
 
 /// What a signal asks for; `None` for all that PID 1 ignores.
 #[must_use]

@@ -2,15 +2,15 @@
 //!
 //! A soft restart and a shutdown take the same steps, each with its own request, signal and timeout.
 
-use crate::action::{Action, Actions};
-use crate::event::Ending;
-use crate::limits::{COURIER_TIMEOUT, KILL_AGAIN, RESTART_SETTLE};
-use crate::log::{Fact, Note};
+use crate::model::action::{Action, Actions};
+use crate::model::event::Ending;
+use crate::model::limits::{COURIER_TIMEOUT, KILL_AGAIN, RESTART_SETTLE};
+use crate::model::message::{Fact, Note};
+use crate::model::process::{Errno, Exit, Pid, Signal};
+use crate::model::task::Task;
+use crate::model::time::{Instant, Millis};
+use crate::parse::rpc::Outcome;
 use crate::phase::{Phase, State, Step};
-use crate::process::{Errno, Exit, Pid, Signal};
-use crate::rpc::Outcome;
-use crate::task::Task;
-use crate::time::{Instant, Millis};
 
 impl State {
     /// Has an RPC client ask the server to exit; all steps together end at `kill_at`.

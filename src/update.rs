@@ -1,10 +1,10 @@
 //! The replacement of PID 1 by a newer version, which another program verifies, probes and installs.
 
-use crate::action::{Action, Actions};
-use crate::limits::UPDATE_SETTLE;
-use crate::log::Fact;
+use crate::model::action::{Action, Actions};
+use crate::model::limits::UPDATE_SETTLE;
+use crate::model::message::Fact;
+use crate::model::time::Instant;
 use crate::phase::{Phase, State};
-use crate::time::Instant;
 
 impl State {
     /// Another version is in place: PID 1 becomes it, unless the end has begun.

@@ -5,8 +5,8 @@
 use std::ffi::{CStr, CString};
 
 use libfuzzer_sys::fuzz_target;
-use zinit_pid1::handover::HandOver;
-use zinit_pid1::line::Line;
+use zinit_pid1::model::reexec::HandOver;
+use zinit_pid1::text::line::Line;
 
 fuzz_target!(|input: &[u8]| {
     let length = input.iter().position(|byte| *byte == 0).unwrap_or(input.len());

@@ -2,8 +2,8 @@
 
 use rt::start::Start;
 use zinit_pid1::command::{Own, USAGE, own};
-use zinit_pid1::handover::VERSION;
-use zinit_pid1::log::Fact;
+use zinit_pid1::model::message::Fact;
+use zinit_pid1::model::reexec::VERSION;
 
 use super::kmsg::Log;
 use super::raw;

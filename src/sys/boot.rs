@@ -3,11 +3,11 @@
 use core::ffi::CStr;
 
 use rt::start::Start;
-use zinit_pid1::config::{self, Config};
-use zinit_pid1::event::{Event, Request};
-use zinit_pid1::limits::REAP_BATCH;
-use zinit_pid1::log::Fact;
-use zinit_pid1::process::{Errno, Place};
+use zinit_pid1::model::event::{Event, Request};
+use zinit_pid1::model::limits::REAP_BATCH;
+use zinit_pid1::model::message::Fact;
+use zinit_pid1::model::process::{Errno, Place};
+use zinit_pid1::parse::config::{self, Config};
 
 use super::Sys;
 use super::kmsg::Log;

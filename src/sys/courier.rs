@@ -9,10 +9,10 @@ use core::ffi::CStr;
 use core::mem::{ManuallyDrop, MaybeUninit};
 
 use rt::arch::syscall;
-use zinit_pid1::limits::REPLY;
-use zinit_pid1::log::Fact;
-use zinit_pid1::process::Errno;
-use zinit_pid1::rpc::{self, Method, Outcome, Reply};
+use zinit_pid1::model::limits::REPLY;
+use zinit_pid1::model::message::Fact;
+use zinit_pid1::model::process::Errno;
+use zinit_pid1::parse::rpc::{self, Method, Outcome, Reply};
 
 use super::kmsg::Log;
 use super::raw::{self, Fd, Result};

@@ -3,10 +3,10 @@
 //! A forked child has the handler too, until it becomes another program.
 
 use rt::arch;
-use zinit_pid1::event::Event;
-use zinit_pid1::log::{Fact, Note};
-use zinit_pid1::process::Errno;
-use zinit_pid1::task::Task;
+use zinit_pid1::model::event::Event;
+use zinit_pid1::model::message::{Fact, Note};
+use zinit_pid1::model::process::Errno;
+use zinit_pid1::model::task::Task;
 
 use super::Sys;
 use super::raw;

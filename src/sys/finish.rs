@@ -8,16 +8,16 @@ use core::ffi::CStr;
 use rustix::mount::UnmountFlags;
 use rustix::process as kernel;
 use rustix::system::RebootCommand;
-use zinit_pid1::event::Event;
-use zinit_pid1::limits::{PROC_ROOM, PROGRESS_CHECK};
-use zinit_pid1::lines;
-use zinit_pid1::list;
-use zinit_pid1::log::{Fact, Note};
-use zinit_pid1::mounts::{self, Path};
-use zinit_pid1::process::{Errno, Exit, Signal};
-use zinit_pid1::progress::{self, Progress};
+use zinit_pid1::model::event::Event;
+use zinit_pid1::model::limits::{PROC_ROOM, PROGRESS_CHECK};
+use zinit_pid1::model::message::{Fact, Note};
+use zinit_pid1::model::process::{Errno, Exit, Signal};
+use zinit_pid1::model::task::Task;
+use zinit_pid1::parse::lines;
+use zinit_pid1::parse::list;
+use zinit_pid1::parse::meminfo::{self, Progress};
+use zinit_pid1::parse::mountinfo::{self, Path};
 use zinit_pid1::reaper;
-use zinit_pid1::task::Task;
 
 use super::kmsg::Log;
 use super::mount;
@@ -141,9 +141,9 @@ impl Finish<'_> {
         let file = if step == Step::Swap { c"/proc/swaps" } else { MOUNTINFO };
         read_backwards(file, &mut |line| {
             // The headline of the swaps is no path.
-            let spelt = if step == Step::Swap { mounts::swap(line) } else { mounts::point(line) };
-            if mounts::unescape(spelt, &mut path) {
-                let wanted = step != Step::Memory || mounts::is_in_memory(line);
+            let spelt = if step == Step::Swap { mountinfo::swap(line) } else { mountinfo::point(line) };
+            if mountinfo::unescape(spelt, &mut path) {
+                let wanted = step != Step::Memory || mountinfo::is_in_memory(line);
                 progress |= wanted && self.step(step, text(&path));
             } else if step == Step::Name {
                 self.log.fact(Fact::UnmountFailed, TOO_LONG, line);
@@ -234,7 +234,7 @@ impl Finish<'_> {
 fn unwritten() -> Option<u32> {
     let mut sum: Option<u32> = None;
     read_backwards(c"/proc/meminfo", &mut |line| {
-        if let Some(part) = progress::unwritten(line) {
+        if let Some(part) = meminfo::unwritten(line) {
             sum = Some(part.saturating_add(sum.unwrap_or(0)));
         }
     });

@@ -3,9 +3,9 @@
 //! A line that is not accepted at once is dropped: the log of a process that must not stop cannot be
 //! complete, and PID 1 is such a process.
 
-use zinit_pid1::line::Line;
-use zinit_pid1::log::{Fact, Level, Note};
-use zinit_pid1::process::Errno;
+use zinit_pid1::model::message::{Fact, Level, Note};
+use zinit_pid1::model::process::Errno;
+use zinit_pid1::text::line::Line;
 
 use super::raw;
 

@@ -4,8 +4,8 @@ use core::ffi::CStr;
 
 use rustix::fs::{CWD, Mode, mkdirat};
 use rustix::mount::{MountFlags, UnmountFlags};
-use zinit_pid1::log::Fact;
-use zinit_pid1::process::Errno;
+use zinit_pid1::model::message::Fact;
+use zinit_pid1::model::process::Errno;
 
 use super::kmsg::Log;
 use super::power::Machine;

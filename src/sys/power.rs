@@ -8,8 +8,8 @@ use core::ffi::CStr;
 use rt::arch::syscall;
 use rustix::process::Signal;
 use rustix::system::{RebootCommand, reboot};
-use zinit_pid1::list;
-use zinit_pid1::process::{Errno, INITIAL_NAMESPACE, Place};
+use zinit_pid1::model::process::{Errno, INITIAL_NAMESPACE, Place};
+use zinit_pid1::parse::list;
 
 use super::raw;
 

@@ -3,8 +3,8 @@
 use core::ffi::CStr;
 
 use rustix::fd::BorrowedFd;
-use zinit_pid1::process::{Errno, Pid};
-use zinit_pid1::time::Instant;
+use zinit_pid1::model::process::{Errno, Pid};
+use zinit_pid1::model::time::Instant;
 
 pub use rt::raw::{
     Fd, NO_CHILD, Result, address, adopt_orphans, checked, close, exit, fork, ioctl, is_writable, open, pipe,

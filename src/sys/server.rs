@@ -2,12 +2,12 @@
 
 use core::ffi::CStr;
 
-use zinit_pid1::event::Event;
-use zinit_pid1::limits::TERM_GRACE;
-use zinit_pid1::line::Line;
-use zinit_pid1::log::{Fact, Note};
-use zinit_pid1::process::{Errno, Program};
-use zinit_pid1::task::Task;
+use zinit_pid1::model::event::Event;
+use zinit_pid1::model::limits::TERM_GRACE;
+use zinit_pid1::model::message::{Fact, Note};
+use zinit_pid1::model::process::{Errno, Program};
+use zinit_pid1::model::task::Task;
+use zinit_pid1::text::line::Line;
 
 use super::Sys;
 use super::finish;

@@ -1,6 +1,6 @@
 //! Signals: all blocked, taken one by one from `rt_sigtimedwait`, which `rt` has.
 
-use zinit_pid1::process::{Pid, Signal};
+use zinit_pid1::model::process::{Pid, Signal};
 
 pub use rt::signal::{block_all, dispose, unblock_all, wait};
 

@@ -5,10 +5,10 @@ use core::ptr;
 
 use rt::start::Start;
 use rustix::fs::{Access, AtFlags, CWD};
-use zinit_pid1::config::Config;
-use zinit_pid1::event::Event;
-use zinit_pid1::log::Fact;
-use zinit_pid1::process::{self, Errno, Pid, Program};
+use zinit_pid1::model::event::Event;
+use zinit_pid1::model::message::Fact;
+use zinit_pid1::model::process::{self, Errno, Pid, Program};
+use zinit_pid1::parse::config::Config;
 
 use super::kmsg::Log;
 use super::raw::{self, Fd, errno};

@@ -3,8 +3,8 @@
 //! PID 1 feeds it from its one wait, so that it bites where that wait is not reached any more; Linux watchdog
 //! driver API, in the kernel's documents.
 
-use zinit_pid1::log::{Fact, Note};
-use zinit_pid1::time::Instant;
+use zinit_pid1::model::message::{Fact, Note};
+use zinit_pid1::model::time::Instant;
 
 use super::kmsg::Log;
 use super::power::Machine;

@@ -1,7 +1,7 @@
 //! What one PID 1 hands over to the next one, as text: here alone it is known where in it which number stands.
 
-use zinit_pid1::handover::HandOver;
-use zinit_pid1::line::Line;
+use zinit_pid1::model::reexec::HandOver;
+use zinit_pid1::text::line::Line;
 
 pub const SERVER: usize = 0;
 pub const DELAY: usize = 1;

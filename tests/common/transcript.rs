@@ -16,12 +16,12 @@
 //! = deadline none             what is left until the deadline
 //! ```
 
-use zinit_pid1::action::{Action, Actions};
-use zinit_pid1::config::Wishes;
-use zinit_pid1::event::{Ending, Event};
-use zinit_pid1::handover::{HandOver, Memory};
 use zinit_pid1::init::Init;
-use zinit_pid1::time::Instant;
+use zinit_pid1::model::action::{Action, Actions};
+use zinit_pid1::model::event::{Ending, Event};
+use zinit_pid1::model::reexec::{HandOver, Memory};
+use zinit_pid1::model::time::Instant;
+use zinit_pid1::parse::config::Wishes;
 
 use crate::words;
 

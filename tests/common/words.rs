@@ -2,14 +2,14 @@
 
 use std::str::FromStr;
 
-use zinit_pid1::action::Action;
-use zinit_pid1::event::{Ending, Event};
-use zinit_pid1::handover::Memory;
-use zinit_pid1::line::Line;
-use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
-use zinit_pid1::rpc::Method;
+use zinit_pid1::model::action::Action;
+use zinit_pid1::model::event::{Ending, Event};
+use zinit_pid1::model::process::{Errno, Exit, Pid, Place, Signal};
+use zinit_pid1::model::reexec::Memory;
+use zinit_pid1::model::task::Task;
+use zinit_pid1::parse::rpc::Method;
 use zinit_pid1::signals;
-use zinit_pid1::task::Task;
+use zinit_pid1::text::line::Line;
 
 pub fn number<T: FromStr>(word: &str) -> Result<T, String> {
     word.parse().map_err(|_| format!("`{word}` is no number that fits here"))

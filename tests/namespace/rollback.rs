@@ -10,7 +10,7 @@ use crate::common::namespace::{Namespace, Setup};
 use crate::common::trace::Trace;
 use crate::common::updatable::write_alone;
 use crate::common::{stand_in, until, with_tool};
-use zinit_pid1::process::program;
+use zinit_pid1::model::process::program;
 
 const BAD: &str = "#!/bin/sh\nexit 3\n";
 

@@ -5,8 +5,8 @@ use std::ffi::CString;
 use crate::common::handed::{DELAY, GENERATION, SERVER, name};
 use crate::common::namespace::{Namespace, Setup, status};
 use crate::common::until;
-use zinit_pid1::handover::HandOver;
-use zinit_pid1::limits::{RESPAWN_DELAY, RESPAWN_DELAY_MAX};
+use zinit_pid1::model::limits::{RESPAWN_DELAY, RESPAWN_DELAY_MAX};
+use zinit_pid1::model::reexec::HandOver;
 
 /// The name that hands over a server; what stands for its pid may be anything.
 fn with_server(pid: &str) -> String {

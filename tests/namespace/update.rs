@@ -14,7 +14,7 @@ use crate::common::updatable::{
     Change, HANGS, NEWER, Updatable, furnish, generation, inode, offer, offer_bytes, write_alone,
 };
 use crate::common::{program, until};
-use zinit_pid1::handover::ANSWER;
+use zinit_pid1::model::reexec::ANSWER;
 
 #[test]
 fn a_signed_candidate_takes_the_place_of_pid_1_and_the_server_goes_on() {

@@ -4,8 +4,8 @@ use std::ffi::{CStr, CString};
 
 use zinit_pid1::command::Command::{self, Ask, Force, Help, Run, Status, Unknown, Version};
 use zinit_pid1::command::{Own, asks_for_container, command, own};
-use zinit_pid1::event::{Ending, Request};
-use zinit_pid1::process::Signal;
+use zinit_pid1::model::event::{Ending, Request};
+use zinit_pid1::model::process::Signal;
 use zinit_pid1::signals;
 
 /// What a line of argv asks for, the program's name in front.

@@ -2,10 +2,10 @@
 
 use std::ffi::{CStr, CString};
 
-use zinit_pid1::config::{Config, split, words};
-use zinit_pid1::event::Ending;
-use zinit_pid1::limits::KERNEL_COMMAND_LINE;
-use zinit_pid1::log::Level;
+use zinit_pid1::model::event::Ending;
+use zinit_pid1::model::limits::KERNEL_COMMAND_LINE;
+use zinit_pid1::model::message::Level;
+use zinit_pid1::parse::config::{Config, split, words};
 
 fn word(bytes: impl Into<Vec<u8>>) -> CString {
     CString::new(bytes).expect("a word has no NUL")

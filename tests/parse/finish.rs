@@ -1,18 +1,18 @@
 //! What the last tasks of a machine decide by: files of `/proc` read backwards, paths, progress, deadlines.
 
 use proptest::prelude::*;
-use zinit_pid1::action::{Action, Actions};
-use zinit_pid1::config::Wishes;
-use zinit_pid1::event::{Ending, Event, Request};
-use zinit_pid1::handover::HandOver;
 use zinit_pid1::init::Init;
-use zinit_pid1::limits::{PATH, PROC_ROOM, PROGRESS_TIMEOUT, STOP_TIMEOUT_S};
-use zinit_pid1::lines;
-use zinit_pid1::mounts::{self, Path};
-use zinit_pid1::process::{Errno, Pid, Place};
-use zinit_pid1::progress::{Progress, unwritten};
-use zinit_pid1::task::Task;
-use zinit_pid1::time::Instant;
+use zinit_pid1::model::action::{Action, Actions};
+use zinit_pid1::model::event::{Ending, Event, Request};
+use zinit_pid1::model::limits::{PATH, PROC_ROOM, PROGRESS_TIMEOUT, STOP_TIMEOUT_S};
+use zinit_pid1::model::process::{Errno, Pid, Place};
+use zinit_pid1::model::reexec::HandOver;
+use zinit_pid1::model::task::Task;
+use zinit_pid1::model::time::Instant;
+use zinit_pid1::parse::config::Wishes;
+use zinit_pid1::parse::lines;
+use zinit_pid1::parse::meminfo::{Progress, unwritten};
+use zinit_pid1::parse::mountinfo::{self, Path};
 
 /// Reads `file` backwards in a room of `size` bytes and in pieces of `piece`; `show` may change the file.
 fn backwards(file: &mut String, size: usize, piece: usize, show: &mut dyn FnMut(&mut String, &[u8])) {
@@ -108,16 +108,16 @@ proptest! {
             }
         }
         let mut found = Path::new();
-        prop_assert!(mounts::unescape(&spelt, &mut found));
+        prop_assert!(mountinfo::unescape(&spelt, &mut found));
         prop_assert_eq!(found.as_slice(), [b"/", path.as_slice(), b"\0"].concat());
     }
 
     #[test]
     fn no_bytes_upset_the_readers(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut path = Path::new();
-        mounts::unescape(mounts::point(&bytes), &mut path);
-        let _any = mounts::is_in_memory(&bytes);
-        mounts::unescape(mounts::swap(&bytes), &mut path);
+        mountinfo::unescape(mountinfo::point(&bytes), &mut path);
+        let _any = mountinfo::is_in_memory(&bytes);
+        mountinfo::unescape(mountinfo::swap(&bytes), &mut path);
         let _any = unwritten(&bytes);
     }
 }
@@ -143,11 +143,11 @@ fn a_line_of_mountinfo_has_a_path_and_a_kind() {
         ("41 24 0:4 net:[4026531833] /run/netns/a rw - nsfs nsfs rw", "/run/netns/a", false),
     ];
     for (line, point, in_memory) in cases {
-        assert_eq!(mounts::point(line.as_bytes()), point.as_bytes(), "{line}");
-        assert_eq!(mounts::is_in_memory(line.as_bytes()), in_memory, "{line}");
+        assert_eq!(mountinfo::point(line.as_bytes()), point.as_bytes(), "{line}");
+        assert_eq!(mountinfo::is_in_memory(line.as_bytes()), in_memory, "{line}");
     }
     for line in ["", "36", "36 35 98:0 /mnt1", "    "] {
-        assert_eq!(mounts::point(line.as_bytes()), b"", "{line}");
+        assert_eq!(mountinfo::point(line.as_bytes()), b"", "{line}");
     }
 }
 
@@ -161,18 +161,18 @@ fn a_path_is_absolute_and_as_long_as_a_system_call_takes() {
         // The kernel does not cut an escape, but nobody should fall over one.
         (br"/x\04", b"/x\x04\0"),
     ] {
-        assert!(mounts::unescape(spelt, &mut path));
+        assert!(mountinfo::unescape(spelt, &mut path));
         assert_eq!(path.as_slice(), expected);
     }
     for spelt in [&b""[..], b"a", b"Filename", b"net:[4026531833]"] {
-        assert!(!mounts::unescape(spelt, &mut path), "{spelt:?}");
+        assert!(!mountinfo::unescape(spelt, &mut path), "{spelt:?}");
     }
     let long = |length| [b"/".to_vec(), vec![b'x'; length - 1]].concat();
-    assert!(mounts::unescape(&long(PATH - 1), &mut path));
+    assert!(mountinfo::unescape(&long(PATH - 1), &mut path));
     assert_eq!((path.len(), path.last()), (PATH, Some(&0)));
-    assert!(!mounts::unescape(&long(PATH), &mut path));
+    assert!(!mountinfo::unescape(&long(PATH), &mut path));
     let escaped = [b"/".to_vec(), br"\040".repeat(PATH - 2)].concat();
-    assert!(mounts::unescape(&escaped, &mut path));
+    assert!(mountinfo::unescape(&escaped, &mut path));
     assert_eq!(path.len(), PATH);
 }
 
@@ -181,7 +181,7 @@ fn a_line_of_swaps_begins_with_a_path_and_its_headline_does_not() {
     let text = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n\
                 /dev/vda2                               partition\t1048572\t\t0\t\t-2\n\
                 /var/swap\\040file                       file\t\t524284\t\t12\t\t-3\n";
-    let swaps: Vec<&[u8]> = text.lines().map(|line| mounts::swap(line.as_bytes())).collect();
+    let swaps: Vec<&[u8]> = text.lines().map(|line| mountinfo::swap(line.as_bytes())).collect();
     assert_eq!(swaps[1..], [&b"/dev/vda2"[..], b"/var/swap\\040file"]);
     assert!(swaps[0].starts_with(b"Filename"));
 }

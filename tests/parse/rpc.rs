@@ -1,10 +1,10 @@
 //! The requests to the byte, and replies of every kind: only a whole, clean "yes" is one.
 
 use proptest::prelude::*;
-use zinit_pid1::process::{Errno, Exit, Signal};
-use zinit_pid1::rpc::Method::{PrepareRestart, Shutdown};
-use zinit_pid1::rpc::Reply::{Agreed, Garbage, Refused};
-use zinit_pid1::rpc::{HEAD, Method, Outcome, Reply, decode};
+use zinit_pid1::model::process::{Errno, Exit, Signal};
+use zinit_pid1::parse::rpc::Method::{PrepareRestart, Shutdown};
+use zinit_pid1::parse::rpc::Reply::{Agreed, Garbage, Refused};
+use zinit_pid1::parse::rpc::{HEAD, Method, Outcome, Reply, decode};
 
 /// As zinit-server 0.3.9 sends them.
 const READY: &str =

@@ -1,6 +1,6 @@
 //! The parent of a process, whatever its name is.
 
-use zinit_pid1::stat::{parent, words};
+use zinit_pid1::parse::procstat::{parent, words};
 
 #[test]
 fn the_parent_is_found_behind_any_name() {

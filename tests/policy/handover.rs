@@ -3,10 +3,10 @@
 use std::ffi::{CStr, CString};
 
 use proptest::prelude::*;
-use zinit_pid1::handover::{ANSWER, HandOver, Memory, VERSION};
-use zinit_pid1::line::Line;
-use zinit_pid1::process::Pid;
-use zinit_pid1::time::Instant;
+use zinit_pid1::model::process::Pid;
+use zinit_pid1::model::reexec::{ANSWER, HandOver, Memory, VERSION};
+use zinit_pid1::model::time::Instant;
+use zinit_pid1::text::line::Line;
 
 fn name(handed: &HandOver) -> CString {
     let mut line = Line::default();

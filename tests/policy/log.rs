@@ -1,11 +1,11 @@
 //! Log lines: every fact's words, every value in them, and what happens to a line that is too long.
 
-use zinit_pid1::event::Ending;
-use zinit_pid1::limits::LOG_LINE;
-use zinit_pid1::line::Line;
-use zinit_pid1::log::{Fact, Level, Note};
-use zinit_pid1::process::{Errno, Exit, Pid, Signal};
-use zinit_pid1::task::Task;
+use zinit_pid1::model::event::Ending;
+use zinit_pid1::model::limits::LOG_LINE;
+use zinit_pid1::model::message::{Fact, Level, Note};
+use zinit_pid1::model::process::{Errno, Exit, Pid, Signal};
+use zinit_pid1::model::task::Task;
+use zinit_pid1::text::line::Line;
 
 fn line(note: Note, text: &[u8]) -> String {
     let line = Line::new(&note, text, false);

@@ -5,17 +5,17 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use zinit_pid1::action::{Action, Actions};
-use zinit_pid1::config::Wishes;
-use zinit_pid1::event::{Ending, Event, Request};
-use zinit_pid1::handover::HandOver;
 use zinit_pid1::init::Init;
-use zinit_pid1::log::{Fact, Note};
-use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
-use zinit_pid1::rpc::Method;
+use zinit_pid1::model::action::{Action, Actions};
+use zinit_pid1::model::event::{Ending, Event, Request};
+use zinit_pid1::model::message::{Fact, Note};
+use zinit_pid1::model::process::{Errno, Exit, Pid, Place, Signal};
+use zinit_pid1::model::reexec::HandOver;
+use zinit_pid1::model::task::Task;
+use zinit_pid1::model::time::Instant;
+use zinit_pid1::parse::config::Wishes;
+use zinit_pid1::parse::rpc::Method;
 use zinit_pid1::signals;
-use zinit_pid1::task::Task;
-use zinit_pid1::time::Instant;
 
 proptest! {
     #![proptest_config(ProptestConfig {

@@ -7,20 +7,20 @@
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 
-use zinit_pid1::action::{Action, Actions};
-use zinit_pid1::burst::Burst as RateWindow;
-use zinit_pid1::config::Wishes;
-use zinit_pid1::event::{Ending, Event, Request};
-use zinit_pid1::handover::HandOver;
 use zinit_pid1::init::Init;
-use zinit_pid1::limits::{
+use zinit_pid1::model::action::{Action, Actions};
+use zinit_pid1::model::event::{Ending, Event, Request};
+use zinit_pid1::model::limits::{
     DEAD_END_REMINDER, KILL_GRACE, MAX_ACTIONS, MIN_RUN_TIME, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT,
     TERM_GRACE, UNMOUNT_TIMEOUT, UPDATE_SETTLE,
 };
-use zinit_pid1::log::{Fact, Note};
-use zinit_pid1::process::{Errno, Exit, Pid, Place, Signal};
-use zinit_pid1::task::Task;
-use zinit_pid1::time::Instant;
+use zinit_pid1::model::message::{Fact, Note};
+use zinit_pid1::model::process::{Errno, Exit, Pid, Place, Signal};
+use zinit_pid1::model::rate::Burst as RateWindow;
+use zinit_pid1::model::reexec::HandOver;
+use zinit_pid1::model::task::Task;
+use zinit_pid1::model::time::Instant;
+use zinit_pid1::parse::config::Wishes;
 
 #[test]
 fn every_state_of_a_container_keeps_the_invariants() {

@@ -1,8 +1,8 @@
 //! Wait statuses, as wait(2) gives them.
 
-use zinit_pid1::action::{Action, Actions};
-use zinit_pid1::log::{Fact, Level, Note};
-use zinit_pid1::process::{Exit, Pid, Signal};
+use zinit_pid1::model::action::{Action, Actions};
+use zinit_pid1::model::message::{Fact, Level, Note};
+use zinit_pid1::model::process::{Exit, Pid, Signal};
 use zinit_pid1::reaper;
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use zinit_pid1::event::{Ending, Request};
+use zinit_pid1::model::event::{Ending, Request};
 use zinit_pid1::signals;
 
 use crate::transcript;

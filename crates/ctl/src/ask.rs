@@ -5,8 +5,8 @@ use core::fmt;
 use rt::raw;
 use rustix::io::Errno;
 use zinit_pid1::command::{self, Command};
-use zinit_pid1::handover::VERSION;
-use zinit_pid1::process::Signal;
+use zinit_pid1::model::process::Signal;
+use zinit_pid1::model::reexec::VERSION;
 
 use super::force::Forced;
 use super::sys;

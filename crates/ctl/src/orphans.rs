@@ -5,10 +5,10 @@ use core::ffi::CStr;
 use rt::{raw, signal};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
-use zinit_pid1::handover::HandOver;
-use zinit_pid1::limits::{KILL_GRACE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
-use zinit_pid1::list;
-use zinit_pid1::stat;
+use zinit_pid1::model::limits::{KILL_GRACE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
+use zinit_pid1::model::reexec::HandOver;
+use zinit_pid1::parse::list;
+use zinit_pid1::parse::procstat;
 
 use super::file::inode;
 use super::process;
@@ -116,7 +116,7 @@ impl Orphans {
     /// True if a process is one of them.
     fn contains(&self, pid: u32) -> bool {
         let mut room = [0; 512];
-        let Some(parent) = stat::parent(process::read(pid, "stat", &mut room)) else { return false };
+        let Some(parent) = procstat::parent(process::read(pid, "stat", &mut room)) else { return false };
         let child = parent == self.parent;
         if !child && !self.told.contains(&parent) {
             return false;

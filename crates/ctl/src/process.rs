@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 
 use rt::raw;
 use rustix::fs::{Mode, OFlags, RawDir};
-use zinit_pid1::list;
+use zinit_pid1::parse::list;
 
 /// The path of a file of a process, with its NUL.
 pub struct Path(heapless::String<40>);

@@ -3,10 +3,10 @@
 use core::fmt::{self, Write};
 
 use rt::raw;
-use zinit_pid1::lines;
-use zinit_pid1::list;
-use zinit_pid1::process::INITIAL_NAMESPACE;
-use zinit_pid1::stat;
+use zinit_pid1::model::process::INITIAL_NAMESPACE;
+use zinit_pid1::parse::lines;
+use zinit_pid1::parse::list;
+use zinit_pid1::parse::procstat;
 
 use super::process;
 
@@ -56,7 +56,7 @@ impl Seen {
     /// Looks at a process; it can be gone already.
     fn process(&mut self, pid: u32, room: &mut [u8]) {
         let stat = process::read(pid, "stat", room);
-        let words = stat::words(stat);
+        let words = procstat::words(stat);
         self.zombies += u32::from(lines::word(words, 0) == b"Z");
         if lines::word(words, 1) != b"1" {
             return;

@@ -4,8 +4,8 @@ use rt::arch::syscall;
 use rt::raw::{self, address, word};
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
-use zinit_pid1::process::Signal;
-use zinit_pid1::time::Instant;
+use zinit_pid1::model::process::Signal;
+use zinit_pid1::model::time::Instant;
 
 /// The monotonic clock.
 pub fn now() -> Instant {

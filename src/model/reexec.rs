@@ -5,12 +5,12 @@
 
 use core::ffi::CStr;
 
-use crate::limits::{FAULTLESS, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
-use crate::line::Line;
-use crate::lines;
-use crate::list;
-use crate::process::{Pid, Program};
-use crate::time::{Instant, Millis};
+use crate::model::limits::{FAULTLESS, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
+use crate::model::process::{Pid, Program};
+use crate::model::time::{Instant, Millis};
+use crate::parse::lines;
+use crate::parse::list;
+use crate::text::line::Line;
 
 /// What the next one has to know, as the numbers that stand in its name.
 ///
@@ -24,7 +24,7 @@ pub struct Memory {
     /// When the last one was started; 0 if none was, or it could not be executed.
     pub since: Instant,
     /// What the next backoff lasts, unless the server runs for
-    /// [`MIN_RUN_TIME`](crate::limits::MIN_RUN_TIME) before.
+    /// [`MIN_RUN_TIME`](crate::model::limits::MIN_RUN_TIME) before.
     pub delay: Millis,
     /// What the last one was that ran for so long; 0 if none did.
     pub proven: Program,

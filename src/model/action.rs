@@ -1,10 +1,10 @@
 //! Everything PID 1 can do, in the imperative.
 
-use crate::limits::MAX_ACTIONS;
-use crate::log::{Fact, Note};
-use crate::process::{Pid, Signal};
-use crate::rpc::Method;
-use crate::task::Task;
+use crate::model::limits::MAX_ACTIONS;
+use crate::model::message::{Fact, Note};
+use crate::model::process::{Pid, Signal};
+use crate::model::task::Task;
+use crate::parse::rpc::Method;
 
 /// What is to be done now.
 ///

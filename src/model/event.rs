@@ -1,6 +1,6 @@
 //! Everything PID 1 can learn, in the past tense.
 
-use crate::process::{Errno, Exit, Pid};
+use crate::model::process::{Errno, Exit, Pid};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
 //! A line of `/proc/self/mountinfo` and of `/proc/swaps`, proc_pid_mountinfo(5), proc_swaps(5).
 
-use crate::limits::PATH;
-use crate::lines;
+use crate::model::limits::PATH;
+use crate::parse::lines;
 
 /// Where the mount of a line of `mountinfo` is, spelt as the kernel does; see [`unescape`].
 #[must_use]

@@ -3,12 +3,12 @@
 use core::cell::Cell;
 use core::ffi::CStr;
 
-use crate::event::Ending;
-use crate::limits::{STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
-use crate::list;
-use crate::log::Level;
-use crate::process::Place;
-use crate::time::Millis;
+use crate::model::event::Ending;
+use crate::model::limits::{STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
+use crate::model::message::Level;
+use crate::model::process::Place;
+use crate::model::time::Millis;
+use crate::parse::list;
 
 /// What policy has to know before anything happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

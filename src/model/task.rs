@@ -1,9 +1,11 @@
 //! The tasks of a shutdown behind the server's end: each is done by a forked child, and each has a deadline.
 
-use crate::event::Ending;
-use crate::limits::{KILL_GRACE, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT};
-use crate::lines;
-use crate::time::Millis;
+use crate::model::event::Ending;
+use crate::model::limits::{
+    KILL_GRACE, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT,
+};
+use crate::model::time::Millis;
+use crate::parse::lines;
 
 /// The tasks of the end in their order; a container has the first two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

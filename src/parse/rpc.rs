@@ -2,8 +2,8 @@
 //!
 //! JSON-RPC 2.0, one object per line. A reply is untrusted: it comes from whoever owns the socket.
 
-use crate::list;
-use crate::process::{Exit, Signal};
+use crate::model::process::{Exit, Signal};
+use crate::parse::list;
 
 /// A request that PID 1 knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,9 +1,9 @@
 //! Whether the disks still write: the difference between a slow disk and a dead one.
 
-use crate::limits::PROGRESS_TIMEOUT;
-use crate::lines;
-use crate::list;
-use crate::time::Instant;
+use crate::model::limits::PROGRESS_TIMEOUT;
+use crate::model::time::Instant;
+use crate::parse::lines;
+use crate::parse::list;
 
 /// How much there was to write at the least, and until when that may last.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,9 @@
 //! What is reported: the facts, their words and their values.
 
-use crate::lines;
-use crate::process::{Errno, Exit, Pid, Signal};
-use crate::task::Task;
-use crate::time::Millis;
+use crate::model::process::{Errno, Exit, Pid, Signal};
+use crate::model::task::Task;
+use crate::model::time::Millis;
+use crate::parse::lines;
 
 /// How much a line matters; the order is the order of the words in `ZINIT_LOG_LEVEL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,7 +46,7 @@ macro_rules! facts {
                 match self { $(Self::$fact => Level::$level,)* }
             }
 
-            /// The text of the line, with placeholders; see [`line`](crate::line).
+            /// The text of the line, with placeholders; see [`line`](crate::text::line).
             pub(crate) fn template(self) -> &'static [u8] {
                 #[allow(clippy::as_conversions)] // the number of the variant is that of the template
                 lines::nth(TEMPLATES.as_bytes(), self as usize)

@@ -3,11 +3,11 @@
 use core::ffi::CStr;
 
 use rt::start::Start;
-use zinit_pid1::event::Event;
-use zinit_pid1::handover::{HandOver, Memory};
-use zinit_pid1::line::Line;
-use zinit_pid1::log::Fact;
-use zinit_pid1::process::Errno;
+use zinit_pid1::model::event::Event;
+use zinit_pid1::model::message::Fact;
+use zinit_pid1::model::process::Errno;
+use zinit_pid1::model::reexec::{HandOver, Memory};
+use zinit_pid1::text::line::Line;
 
 use super::Sys;
 use super::raw;

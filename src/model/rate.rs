@@ -1,7 +1,7 @@
 //! Many of a kind in a short time: Ctrl-Alt-Dels, and ends of servers.
 
-use crate::limits::BURST;
-use crate::time::{Instant, Millis};
+use crate::model::limits::BURST;
+use crate::model::time::{Instant, Millis};
 
 /// The last ones, oldest first, each by the time at which it stops to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,9 +2,9 @@
 //!
 //! A fact's template is filled in by one loop of 0.7 kB, where `core::fmt` took 3.8 kB more; nothing in it can panic.
 
-use crate::limits::LOG_LINE;
-use crate::log::Note;
-use crate::process::{Errno, Exit, Pid, Signal};
+use crate::model::limits::LOG_LINE;
+use crate::model::message::Note;
+use crate::model::process::{Errno, Exit, Pid, Signal};
 
 /// One line for the log.
 #[derive(Clone, Debug, Default)]

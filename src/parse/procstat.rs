@@ -1,7 +1,7 @@
 //! What `/proc/PID/stat` says, proc_pid_stat(5).
 
-use crate::lines;
-use crate::list;
+use crate::parse::lines;
+use crate::parse::list;
 
 /// The words behind the process's name: its state, its parent, and so on.
 ///

@@ -2,7 +2,7 @@
 
 use core::num::NonZeroI32;
 
-use crate::lines;
+use crate::parse::lines;
 
 /// A process other than PID 1.
 ///

@@ -1,6 +1,6 @@
 //! Every capacity and every timeout, with its unit and its reason.
 
-use crate::time::Millis;
+use crate::model::time::Millis;
 
 /// First delay before a server that ended is started again, ms: the specification's second.
 pub const RESPAWN_DELAY: Millis = 1_000;

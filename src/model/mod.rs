@@ -1,0 +1,13 @@
+//! Plain data: what PID 1 knows, learns and does, with its units and limits.
+//!
+//! It names no other module of this crate.
+
+pub mod action;
+pub mod event;
+pub mod limits;
+pub mod message;
+pub mod process;
+pub mod rate;
+pub mod reexec;
+pub mod task;
+pub mod time;

@@ -1,0 +1,9 @@
+//! Bytes from outside, read strictly and within bounds.
+
+pub mod config;
+pub mod lines;
+pub mod list;
+pub mod meminfo;
+pub mod mountinfo;
+pub mod procstat;
+pub mod rpc;

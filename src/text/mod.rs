@@ -1,0 +1,3 @@
+//! Text for people: how a log line is made of a message.
+
+pub mod line;
