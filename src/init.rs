@@ -11,12 +11,12 @@
 
 use crate::model::action::{Action, Actions};
 use crate::model::event::{Event, Request};
-use crate::model::message::Fact;
-use crate::model::process::{Errno, Exit, Pid, Program};
-use crate::model::rate::Burst;
-use crate::model::reexec::{HandOver, Memory};
+use crate::model::message::Message;
+use crate::model::process::{Errno, Exit, FileId, Pid};
+use crate::model::rate::RateWindow;
+use crate::model::reexec::{ReexecState, ServerHistory};
 use crate::model::time::Instant;
-use crate::parse::config::Wishes;
+use crate::parse::config::Policy;
 use crate::phase::{Phase, Servers, State, Step};
 use crate::reaper;
 
@@ -30,33 +30,33 @@ impl Init {
     /// PID 1 at boot. `before` is what an earlier PID 1 handed over: its server, if that lives; else one is due at
     /// once.
     #[must_use]
-    pub const fn boot(policy: Wishes, before: &HandOver) -> Self {
+    pub const fn boot(policy: Policy, before: &ReexecState) -> Self {
         let (phase, deadline) = match before.server() {
             Some(server) => (Phase::Running { server }, Instant::NEVER),
             None => (Phase::Backoff, Instant(0)),
         };
-        let history = before.memory();
+        let history = before.history();
         // A server was executed before: it left services, or will.
-        let orphans = history.since.0 != 0;
+        let orphans = history.started_at.0 != 0;
         Self(State {
             phase,
             deadline,
             helper: None,
             servers: Servers { history, file: before.program(), orphans, ..Servers::NONE },
             update_pending: false,
-            ctrl_alt_dels: Burst::NONE,
+            ctrl_alt_dels: RateWindow::NONE,
             policy,
         })
     }
 
     /// Records the identity of the server's executable, once the child has reported it.
-    pub const fn set_server_file(&mut self, file: Program) {
+    pub const fn set_server_file(&mut self, file: FileId) {
         self.0.servers.file = file;
     }
 
     /// What the next PID 1 has to know of servers, if this one is replaced now.
     #[must_use]
-    pub const fn history(&self) -> &Memory {
+    pub const fn history(&self) -> &ServerHistory {
         &self.0.servers.history
     }
 
@@ -111,9 +111,9 @@ impl State {
 
     fn requested(&mut self, request: Request, now: Instant, actions: &mut Actions) {
         match (request.ending(), self.shutting_down()) {
-            (Some(_), true) => actions.fact(Fact::AlreadyEnding),
+            (Some(_), true) => actions.log(Message::AlreadyEnding),
             (Some(ending), false) => self.begin(ending, now, actions),
-            (None, false) if request == Request::Update => actions.add(Action::Update),
+            (None, false) if request == Request::Update => actions.add(Action::SpawnUpdater),
             (None, false) => self.restart(now, actions),
             (None, true) => {}
         }
@@ -134,7 +134,7 @@ impl State {
             }
             Phase::EndingOrphans => self.helper = Some(pid),
             // The child that signals all processes is one of those that have to end.
-            Phase::Working { task, .. } if task.is_for_processes() => {}
+            Phase::Working { task, .. } if task.waits_for_processes() => {}
             Phase::Working { .. } => self.helper = Some(pid),
             // They fork nothing.
             Phase::Running { .. } | Phase::Backoff | Phase::DeadEnd | Phase::Exiting => {}
@@ -160,7 +160,7 @@ impl State {
             Phase::Backoff => self.start(now, actions),
             Phase::Stopping { step, .. } => match step {
                 Step::RpcSpawning | Step::RpcPending => self.rpc_timed_out(now, actions),
-                Step::Grace => self.signal_server(Fact::RequestFailed, actions),
+                Step::Grace => self.signal_server(Message::RequestFailed, actions),
                 Step::Waiting | Step::Killed => self.kill_server(now, actions),
             },
             Phase::EndingOrphans => self.orphans_timed_out(actions),

@@ -14,8 +14,8 @@ use rt::start::Start;
 use zinit_pid1::init::Init;
 use zinit_pid1::model::action::Actions;
 use zinit_pid1::model::limits::KERNEL_COMMAND_LINE;
-use zinit_pid1::model::message::Fact;
-use zinit_pid1::model::process::{Errno, Place};
+use zinit_pid1::model::message::Message;
+use zinit_pid1::model::process::{Errno, Role};
 use zinit_pid1::parse::list;
 
 use sys::Sys;
@@ -48,7 +48,7 @@ fn program(start: Start) -> ! {
 #[inline(never)] // what is large in the frame of its caller would be in the way of each access
 fn run(sys: &mut Sys<'_>) -> ! {
     let mut actions = Actions::default();
-    let mut init = Init::boot(sys.config().wishes(sys.place()), sys.inheritance());
+    let mut init = Init::boot(sys.config().policy(sys.place()), sys.inheritance());
     loop {
         sys.remember(init.history());
         for action in actions.as_slice() {
@@ -65,22 +65,22 @@ fn run(sys: &mut Sys<'_>) -> ! {
 #[inline(always)]
 fn introduce(sys: &Sys<'_>) {
     let fact = match sys.place() {
-        Place::Container => Fact::BootContainer,
-        Place::Guest => {
+        Role::Container => Message::BootContainer,
+        Role::Subreaper => {
             sys.obey();
             sys.adopt_orphans();
-            Fact::BootGuest
+            Message::BootSubreaper
         }
-        Place::Machine => {
+        Role::Machine => {
             if sys.config().container() {
-                sys.log(Fact::ContainerDenied, Errno::NONE, &[]);
+                sys.log(Message::ContainerDenied, Errno::NONE, &[]);
             }
-            Fact::BootMachine
+            Message::BootMachine
         }
     };
     sys.log(fact, Errno::NONE, env!("CARGO_PKG_VERSION").as_bytes());
     if sys.inheritance().server().is_some() {
-        sys.log(Fact::ServerAdopted, Errno::NONE, &[]);
+        sys.log(Message::ServerAdopted, Errno::NONE, &[]);
     }
 }
 

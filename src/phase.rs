@@ -6,12 +6,12 @@
 use crate::model::action::Actions;
 use crate::model::event::Ending;
 use crate::model::limits::{RESPAWN_DELAY, RESTART_TIMEOUT};
-use crate::model::process::{Pid, Program, Signal};
-use crate::model::rate::Burst;
-use crate::model::reexec::Memory;
+use crate::model::process::{FileId, Pid, Signal};
+use crate::model::rate::RateWindow;
+use crate::model::reexec::ServerHistory;
 use crate::model::task::Task;
 use crate::model::time::{Instant, Millis};
-use crate::parse::config::Wishes;
+use crate::parse::config::Policy;
 use crate::parse::rpc::Method;
 
 /// The state of PID 1.
@@ -25,8 +25,8 @@ pub struct State {
     pub(crate) servers: Servers,
     /// Another version of this program is in place and waits for a phase in which nothing is under way.
     pub(crate) update_pending: bool,
-    pub(crate) ctrl_alt_dels: Burst,
-    pub(crate) policy: Wishes,
+    pub(crate) ctrl_alt_dels: RateWindow,
+    pub(crate) policy: Policy,
 }
 
 /// The phases of PID 1's life.
@@ -86,14 +86,14 @@ pub enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Servers {
     /// What survives a re-exec of PID 1.
-    pub(crate) history: Memory,
+    pub(crate) history: ServerHistory,
     /// The file that the server runs, or the last one ran.
-    pub(crate) file: Program,
+    pub(crate) file: FileId,
     /// How many servers in a row could not be executed.
     pub(crate) exec_failures: u8,
     /// The file whose exits are counted in `recent_exits`.
-    pub(crate) last_failed: Program,
-    pub(crate) recent_exits: Burst,
+    pub(crate) last_failed: FileId,
+    pub(crate) recent_exits: RateWindow,
     /// Services of a server that is gone may be left, which the next one does not know.
     pub(crate) orphans: bool,
 }
@@ -101,11 +101,15 @@ pub struct Servers {
 impl Servers {
     /// No server was started yet.
     pub(crate) const NONE: Self = Self {
-        history: Memory { since: Instant(0), delay: RESPAWN_DELAY, proven: 0 },
-        file: 0,
+        history: ServerHistory {
+            started_at: Instant(0),
+            next_backoff: RESPAWN_DELAY,
+            last_good: FileId::NONE,
+        },
+        file: FileId::NONE,
         exec_failures: 0,
-        last_failed: 0,
-        recent_exits: Burst::NONE,
+        last_failed: FileId::NONE,
+        recent_exits: RateWindow::NONE,
         orphans: false,
     };
 }

@@ -1,7 +1,7 @@
 //! What a reaped child means.
 
 use crate::model::action::Actions;
-use crate::model::message::{Fact, Note};
+use crate::model::message::{Message, Record};
 use crate::model::process::{Exit, Pid, Signal};
 
 /// Decodes a wait status, wait(2); `None` for a child that was only stopped or continued.
@@ -21,5 +21,5 @@ pub fn exit(status: u32) -> Option<Exit> {
 /// At debug level only, so that a storm of orphans is not a storm of log lines.
 #[inline(always)]
 pub fn orphan(pid: Pid, exit: Exit, actions: &mut Actions) {
-    actions.log(Note::new(Fact::OrphanReaped).pid(pid).exit(exit));
+    actions.log_record(Record::new(Message::OrphanReaped).pid(pid).exit(exit));
 }

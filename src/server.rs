@@ -3,11 +3,11 @@
 use crate::model::action::{Action, Actions};
 use crate::model::limits::{
     EXEC_ATTEMPTS, MIN_RUN_TIME, ORPHANS_TIMEOUT, RESCUE_DELAY, RESPAWN_DELAY, RESPAWN_DELAY_MAX,
-    ROLL_BACK_DEATHS,
+    ROLL_BACK_EXITS,
 };
-use crate::model::message::{Fact, Note};
-use crate::model::process::{Errno, Exit, Pid, Place};
-use crate::model::rate::Burst;
+use crate::model::message::{Message, Record};
+use crate::model::process::{Errno, Exit, FileId, Pid, Role};
+use crate::model::rate::RateWindow;
 use crate::model::time::Instant;
 use crate::phase::{Phase, Servers, State};
 
@@ -30,28 +30,28 @@ impl State {
 
     /// A server was forked.
     pub(crate) fn started(&mut self, server: Pid, now: Instant, actions: &mut Actions) {
-        actions.about(Fact::ServerStarted, server);
-        self.servers.history.since = now;
+        actions.log_about(Message::ServerStarted, server);
+        self.servers.history.started_at = now;
         self.servers.orphans = true;
         self.phase = Phase::Running { server };
     }
 
     /// No server could be forked.
     pub(crate) fn not_started(&mut self, errno: Errno, now: Instant, actions: &mut Actions) {
-        self.back_off(Note::new(Fact::SpawnFailed).errno(errno), now, actions);
+        self.back_off(Record::new(Message::SpawnFailed).errno(errno), now, actions);
     }
 
     /// The child that ended orphans exited.
     pub(crate) fn orphans_ended(&mut self, exit: Exit, actions: &mut Actions) {
         if exit != Exit::Exited(0) {
-            actions.log(Note::new(Fact::OrphansFailed).exit(exit));
+            actions.log_record(Record::new(Message::OrphansFailed).exit(exit));
         }
         self.spawn_server(actions);
     }
 
     /// The child that ends orphans did not exit in time.
     pub(crate) fn orphans_timed_out(&mut self, actions: &mut Actions) {
-        actions.fact(Fact::OrphansTimedOut);
+        actions.log(Message::OrphansTimedOut);
         self.kill_helper(actions);
         self.spawn_server(actions);
     }
@@ -65,28 +65,28 @@ impl State {
     /// Records the exit of a server, and goes on.
     pub(crate) fn server_ended(&mut self, server: Pid, exit: Exit, now: Instant, actions: &mut Actions) {
         self.servers.record_exit(exit, now);
-        let note = Note::new(Fact::ServerEnded).pid(server).exit(exit);
+        let note = Record::new(Message::ServerEnded).pid(server).exit(exit);
         if let Phase::Running { .. } = self.phase {
             self.server_crashed(note, now, actions);
         } else {
-            actions.log(note);
+            actions.log_record(note);
             self.server_stopped(now, actions);
         }
     }
 
     /// The server ended though nobody had asked it to.
-    fn server_crashed(&mut self, note: Note, now: Instant, actions: &mut Actions) {
+    fn server_crashed(&mut self, note: Record, now: Instant, actions: &mut Actions) {
         if self.servers.should_roll_back(now) {
             actions.add(Action::RollBack);
-            self.servers.history.delay = RESPAWN_DELAY;
+            self.servers.history.next_backoff = RESPAWN_DELAY;
         }
         match note.exit {
             // A container's engine has the last word then. A machine tries for ever.
-            Exit::NotExecuted(errno) if self.policy.place != Place::Machine => {
+            Exit::NotExecuted(errno) if self.policy.role != Role::Machine => {
                 self.servers.exec_failures = self.servers.exec_failures.wrapping_add(1);
                 if self.servers.exec_failures >= EXEC_ATTEMPTS {
-                    actions.log(note);
-                    actions.fact(Fact::GivenUp);
+                    actions.log_record(note);
+                    actions.log(Message::GivenUp);
                     actions.add(Action::Exit(errno.exec_status()));
                     self.enter(Phase::Exiting, Instant::NEVER);
                     return;
@@ -94,18 +94,18 @@ impl State {
             }
             Exit::Exited(_) | Exit::Killed(_) | Exit::NotExecuted(_) => self.servers.exec_failures = 0,
         }
-        self.back_off(Note { fact: Fact::ServerRespawn, ..note }, now, actions);
+        self.back_off(Record { fact: Message::ServerRespawn, ..note }, now, actions);
     }
 
     /// Replaces the server by a new one; services live on as orphans of PID 1.
     pub(crate) fn restart(&mut self, now: Instant, actions: &mut Actions) {
         match self.phase {
             Phase::Backoff => {
-                actions.fact(Fact::RespawnNow);
+                actions.log(Message::RespawnNow);
                 self.start(now, actions);
             }
             Phase::Running { server } => {
-                actions.about(Fact::RestartBegun, server);
+                actions.log_about(Message::RestartBegun, server);
                 self.begin_stop(server, None, now, actions);
             }
             // It is being started or restarted, or none is to follow.
@@ -118,12 +118,12 @@ impl State {
         }
     }
 
-    fn back_off(&mut self, why: Note, now: Instant, actions: &mut Actions) {
-        let delay = self.servers.history.delay;
-        self.servers.history.delay = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);
-        actions.log(why.span(delay));
-        if delay >= RESCUE_DELAY && self.policy.place == Place::Machine {
-            actions.add(Action::Rescue);
+    fn back_off(&mut self, why: Record, now: Instant, actions: &mut Actions) {
+        let delay = self.servers.history.next_backoff;
+        self.servers.history.next_backoff = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);
+        actions.log_record(why.span(delay));
+        if delay >= RESCUE_DELAY && self.policy.role == Role::Machine {
+            actions.add(Action::SpawnRescue);
         }
         self.enter(Phase::Backoff, now + delay);
     }
@@ -132,30 +132,30 @@ impl State {
 impl Servers {
     /// Records how long the server ran, and whether it ran at all.
     fn record_exit(&mut self, exit: Exit, now: Instant) {
-        if self.history.since.until(now) >= MIN_RUN_TIME {
-            self.history.delay = RESPAWN_DELAY;
-            self.history.proven = self.file;
+        if self.history.started_at.until(now) >= MIN_RUN_TIME {
+            self.history.next_backoff = RESPAWN_DELAY;
+            self.history.last_good = self.file;
         }
         if let Exit::NotExecuted(_) = exit {
             self.orphans = false;
-            self.history.since = Instant(0);
+            self.history.started_at = Instant(0);
         }
     }
 
     /// Records this exit; true after 4 exits within 60 s of a file other than the last good one.
     fn should_roll_back(&mut self, now: Instant) -> bool {
-        let last_good = self.history.proven;
-        if last_good == 0 || last_good == self.file {
+        let last_good = self.history.last_good;
+        if last_good == FileId::NONE || last_good == self.file {
             return false;
         }
         if self.last_failed != self.file {
             self.last_failed = self.file;
-            self.recent_exits = Burst::NONE;
+            self.recent_exits = RateWindow::NONE;
         }
-        let too_many = self.recent_exits.complete(ROLL_BACK_DEATHS, MIN_RUN_TIME, now);
+        let too_many = self.recent_exits.record(ROLL_BACK_EXITS, MIN_RUN_TIME, now);
         if too_many {
             // Once: until another server has run for long there is nothing to go back to.
-            self.history.proven = 0;
+            self.history.last_good = FileId::NONE;
         }
         too_many
     }

@@ -4,9 +4,9 @@
 
 use crate::model::action::{Action, Actions};
 use crate::model::event::Ending;
-use crate::model::limits::{BURST, BURST_WINDOW, DEAD_END_REMINDER, POWER_FAILURE_TIMEOUT};
-use crate::model::message::{Fact, Note};
-use crate::model::process::{Errno, Exit, Place};
+use crate::model::limits::{CTRL_ALT_DEL_WINDOW, CTRL_ALT_DELS, DEAD_END_REMINDER, POWER_FAILURE_TIMEOUT};
+use crate::model::message::{Message, Record};
+use crate::model::process::{Errno, Exit, Role};
 use crate::model::task::Task;
 use crate::model::time::Instant;
 use crate::phase::{Phase, Servers, State};
@@ -15,8 +15,9 @@ impl State {
     /// Begins the end of the machine, or of this process.
     pub(crate) fn begin(&mut self, ending: Ending, now: Instant, actions: &mut Actions) {
         self.kill_helper(actions);
-        let begun = if self.policy.place == Place::Machine { Fact::EndBegun } else { Fact::StopBegun };
-        actions.log(Note::new(begun).task(Task::of(ending)));
+        let begun =
+            if self.policy.role == Role::Machine { Message::ShutdownBegun } else { Message::StopBegun };
+        actions.log_record(Record::new(begun).task(Task::of(ending)));
         let ending = if ending == Ending::Poweroff { self.policy.poweroff } else { ending };
         match self.server() {
             Some(server) => self.begin_stop(server, Some(ending), now, actions),
@@ -29,16 +30,16 @@ impl State {
 
     /// Counts a Ctrl-Alt-Del, the one that began the end among them; a burst of them ends the phase or task at hand.
     pub(crate) fn ctrl_alt_del(&mut self, now: Instant, actions: &mut Actions) {
-        if !self.ctrl_alt_dels.complete(BURST, BURST_WINDOW, now) {
+        if !self.ctrl_alt_dels.record(CTRL_ALT_DELS, CTRL_ALT_DEL_WINDOW, now) {
             return;
         }
         match self.phase {
             Phase::Stopping { .. } => {
-                actions.fact(Fact::PatienceEnded);
+                actions.log(Message::CtrlAltDelBurst);
                 self.kill_server(now, actions);
             }
             Phase::Working { ending, task: task @ (Task::Terminate | Task::Kill | Task::Swapoff) } => {
-                actions.fact(Fact::PatienceEnded);
+                actions.log(Message::CtrlAltDelBurst);
                 self.task_timed_out(ending, task, now, actions);
             }
             // A key must not cost data: sync and unmount have their time. In the other phases nothing has begun, or
@@ -56,7 +57,7 @@ impl State {
     /// Shortens the wait for the server, because the disks need the power that is left.
     pub(crate) fn power_failure(&mut self, now: Instant) {
         if let Phase::Stopping { kill_at, .. } = &mut self.phase
-            && self.policy.place == Place::Machine
+            && self.policy.role == Role::Machine
         {
             *kill_at = (*kill_at).min(now + POWER_FAILURE_TIMEOUT);
             self.deadline = self.deadline.min(*kill_at);
@@ -66,7 +67,7 @@ impl State {
     /// No child is left: it is what Terminate and Kill wait for.
     pub(crate) fn no_children(&mut self, now: Instant, actions: &mut Actions) {
         if let Phase::Working { ending, task } = self.phase
-            && task.is_for_processes()
+            && task.waits_for_processes()
         {
             self.run(ending, Task::Sync, now, actions);
         }
@@ -74,18 +75,18 @@ impl State {
 
     /// Runs a task. A container has no part in those behind Kill, a process that is not PID 1 in none: it exits.
     pub(crate) fn run(&mut self, ending: Ending, task: Task, now: Instant, actions: &mut Actions) {
-        match self.policy.place {
-            Place::Machine => {}
-            Place::Container if task.is_for_processes() => {}
-            Place::Container | Place::Guest => {
-                if self.policy.place == Place::Container && ending == Ending::Reboot {
-                    actions.add(Action::Restart);
+        match self.policy.role {
+            Role::Machine => {}
+            Role::Container if task.waits_for_processes() => {}
+            Role::Container | Role::Subreaper => {
+                if self.policy.role == Role::Container && ending == Ending::Reboot {
+                    actions.add(Action::RestartNamespace);
                 }
                 actions.add(Action::Exit(0));
                 return self.enter(Phase::Exiting, Instant::NEVER);
             }
         }
-        actions.add(Action::Run(task));
+        actions.add(Action::RunTask(task));
         self.enter(Phase::Working { ending, task }, now + task.timeout());
     }
 
@@ -99,7 +100,7 @@ impl State {
         actions: &mut Actions,
     ) {
         // Terminate and Kill end when no process is left; where no child can be forked PID 1 has sent the signals.
-        if task.is_for_processes() {
+        if task.waits_for_processes() {
             return;
         }
         let errno = match exit {
@@ -107,15 +108,15 @@ impl State {
             Exit::NotExecuted(errno) => errno,
             Exit::Killed(_) => Errno::NONE,
         };
-        let fact = if !task.is_the_last() {
-            Fact::TaskFailed
+        let fact = if !task.is_final() {
+            Message::TaskFailed
         } else if errno == Errno::NONE {
-            Fact::TaskNoEffect
+            Message::TaskNoEffect
         } else {
-            Fact::TaskRefused
+            Message::TaskRefused
         };
-        if task.is_the_last() || exit != Exit::Exited(0) {
-            actions.log(Note::new(fact).task(task).errno(errno).exit(exit));
+        if task.is_final() || exit != Exit::Exited(0) {
+            actions.log_record(Record::new(fact).task(task).errno(errno).exit(exit));
         }
         self.run_next(ending, task, now, actions);
     }
@@ -123,11 +124,11 @@ impl State {
     /// Ends a task whose time is up.
     pub(crate) fn task_timed_out(&mut self, ending: Ending, task: Task, now: Instant, actions: &mut Actions) {
         let fact = match task {
-            Task::Terminate => Fact::LeftAfterTerm,
-            Task::Kill => Fact::LeftAfterKill,
-            _ => Fact::TaskTimedOut,
+            Task::Terminate => Message::LeftAfterTerm,
+            Task::Kill => Message::LeftAfterKill,
+            _ => Message::TaskTimedOut,
         };
-        actions.log(Note::new(fact).task(task));
+        actions.log_record(Record::new(fact).task(task));
         self.kill_helper(actions);
         self.run_next(ending, task, now, actions);
     }
@@ -135,7 +136,7 @@ impl State {
     fn run_next(&mut self, ending: Ending, task: Task, now: Instant, actions: &mut Actions) {
         // A halt that stands in for a refused reboot must not last: there the watchdog stays enabled.
         if task == Task::SyncAgain && matches!(ending, Ending::Poweroff | Ending::Halt) {
-            actions.add(Action::Disarm);
+            actions.add(Action::WatchdogStop);
         }
         match task.next(ending) {
             Some(next) => self.run(ending, next, now, actions),
@@ -145,8 +146,8 @@ impl State {
 
     /// Nothing ends this machine: PID 1 goes on as a reaper, and logs that from time to time.
     pub(crate) fn dead_end(&mut self, now: Instant, actions: &mut Actions) {
-        actions.fact(Fact::DeadEnd);
-        actions.add(Action::Starve);
+        actions.log(Message::DeadEnd);
+        actions.add(Action::WatchdogAbandon);
         self.enter(Phase::DeadEnd, now + DEAD_END_REMINDER);
     }
 }

@@ -4,8 +4,8 @@
 
 use crate::model::action::{Action, Actions};
 use crate::model::event::Ending;
-use crate::model::limits::{COURIER_TIMEOUT, KILL_AGAIN, RESTART_SETTLE};
-use crate::model::message::{Fact, Note};
+use crate::model::limits::{KILL_AGAIN, RESTART_GRACE, RPC_TIMEOUT};
+use crate::model::message::{Message, Record};
 use crate::model::process::{Errno, Exit, Pid, Signal};
 use crate::model::task::Task;
 use crate::model::time::{Instant, Millis};
@@ -21,7 +21,7 @@ impl State {
         now: Instant,
         actions: &mut Actions,
     ) {
-        actions.add(Action::Ask(Self::method(ending)));
+        actions.add(Action::Rpc(Self::method(ending)));
         let kill_at = now + self.stop_timeout(ending);
         let phase = Phase::Stopping { server: Some(server), step: Step::RpcSpawning, kill_at, ending };
         self.enter(phase, now + self.rpc_timeout(ending));
@@ -29,8 +29,8 @@ impl State {
 
     /// No RPC client could be forked.
     pub(crate) fn rpc_not_spawned(&mut self, errno: Errno, actions: &mut Actions) {
-        actions.log(Note::new(Fact::NoHelper).errno(errno));
-        self.signal_server(Fact::RequestFailed, actions);
+        actions.log_record(Record::new(Message::NoHelper).errno(errno));
+        self.signal_server(Message::RequestFailed, actions);
     }
 
     /// The RPC client exited; its status is the outcome.
@@ -49,11 +49,11 @@ impl State {
                 self.deadline = *kill_at;
             }
             (Outcome::Unclear, None, Some(server)) => {
-                actions.log(Note::new(Fact::RequestUnanswered).pid(server).span(RESTART_SETTLE));
+                actions.log_record(Record::new(Message::RequestUnanswered).pid(server).span(RESTART_GRACE));
                 *step = Step::Grace;
-                self.deadline = now + RESTART_SETTLE;
+                self.deadline = now + RESTART_GRACE;
             }
-            (Outcome::Failed | Outcome::Unclear, ..) => self.signal_server(Fact::RequestFailed, actions),
+            (Outcome::Failed | Outcome::Unclear, ..) => self.signal_server(Message::RequestFailed, actions),
         }
     }
 
@@ -63,18 +63,18 @@ impl State {
         if self.server().is_none() {
             self.start(now, actions);
         } else {
-            self.signal_server(Fact::RequestTimedOut, actions);
+            self.signal_server(Message::RequestTimedOut, actions);
         }
     }
 
     /// Sends the signal that says the same as the request.
-    pub(crate) fn signal_server(&mut self, why: Fact, actions: &mut Actions) {
+    pub(crate) fn signal_server(&mut self, why: Message, actions: &mut Actions) {
         let Phase::Stopping { server, step, kill_at, ending } = &mut self.phase else { return };
         *step = Step::Waiting;
         self.deadline = *kill_at;
         let (server, ending) = (*server, *ending);
         let signal = Self::method(ending).signal();
-        actions.log(Note::new(why).signal(signal).span(self.rpc_timeout(ending)));
+        actions.log_record(Record::new(why).signal(signal).span(self.rpc_timeout(ending)));
         if let Some(server) = server {
             actions.signal(server, signal);
             // A stopped server would not take it before it is continued.
@@ -87,7 +87,7 @@ impl State {
         self.kill_helper(actions);
         let Phase::Stopping { server, step, ending, .. } = &mut self.phase else { return };
         if let Some(server) = *server {
-            actions.about(Fact::ServerKilled, server);
+            actions.log_about(Message::ServerKilled, server);
             actions.signal(server, Signal::KILL);
         }
         if let Some(ending) = *ending {
@@ -117,6 +117,6 @@ impl State {
 
     /// Half of the server's time at most, so that one that does not answer gets the signal well before SIGKILL.
     fn rpc_timeout(&self, ending: Option<Ending>) -> Millis {
-        (self.stop_timeout(ending) >> 1).min(COURIER_TIMEOUT)
+        (self.stop_timeout(ending) >> 1).min(RPC_TIMEOUT)
     }
 }

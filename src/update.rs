@@ -2,7 +2,7 @@
 
 use crate::model::action::{Action, Actions};
 use crate::model::limits::UPDATE_SETTLE;
-use crate::model::message::Fact;
+use crate::model::message::Message;
 use crate::model::time::Instant;
 use crate::phase::{Phase, State};
 
@@ -10,7 +10,7 @@ impl State {
     /// Another version is in place: PID 1 becomes it, unless the end has begun.
     pub(crate) fn updated(&mut self, actions: &mut Actions) {
         if self.shutting_down() {
-            actions.fact(Fact::AlreadyEnding);
+            actions.log(Message::AlreadyEnding);
         } else {
             self.update_pending = true;
         }
@@ -24,13 +24,13 @@ impl State {
         if !self.update_pending {
             return;
         }
-        let settled = self.servers.history.since + UPDATE_SETTLE;
+        let settled = self.servers.history.started_at + UPDATE_SETTLE;
         match self.phase {
             // Wake-up for a pending update; a running server has no deadline.
             Phase::Running { .. } if now < settled => self.deadline = settled,
             Phase::Running { .. } | Phase::Backoff => {
                 self.update_pending = false;
-                actions.add(Action::HandOver);
+                actions.add(Action::Reexec);
             }
             // Something is under way: it is looked at again after the next event.
             Phase::Starting | Phase::Stopping { .. } | Phase::EndingOrphans => {}

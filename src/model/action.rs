@@ -1,45 +1,45 @@
 //! Everything PID 1 can do, in the imperative.
 
 use crate::model::limits::MAX_ACTIONS;
-use crate::model::message::{Fact, Note};
+use crate::model::message::{Message, Record};
 use crate::model::process::{Pid, Signal};
 use crate::model::task::Task;
 use crate::parse::rpc::Method;
 
 /// What is to be done now.
 ///
-/// The actions that fork a child for the machine to follow, namely `Ask`, `EndOrphans`, `Run` and `SpawnServer`, are
+/// The actions that fork a child for the machine to follow, namely `EndOrphans`, `Rpc`, `RunTask` and `SpawnServer`, are
 /// answered at once by `Spawned` or `SpawnFailed`; a list holds at most one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Send a courier to the server's socket.
-    Ask(Method),
+    Rpc(Method),
     /// Stop the hardware watchdog, if there is one, since what comes next ends well without it.
-    Disarm,
+    WatchdogStop,
     /// End what the last server left behind.
     EndOrphans,
     /// Exit with a status; never on a machine.
     Exit(u8),
     /// Write a line to the log.
-    Log(Note),
+    Log(Record),
     /// Start the rescue program, if one is set and none runs.
-    Rescue,
+    SpawnRescue,
     /// Become the program that is in place now.
-    HandOver,
+    Reexec,
     /// End this namespace by reboot(2), if that is set, so that the engine starts it again.
-    Restart,
+    RestartNamespace,
     /// Put the file of the server before back in the place of the one that keeps dying, if it was kept.
     RollBack,
     /// Do a task.
-    Run(Task),
+    RunTask(Task),
     /// Send a signal to one child.
     Signal(Pid, Signal),
     /// Start a server.
     SpawnServer,
     /// Feed the hardware watchdog no more, if there is one: it restarts the machine.
-    Starve,
+    WatchdogAbandon,
     /// Have another program look for another version of this one, if none does so already.
-    Update,
+    SpawnUpdater,
 }
 
 /// What one event causes, in order.
@@ -55,20 +55,20 @@ impl Actions {
 
     /// Appends a line for the log.
     #[inline(always)]
-    pub fn log(&mut self, note: Note) {
-        self.add(Action::Log(note));
+    pub fn log_record(&mut self, record: Record) {
+        self.add(Action::Log(record));
     }
 
     /// Appends a line without values for the log.
     #[inline(never)] // the note is made here and not at every call
-    pub fn fact(&mut self, fact: Fact) {
-        self.log(Note::new(fact));
+    pub fn log(&mut self, message: Message) {
+        self.log_record(Record::new(message));
     }
 
     /// Appends a line about a process for the log.
     #[inline(never)]
-    pub fn about(&mut self, fact: Fact, pid: Pid) {
-        self.log(Note::new(fact).pid(pid));
+    pub fn log_about(&mut self, message: Message, pid: Pid) {
+        self.log_record(Record::new(message).pid(pid));
     }
 
     /// Appends a signal to one child.

@@ -24,7 +24,7 @@ pub const MIN_RUN_TIME: Millis = 60_000;
 /// How many ends within [`MIN_RUN_TIME`] a server's new file has before the one before it is put back: more than three.
 ///
 /// The delays of a server that ends at once are 1, 2 and 4 s up to then.
-pub const ROLL_BACK_DEATHS: usize = 4;
+pub const ROLL_BACK_EXITS: usize = 4;
 
 /// Time that a server has to run before PID 1 is replaced, ms: until then it is still to say what it runs.
 ///
@@ -38,7 +38,7 @@ pub const RESTART_TIMEOUT: Millis = 5_000;
 ///
 /// zinit-server 0.3.9 hangs up in two of five runs while it is still writing its state file, and sometimes says
 /// that its "supervisor dropped response channel"; a signal at once would cut that short.
-pub const RESTART_SETTLE: Millis = 1_000;
+pub const RESTART_GRACE: Millis = 1_000;
 
 /// Time between two KILLs of a server that does not die, ms: it hangs in the kernel.
 pub const KILL_AGAIN: Millis = 30_000;
@@ -46,7 +46,7 @@ pub const KILL_AGAIN: Millis = 30_000;
 /// Time a request to the server may take, ms; half the stop timeout where that is less.
 ///
 /// zinit-server answers before it acts, so this is for a board that is swapping, not for the stop.
-pub const COURIER_TIMEOUT: Millis = 5_000;
+pub const RPC_TIMEOUT: Millis = 5_000;
 
 /// Default time the server gets to stop its services, s (`ZINIT_STOP_TIMEOUT`): the specification's.
 pub const STOP_TIMEOUT_S: u32 = 30;
@@ -107,11 +107,11 @@ pub const FORCED_SYNC_TIMEOUT: Millis = 30_000;
 /// Time between two lines of a PID 1 that could not end its machine, ms.
 pub const DEAD_END_REMINDER: Millis = 60_000;
 
-/// How many Ctrl-Alt-Del within [`BURST_WINDOW`] end the stage at hand: nobody does that by mistake.
-pub const BURST: usize = 7;
+/// How many Ctrl-Alt-Del within [`CTRL_ALT_DEL_WINDOW`] end the stage at hand: nobody does that by mistake.
+pub const CTRL_ALT_DELS: usize = 7;
 
 /// The window of a burst, ms.
-pub const BURST_WINDOW: Millis = 2_000;
+pub const CTRL_ALT_DEL_WINDOW: Millis = 2_000;
 
 /// Actions that one event can cause.
 ///
@@ -120,7 +120,7 @@ pub const BURST_WINDOW: Millis = 2_000;
 pub const MAX_ACTIONS: usize = 8;
 
 /// A fault within this time of the last one is not survived, in units of 1,024 ms: a minute, however both are rounded.
-pub const FAULTLESS: u32 = 60;
+pub const FAULT_INTERVAL: u32 = 60;
 
 /// Bytes of one log line with its prefix; what is longer is cut and ends in `...`.
 ///
@@ -142,9 +142,9 @@ pub const PATH: usize = 4_096;
 ///
 /// Enough for a root, a mount point and a source of [`PATH`] bytes, each of them escaped by four, and a page of
 /// options. A longer line is of a mount point that no call can reach: it is named in pieces and passed.
-pub const PROC_ROOM: usize = 65_536;
+pub const PROC_BUFFER: usize = 65_536;
 
 /// Children that are reaped between two looks at the signals and the clock.
 ///
 /// Without a bound a storm of orphans would keep TERM waiting for as long as it lasts.
-pub const REAP_BATCH: u8 = 64;
+pub const REAP_BUDGET: u8 = 64;

@@ -37,9 +37,9 @@ macro_rules! facts {
     ($($(#[$doc:meta])* $fact:ident $level:ident $words:literal;)*) => {
         /// What is reported.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Fact { $($(#[$doc])* $fact,)* }
+        pub enum Message { $($(#[$doc])* $fact,)* }
 
-        impl Fact {
+        impl Message {
             /// How much this fact matters.
             #[must_use]
             pub const fn level(self) -> Level {
@@ -66,7 +66,7 @@ facts! {
     /// PID 1 of a container.
     BootContainer Info "version %text, PID 1 of a container";
     /// Not PID 1.
-    BootGuest Warn "version %text, not PID 1: it runs the server and touches nothing else";
+    BootSubreaper Warn "version %text, not PID 1: it runs the server and touches nothing else";
     /// PID 1 of a machine.
     BootMachine Info "version %text, PID 1 of this machine";
     /// argv or the environment says container, the kernel says machine.
@@ -80,7 +80,7 @@ facts! {
     /// The host's name cannot be set.
     HostNameFailed Error "cannot take the name in /etc/hostname: %errno";
     /// The end of the machine has begun.
-    EndBegun Info "%task begins";
+    ShutdownBegun Info "%task begins";
     /// The server's program cannot be executed.
     ExecFailed Error "cannot execute %text: %errno";
     /// The server's program needs an interpreter that is not there.
@@ -100,7 +100,7 @@ facts! {
     /// Orphans are not ended in time.
     OrphansTimedOut Error "end of orphans is not done in time, going on";
     /// Seven Ctrl-Alt-Del.
-    PatienceEnded Warn "Ctrl-Alt-Del in a burst, this stage ends now";
+    CtrlAltDelBurst Warn "Ctrl-Alt-Del in a burst, this stage ends now";
     /// A file of `/proc` cannot be read.
     ReadFailed Error "cannot read %text: %errno";
     /// A mount that stays may still be written to.
@@ -172,20 +172,20 @@ facts! {
 /// A fact with its values; what its words do not name stays as it is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)] // the small values lie together, so that most notes take two or three stores
-pub struct Note {
+pub struct Record {
     pub(crate) pid: Option<Pid>,
     pub(crate) span: Millis,
     pub(crate) task: Task,
     pub(crate) errno: Errno,
     pub(crate) signal: Signal,
     pub(crate) exit: Exit,
-    pub(crate) fact: Fact,
+    pub(crate) fact: Message,
 }
 
-impl Note {
+impl Record {
     /// A fact without values.
     #[must_use]
-    pub const fn new(fact: Fact) -> Self {
+    pub const fn new(fact: Message) -> Self {
         // All zero, so that a note is made by two stores and not by one for each value.
         Self {
             pid: None,

@@ -29,18 +29,25 @@ impl Pid {
     }
 }
 
-/// What tells the files of servers apart: made of inode and time of change, 0 for none.
-pub type Program = u32;
+/// The identity of an executable file: a hash of its inode and the time at which its content changed.
+///
+/// Files that differ in one of the three numbers differ in this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FileId(pub u32);
 
-/// What a file is told apart by; `seconds` and `fraction` are the time at which its content changed, fraction in ns.
-#[must_use]
-#[inline(always)]
-#[allow(clippy::as_conversions)] // what is cut off would hardly add to the difference
-pub const fn program(inode: u64, seconds: u64, fraction: u64) -> Program {
-    // Odd factors: files that differ in one of the three differ in this.
-    (inode as u32).wrapping_mul(0x9e37_79b1)
-        ^ (seconds as u32).wrapping_mul(0x85eb_ca6b)
-        ^ (fraction as u32).wrapping_mul(0xc2b2_ae35)
+impl FileId {
+    /// No file.
+    pub const NONE: Self = Self(0);
+
+    /// Takes the inode and the time of change, s and ns, as stat(2) has them.
+    #[must_use]
+    #[allow(clippy::as_conversions)] // what is cut off would hardly add to the difference
+    pub const fn new(inode: u64, seconds: u64, nanoseconds: u64) -> Self {
+        // Odd factors keep differences.
+        let inode = (inode as u32).wrapping_mul(0x9e37_79b1);
+        let seconds = (seconds as u32).wrapping_mul(0x85eb_ca6b);
+        Self(inode ^ seconds ^ (nanoseconds as u32).wrapping_mul(0xc2b2_ae35))
+    }
 }
 
 /// The link `/proc/PID/ns/pid` of the initial PID namespace: its inode is 0xEFFFFFFC, fixed in the kernel's proc_ns.h.
@@ -90,12 +97,12 @@ impl Errno {
     /// No error.
     pub const NONE: Self = Self(0);
     /// ENOENT: there is no such file.
-    pub const NOT_THERE: Self = Self(2);
+    pub const NOENT: Self = Self(2);
 
     /// The shell's status for a program that is not there, and for one that does not run.
     #[must_use]
     pub fn exec_status(self) -> u8 {
-        if self == Self::NOT_THERE { 127 } else { 126 }
+        if self == Self::NOENT { 127 } else { 126 }
     }
 
     /// The name of the error and what it means; `None` for one that PID 1 does not expect.
@@ -118,11 +125,11 @@ pub enum Exit {
 
 /// What kind of PID 1 this process is: what it may touch and how it may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum Role {
     /// PID 1 of a PID namespace: it ends every process and exits 0.
     Container,
     /// Not PID 1 at all: it supervises the server, touches nothing else and exits 0.
-    Guest,
+    Subreaper,
     /// PID 1 of the kernel: it never exits.
     Machine,
 }

@@ -5,8 +5,8 @@
 
 use core::ffi::CStr;
 
-use crate::model::limits::{FAULTLESS, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
-use crate::model::process::{Pid, Program};
+use crate::model::limits::{FAULT_INTERVAL, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
+use crate::model::process::{FileId, Pid};
 use crate::model::time::{Instant, Millis};
 use crate::parse::lines;
 use crate::parse::list;
@@ -16,32 +16,32 @@ use crate::text::line::Line;
 ///
 /// PID 1 keeps them in this form while it lives: it can be at fault at any instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct HandOver([u32; COUNT]);
+pub struct ReexecState([u32; COUNT]);
 
 /// What is known of servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Memory {
+pub struct ServerHistory {
     /// When the last one was started; 0 if none was, or it could not be executed.
-    pub since: Instant,
+    pub started_at: Instant,
     /// What the next backoff lasts, unless the server runs for
     /// [`MIN_RUN_TIME`](crate::model::limits::MIN_RUN_TIME) before.
-    pub delay: Millis,
+    pub next_backoff: Millis,
     /// What the last one was that ran for so long; 0 if none did.
-    pub proven: Program,
+    pub last_good: FileId,
 }
 
-impl HandOver {
+impl ReexecState {
     /// What there is without a PID 1 before.
     pub const NONE: Self = {
         let mut numbers = [0; COUNT];
         numbers[DELAY] = RESPAWN_DELAY;
-        numbers[FAULT] = FAULTLESS.wrapping_neg();
+        numbers[FAULT] = FAULT_INTERVAL.wrapping_neg();
         Self(numbers)
     };
 
     /// The name with what is handed over, and a NUL, in place of what the line holds, which has to be nothing.
     #[inline(never)] // two callers
-    pub fn compose(&self, name: &mut Line) {
+    pub fn encode(&self, name: &mut Line) {
         name.text(NAME);
         for number in &self.0 {
             name.byte(b' ');
@@ -53,7 +53,7 @@ impl HandOver {
     /// Reads a name; nothing is handed over by one that is spelled in any other way.
     #[must_use]
     #[inline(never)]
-    pub fn read(name: &CStr) -> Self {
+    pub fn decode(name: &CStr) -> Self {
         Self::numbers(name).unwrap_or(Self::NONE)
     }
 
@@ -66,7 +66,7 @@ impl HandOver {
         let read = Self(numbers);
         // Too few words, too many of them, or other spaces: it would be written in another way.
         let mut line = Line::default();
-        read.compose(&mut line);
+        read.encode(&mut line);
         list::behind(name.to_bytes_with_nul(), line.as_bytes())?;
         (RESPAWN_DELAY..=RESPAWN_DELAY_MAX).contains(&numbers[DELAY]).then_some(read)
     }
@@ -117,30 +117,30 @@ impl HandOver {
 
     /// What the server runs, or the last one ran.
     #[must_use]
-    pub const fn program(&self) -> Program {
-        self.0[PROGRAM]
+    pub const fn program(&self) -> FileId {
+        FileId(self.0[PROGRAM])
     }
 
     /// The server runs this.
-    pub const fn set_program(&mut self, program: Program) {
-        self.0[PROGRAM] = program;
+    pub const fn set_program(&mut self, program: FileId) {
+        self.0[PROGRAM] = program.0;
     }
 
     /// What is known of servers; the time is rounded up to a second or so.
     #[must_use]
     #[inline(always)]
     #[allow(clippy::as_conversions)] // it becomes wider
-    pub const fn memory(&self) -> Memory {
-        let since = Instant((self.0[SINCE] as u64) << MOMENT);
-        Memory { since, delay: self.0[DELAY], proven: self.0[PROVEN] }
+    pub const fn history(&self) -> ServerHistory {
+        let started_at = Instant((self.0[SINCE] as u64) << MOMENT);
+        ServerHistory { started_at, next_backoff: self.0[DELAY], last_good: FileId(self.0[PROVEN]) }
     }
 
     /// This is known of servers.
     #[inline(always)]
-    pub const fn set_memory(&mut self, memory: &Memory) {
-        self.0[SINCE] = moment(Instant(memory.since.0.wrapping_add(1_023)));
-        self.0[DELAY] = memory.delay;
-        self.0[PROVEN] = memory.proven;
+    pub const fn set_history(&mut self, history: &ServerHistory) {
+        self.0[SINCE] = moment(Instant(history.started_at.0.wrapping_add(1_023)));
+        self.0[DELAY] = history.next_backoff;
+        self.0[PROVEN] = history.last_good.0;
     }
 
     /// How many PID 1s there were before.
@@ -160,7 +160,7 @@ impl HandOver {
     pub const fn survives(&mut self, now: Instant) -> bool {
         let before = self.0[FAULT];
         self.0[FAULT] = moment(now);
-        self.0[FAULT].wrapping_sub(before) >= FAULTLESS
+        self.0[FAULT].wrapping_sub(before) >= FAULT_INTERVAL
     }
 }
 

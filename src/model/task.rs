@@ -73,13 +73,13 @@ impl Task {
 
     /// True if it is over when no process is left, and not when its own child has done its part.
     #[must_use]
-    pub const fn is_for_processes(self) -> bool {
+    pub const fn waits_for_processes(self) -> bool {
         matches!(self, Self::Terminate | Self::Kill)
     }
 
     /// True if the machine ends by it, so that its child does not come back.
     #[must_use]
-    pub const fn is_the_last(self) -> bool {
+    pub const fn is_final(self) -> bool {
         match self {
             Self::Terminate | Self::Kill | Self::Sync | Self::Swapoff | Self::Unmount | Self::SyncAgain => {
                 false

@@ -6,15 +6,15 @@ use core::ffi::CStr;
 use crate::model::event::Ending;
 use crate::model::limits::{STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
 use crate::model::message::Level;
-use crate::model::process::Place;
+use crate::model::process::Role;
 use crate::model::time::Millis;
 use crate::parse::list;
 
 /// What policy has to know before anything happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Wishes {
+pub struct Policy {
     /// What kind of PID 1 this is.
-    pub place: Place,
+    pub role: Role,
     /// The server's time to stop its services, ms.
     pub stop_timeout: Millis,
     /// What a power off ends with.
@@ -146,9 +146,9 @@ impl<'a> Config<'a> {
 
     /// What policy has to know of them.
     #[must_use]
-    pub fn wishes(&self, place: Place) -> Wishes {
+    pub fn policy(&self, role: Role) -> Policy {
         let (stop_timeout, poweroff) = (self.stop_timeout(), self.poweroff());
-        Wishes { place, stop_timeout, poweroff, stop_orphans: self.stop_orphans() }
+        Policy { role, stop_timeout, poweroff, stop_orphans: self.stop_orphans() }
     }
 
     /// `ZINIT_RESCUE`: what runs on the console while no server does; `None` for nothing.

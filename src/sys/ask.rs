@@ -2,7 +2,7 @@
 
 use rt::start::Start;
 use zinit_pid1::command::{Own, USAGE, own};
-use zinit_pid1::model::message::Fact;
+use zinit_pid1::model::message::Message;
 use zinit_pid1::model::reexec::VERSION;
 
 use super::kmsg::Log;
@@ -20,7 +20,7 @@ pub fn obey(start: Start, log: &Log) {
     }
     // SAFETY: nobody has written to where the words are: a guest that goes no further has no server yet.
     let errno = raw::errno(unsafe { start.become_same(TOOL) });
-    log.fact(Fact::ExecFailed, errno, TOOL.to_bytes());
+    log.fact(Message::ExecFailed, errno, TOOL.to_bytes());
     raw::exit(errno.exec_status())
 }
 

@@ -4,15 +4,15 @@ use core::ffi::CStr;
 
 use rt::start::Start;
 use zinit_pid1::model::event::{Event, Request};
-use zinit_pid1::model::limits::REAP_BATCH;
-use zinit_pid1::model::message::Fact;
-use zinit_pid1::model::process::{Errno, Place};
+use zinit_pid1::model::limits::REAP_BUDGET;
+use zinit_pid1::model::message::Message;
+use zinit_pid1::model::process::{Errno, Role};
 use zinit_pid1::parse::config::{self, Config};
 
 use super::Sys;
 use super::kmsg::Log;
 use super::mount;
-use super::power::Standing;
+use super::power::Authority;
 use super::spawn::Report;
 use super::stdio;
 use super::watchdog::Watchdog;
@@ -33,7 +33,7 @@ impl<'a> Sys<'a> {
         // What was begun and not ended is begun once more; a request is not, since it may have led to the fault.
         let event = here.restarting().then_some(Event::Requested(Request::RestartServer));
         Self {
-            standing: Standing::Guest,
+            authority: Authority::Subreaper,
             log: Log::NOWHERE,
             config: Config::default(),
             start,
@@ -45,7 +45,7 @@ impl<'a> Sys<'a> {
             updater: None,
             watchdog: Watchdog::NONE,
             unreaped: true,
-            batch: REAP_BATCH,
+            batch: REAP_BUDGET,
         }
     }
 
@@ -53,20 +53,20 @@ impl<'a> Sys<'a> {
     /// environment say, and that this is a container is only a hint.
     #[inline(always)]
     pub fn settle(&mut self) {
-        self.standing = Standing::claim(self.config.container() || self.here.container());
-        self.here.set_container(self.place() == Place::Container);
+        self.authority = Authority::detect(self.config.container() || self.here.container());
+        self.here.set_container(self.place() == Role::Container);
         // What a PID 1 before mounted and named, and what became of it since then is somebody's wish.
         let new = self.here.generation() == 0;
         let rows = if new && self.config.mount() { mount::ALL } else { 0 };
-        if let Some(machine) = self.standing.machine() {
+        if let Some(machine) = self.authority.machine() {
             machine.mount_early(rows, None);
         }
-        stdio::furnish(self.given, self.standing.machine().is_some());
-        self.log.open(self.standing.machine().is_some(), self.given.stderr());
-        if let Some(machine) = self.standing.machine() {
+        stdio::furnish(self.given, self.authority.machine().is_some());
+        self.log.open(self.authority.machine().is_some(), self.given.stderr());
+        if let Some(machine) = self.authority.machine() {
             let errno = if new { machine.take_name() } else { Errno::NONE };
             if errno != Errno::NONE {
-                self.log.error(Fact::HostNameFailed, errno);
+                self.log.error(Message::HostNameFailed, errno);
             }
             // Once more, because the log needs what was mounted the first time: what failed fails again.
             machine.mount_early(rows, Some(&self.log));
@@ -76,7 +76,7 @@ impl<'a> Sys<'a> {
     /// The words of the kernel command line on a machine. In a container it is the host's.
     #[inline(always)]
     pub fn kernel_words<'b>(&self, line: &'b mut [u8]) -> impl Iterator<Item = &'b CStr> + use<'b> {
-        let room = if self.standing.machine().is_some() { line } else { &mut [] };
+        let room = if self.authority.machine().is_some() { line } else { &mut [] };
         strings(config::split(raw::read_file(c"/proc/cmdline", room)))
     }
 }

@@ -10,7 +10,7 @@ use core::mem::{ManuallyDrop, MaybeUninit};
 
 use rt::arch::syscall;
 use zinit_pid1::model::limits::REPLY;
-use zinit_pid1::model::message::Fact;
+use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::Errno;
 use zinit_pid1::parse::rpc::{self, Method, Outcome, Reply};
 
@@ -24,18 +24,18 @@ pub fn run(method: Method, socket: &CStr, log: &Log) -> Outcome {
     let reply = match send(method, socket).and_then(|server| receive(&server, &mut room)) {
         Ok(reply) => reply,
         Err(errno) => {
-            log.fact(Fact::Unreachable, raw::errno(errno), socket.to_bytes());
+            log.fact(Message::Unreachable, raw::errno(errno), socket.to_bytes());
             return Outcome::Failed;
         }
     };
     let (fact, text, outcome) = match reply {
         Received::Line(line) => match rpc::decode(method, line) {
             Reply::Agreed => return Outcome::Agreed,
-            Reply::Refused => (Fact::ReplyRefused, line, Outcome::Unclear),
-            Reply::Garbage => (Fact::ReplyGarbage, line, Outcome::Failed),
+            Reply::Refused => (Message::ReplyRefused, line, Outcome::Unclear),
+            Reply::Garbage => (Message::ReplyGarbage, line, Outcome::Failed),
         },
-        Received::Part(part) => (Fact::ReplyPart, part, Outcome::Unclear),
-        Received::TooMuch(part) => (Fact::ReplyTooLong, part, Outcome::Failed),
+        Received::Part(part) => (Message::ReplyPart, part, Outcome::Unclear),
+        Received::TooMuch(part) => (Message::ReplyTooLong, part, Outcome::Failed),
     };
     log.fact(fact, Errno::NONE, text);
     outcome

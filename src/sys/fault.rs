@@ -4,7 +4,7 @@
 
 use rt::arch;
 use zinit_pid1::model::event::Event;
-use zinit_pid1::model::message::{Fact, Note};
+use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::Errno;
 use zinit_pid1::model::task::Task;
 
@@ -17,7 +17,7 @@ impl Sys<'_> {
     #[inline(always)]
     pub fn survive(&self) {
         arch::set_thread_pointer(core::ptr::from_ref(self).addr());
-        signal::dispose(if self.standing.pid1().is_some() { handler as *const () as usize } else { 0 });
+        signal::dispose(if self.authority.pid1().is_some() { handler as *const () as usize } else { 0 });
     }
 
     /// Becomes this program once more; where that is impossible, or came to nothing a minute ago, or the end has
@@ -25,17 +25,17 @@ impl Sys<'_> {
     #[inline(always)]
     fn start_anew(&mut self, signal: i32) -> ! {
         if rustix::process::getpid() == rustix::process::Pid::INIT {
-            self.log.note(&Note::new(Fact::Fault).span(signal.unsigned_abs()));
+            self.log.note(&Record::new(Message::Fault).span(signal.unsigned_abs()));
             if !self.ends && self.here.survives(raw::now()) {
                 let _refused = self.succeed(c"/proc/self/exe");
             }
-            if self.standing.machine().is_some() {
+            if self.authority.machine().is_some() {
                 // Whatever signal comes meanwhile, and whenever.
                 self.ends = true;
                 for task in [Task::Sync, Task::Reboot, Task::SysRqReboot] {
                     self.attend(task);
                 }
-                self.log.error(Fact::DeadEnd, Errno::NONE);
+                self.log.error(Message::DeadEnd, Errno::NONE);
                 loop {
                     let _signal = signal::wait(None);
                     while raw::wait().0 > 0 {}
@@ -51,7 +51,7 @@ impl Sys<'_> {
     fn attend(&mut self, task: Task) {
         let Event::Spawned(child) = self.run(task) else {
             if task == Task::Sync
-                && let Some(machine) = self.standing.machine()
+                && let Some(machine) = self.authority.machine()
             {
                 machine.sync();
             }

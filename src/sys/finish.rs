@@ -9,8 +9,8 @@ use rustix::mount::UnmountFlags;
 use rustix::process as kernel;
 use rustix::system::RebootCommand;
 use zinit_pid1::model::event::Event;
-use zinit_pid1::model::limits::{PROC_ROOM, PROGRESS_CHECK};
-use zinit_pid1::model::message::{Fact, Note};
+use zinit_pid1::model::limits::{PROC_BUFFER, PROGRESS_CHECK};
+use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::{Errno, Exit, Signal};
 use zinit_pid1::model::task::Task;
 use zinit_pid1::parse::lines;
@@ -21,15 +21,15 @@ use zinit_pid1::reaper;
 
 use super::kmsg::Log;
 use super::mount;
-use super::power::{Machine, Standing};
+use super::power::{Authority, Machine};
 use super::{raw, signal, spawn};
 
 /// Does a task; what is lost by it is logged.
 #[inline(always)]
-pub fn run(task: Task, standing: &Standing, log: &Log) -> Errno {
+pub fn run(task: Task, authority: &Authority, log: &Log) -> Errno {
     // Policy asks nothing of a process that it may not do.
-    let Some(pid1) = standing.pid1() else { return NOT_PERMITTED };
-    match (task, standing.machine()) {
+    let Some(pid1) = authority.pid1() else { return NOT_PERMITTED };
+    match (task, authority.machine()) {
         (Task::Terminate, _) => {
             pid1.signal_all(kernel::Signal::TERM);
             // A stopped process does not die of TERM before it is continued.
@@ -104,7 +104,7 @@ impl Finish<'_> {
     #[inline(never)] // two tasks do it
     fn sync(self) {
         if self.attend(Write::All) != Errno::NONE {
-            self.log.note(&Note::new(Fact::SyncStuck).span(unwritten().unwrap_or(0)));
+            self.log.note(&Record::new(Message::SyncStuck).span(unwritten().unwrap_or(0)));
         }
     }
 
@@ -118,7 +118,7 @@ impl Finish<'_> {
 
     fn unmount(self) {
         if let Err(number) = raw::open(MOUNTINFO, libc::O_RDONLY) {
-            self.report(Fact::ReadFailed, raw::errno(number), MOUNTINFO);
+            self.report(Message::ReadFailed, raw::errno(number), MOUNTINFO);
         }
         loop {
             while self.pass(Step::Unmount) {}
@@ -130,7 +130,7 @@ impl Finish<'_> {
             }
         }
         self.pass(Step::Name);
-        self.report(Fact::ReadOnlyFailed, self.attend(Write::Lock(ROOT)), ROOT);
+        self.report(Message::ReadOnlyFailed, self.attend(Write::Lock(ROOT)), ROOT);
     }
 
     /// Goes over all mounts, the last one first; true if any of them is gone by it.
@@ -146,7 +146,7 @@ impl Finish<'_> {
                 let wanted = step != Step::Memory || mountinfo::is_in_memory(line);
                 progress |= wanted && self.step(step, text(&path));
             } else if step == Step::Name {
-                self.log.fact(Fact::UnmountFailed, TOO_LONG, line);
+                self.log.fact(Message::UnmountFailed, TOO_LONG, line);
             }
         });
         progress
@@ -155,7 +155,7 @@ impl Finish<'_> {
     /// Does a step to one mount; true if it is gone by it.
     fn step(self, step: Step, point: &CStr) -> bool {
         if step == Step::Swap {
-            self.report(Fact::SwapoffFailed, self.machine.swapoff(point), point);
+            self.report(Message::SwapoffFailed, self.machine.swapoff(point), point);
             return false;
         }
         let special = list::place(SPECIAL, point.to_bytes());
@@ -174,10 +174,10 @@ impl Finish<'_> {
         let errno = self.attend(Write::Unmount(point, flags));
         let gone = errno == Errno::NONE;
         if gone {
-            self.report(Fact::ReadOnlyFailed, locked, point);
+            self.report(Message::ReadOnlyFailed, locked, point);
         } else if step == Step::Name || errno == TIMED_OUT {
             // An unmount that hangs has taken the mount from the list already.
-            self.report(Fact::UnmountFailed, errno, point);
+            self.report(Message::UnmountFailed, errno, point);
         }
         gone
     }
@@ -222,7 +222,7 @@ impl Finish<'_> {
     }
 
     /// Logs what went wrong with a path, if anything did.
-    fn report(self, fact: Fact, errno: Errno, path: &CStr) {
+    fn report(self, fact: Message, errno: Errno, path: &CStr) {
         if errno != Errno::NONE {
             self.log.fact(fact, errno, path.to_bytes());
         }
@@ -245,7 +245,7 @@ fn unwritten() -> Option<u32> {
 #[inline(never)]
 fn read_backwards(path: &CStr, show: &mut lines::Show<'_>) {
     let Ok(file) = raw::open(path, libc::O_RDONLY) else { return };
-    let mut room = [0; PROC_ROOM];
+    let mut room = [0; PROC_BUFFER];
     let mut read = |at, free: &mut [u8]| raw::read_at(&file, at, free).map_or(0, |count| count as usize);
     lines::backwards(&mut room, &mut read, show);
 }

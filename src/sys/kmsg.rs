@@ -3,7 +3,7 @@
 //! A line that is not accepted at once is dropped: the log of a process that must not stop cannot be
 //! complete, and PID 1 is such a process.
 
-use zinit_pid1::model::message::{Fact, Level, Note};
+use zinit_pid1::model::message::{Level, Message, Record};
 use zinit_pid1::model::process::Errno;
 use zinit_pid1::text::line::Line;
 
@@ -58,25 +58,25 @@ impl Log {
 
     /// Writes a fact with an error and with `text` from outside, or drops it.
     #[inline(never)] // the note is made here and not at every call
-    pub fn fact(&self, fact: Fact, errno: Errno, text: &[u8]) {
-        self.line(&Note::new(fact).errno(errno), text);
+    pub fn fact(&self, fact: Message, errno: Errno, text: &[u8]) {
+        self.line(&Record::new(fact).errno(errno), text);
     }
 
     /// Writes a fact with an error, or drops it.
     #[inline(never)]
-    pub fn error(&self, fact: Fact, errno: Errno) {
+    pub fn error(&self, fact: Message, errno: Errno) {
         self.fact(fact, errno, &[]);
     }
 
     /// Writes one line, or drops it.
     #[inline(never)]
-    pub fn note(&self, note: &Note) {
+    pub fn note(&self, note: &Record) {
         self.line(note, &[]);
     }
 
     /// Writes one line with `text` from outside, or drops it.
     #[inline(never)]
-    pub fn line(&self, note: &Note, text: &[u8]) {
+    pub fn line(&self, note: &Record, text: &[u8]) {
         if note.level() > self.level || self.how == How::Never {
             return;
         }

@@ -26,10 +26,10 @@ use core::ffi::CStr;
 use zinit_pid1::command::asks_for_container;
 use zinit_pid1::model::action::Action;
 use zinit_pid1::model::event::Event;
-use zinit_pid1::model::limits::REAP_BATCH;
-use zinit_pid1::model::message::{Fact, Note};
-use zinit_pid1::model::process::{Errno, Exit, Pid, Place};
-use zinit_pid1::model::reexec::HandOver;
+use zinit_pid1::model::limits::REAP_BUDGET;
+use zinit_pid1::model::message::{Message, Record};
+use zinit_pid1::model::process::{Errno, Exit, Pid, Role};
+use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::task::Task;
 use zinit_pid1::model::time::Instant;
 use zinit_pid1::parse::config::Config;
@@ -39,7 +39,7 @@ use zinit_pid1::{reaper, signals};
 use rt::start::Start;
 
 use kmsg::Log;
-use power::Standing;
+use power::Authority;
 use spawn::Report;
 use stdio::Given;
 use watchdog::Watchdog;
@@ -47,11 +47,11 @@ use watchdog::Watchdog;
 /// The kernel, as far as PID 1 deals with it.
 #[repr(C)] // what is large lies last: near places have shorter instructions
 pub struct Sys<'a> {
-    standing: Standing,
+    authority: Authority,
     log: Log,
     start: Start,
     /// What the PID 1 before this one handed over, and what this one will, as far as it is known here.
-    here: HandOver,
+    here: ReexecState,
     /// The end has begun.
     ends: bool,
     given: Given,
@@ -73,8 +73,8 @@ pub struct Sys<'a> {
 
 impl<'a> Sys<'a> {
     /// What the kernel says this process is.
-    pub const fn place(&self) -> Place {
-        self.standing.place()
+    pub const fn place(&self) -> Role {
+        self.authority.place()
     }
 
     /// The settings that are in force.
@@ -86,7 +86,7 @@ impl<'a> Sys<'a> {
     #[inline(always)]
     pub fn set(&mut self, word: &'a CStr) {
         if !self.config.read(word) {
-            self.log(Fact::SettingUnknown, Errno::NONE, word.to_bytes());
+            self.log(Message::SettingUnknown, Errno::NONE, word.to_bytes());
         }
     }
 
@@ -102,7 +102,7 @@ impl<'a> Sys<'a> {
     /// Has a watchdog from now on, if that is set.
     #[inline(always)]
     pub fn watch(&mut self) {
-        if let (Some(machine), Some(seconds)) = (self.standing.machine(), self.config.watchdog()) {
+        if let (Some(machine), Some(seconds)) = (self.authority.machine(), self.config.watchdog()) {
             self.watchdog.arm_with(machine, seconds);
         }
     }
@@ -115,14 +115,14 @@ impl<'a> Sys<'a> {
 
     /// Writes a log line with an error and `text` from outside, or drops it if it is not taken at once.
     #[inline(never)]
-    pub fn log(&self, fact: Fact, errno: Errno, text: &[u8]) {
+    pub fn log(&self, fact: Message, errno: Errno, text: &[u8]) {
         self.log.fact(fact, errno, text);
     }
 
     /// Makes the orphans below a process that is not PID 1 its children.
     pub fn adopt_orphans(&self) {
         if let Err(number) = raw::adopt_orphans() {
-            self.log.error(Fact::SubreaperFailed, raw::errno(number));
+            self.log.error(Message::SubreaperFailed, raw::errno(number));
         }
     }
 
@@ -135,7 +135,7 @@ impl<'a> Sys<'a> {
     #[inline(never)]
     pub fn perform(&mut self, action: &Action) {
         match *action {
-            Action::Ask(method) => {
+            Action::Rpc(method) => {
                 self.here.set_restarting(true);
                 self.ends |= method == Method::Shutdown;
                 let event =
@@ -147,30 +147,32 @@ impl<'a> Sys<'a> {
                 self.event = Some(event);
             }
             Action::Exit(status) => {
-                if self.standing.machine().is_none() {
+                if self.authority.machine().is_none() {
                     raw::exit(status);
                 }
             }
-            Action::Disarm | Action::Starve => self.watchdog.leave(*action == Action::Disarm),
-            Action::HandOver => self.hand_over(),
+            Action::WatchdogStop | Action::WatchdogAbandon => {
+                self.watchdog.leave(*action == Action::WatchdogStop)
+            }
+            Action::Reexec => self.hand_over(),
             Action::Log(note) => self.log.note(&note),
-            Action::Rescue => self.rescue(),
-            Action::Restart => {
-                if let Standing::Container(pid1) = &self.standing
+            Action::SpawnRescue => self.rescue(),
+            Action::RestartNamespace => {
+                if let Authority::Container(pid1) = &self.authority
                     && self.config.container_reboot()
                 {
                     pid1.restart();
                 }
             }
             Action::RollBack => self.roll_back(),
-            Action::Run(task) => {
+            Action::RunTask(task) => {
                 self.ends = true;
                 let event = self.run(task);
                 self.event = Some(event);
             }
             Action::Signal(pid, signal) => signal::send(pid, signal),
             Action::SpawnServer => self.spawn_server(),
-            Action::Update => self.update(),
+            Action::SpawnUpdater => self.update(),
         }
     }
 
@@ -204,7 +206,7 @@ impl<'a> Sys<'a> {
         };
         let signal = signal::wait(patience);
         // Signals coalesce and can be missed: every wake-up is a reason to look for children.
-        (self.unreaped, self.batch) = (true, REAP_BATCH);
+        (self.unreaped, self.batch) = (true, REAP_BUDGET);
         self.event = signal.ok().and_then(signals::request).map(Event::Requested);
     }
 
@@ -231,7 +233,7 @@ impl<'a> Sys<'a> {
                         self.event = Some(Event::Updated);
                     } else {
                         self.updater = None;
-                        self.log.note(&Note::new(Fact::NoUpdate).exit(exit));
+                        self.log.note(&Record::new(Message::NoUpdate).exit(exit));
                     }
                     return;
                 }
@@ -250,10 +252,10 @@ impl<'a> Sys<'a> {
     /// In a child, because a disk, a driver or a process that hangs can hold up each of these calls; where
     /// none can be forked, a fork bomb mostly, PID 1 itself makes those that help against it.
     fn run(&self, task: Task) -> Event {
-        let mut work = || finish::run(task, &self.standing, &self.log).0;
+        let mut work = || finish::run(task, &self.authority, &self.log).0;
         let event = spawn::child(&mut work);
         if let Event::SpawnFailed(_) = event
-            && (task.is_for_processes() || task.is_the_last())
+            && (task.waits_for_processes() || task.is_final())
         {
             self.log_refusal(&event);
             return Event::SpawnFailed(Errno(work()));
@@ -265,7 +267,7 @@ impl<'a> Sys<'a> {
     #[inline(never)]
     fn log_refusal(&self, event: &Event) {
         if let Event::SpawnFailed(errno) = event {
-            self.log.error(Fact::NoHelper, *errno);
+            self.log.error(Message::NoHelper, *errno);
         }
     }
 }

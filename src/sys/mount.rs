@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use rustix::fs::{CWD, Mode, mkdirat};
 use rustix::mount::{MountFlags, UnmountFlags};
-use zinit_pid1::model::message::Fact;
+use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::Errno;
 
 use super::kmsg::Log;
@@ -60,7 +60,7 @@ impl Machine {
                 Ok(()) | Err(rustix::io::Errno::BUSY) => {}
                 Err(error) => {
                     if let Some(log) = log {
-                        log.fact(Fact::MountFailed, errno(error.raw_os_error()), target.to_bytes());
+                        log.fact(Message::MountFailed, errno(error.raw_os_error()), target.to_bytes());
                     }
                 }
             }

@@ -8,7 +8,7 @@ use core::ffi::CStr;
 use rt::arch::syscall;
 use rustix::process::Signal;
 use rustix::system::{RebootCommand, reboot};
-use zinit_pid1::model::process::{Errno, INITIAL_NAMESPACE, Place};
+use zinit_pid1::model::process::{Errno, INITIAL_NAMESPACE, Role};
 use zinit_pid1::parse::list;
 
 use super::raw;
@@ -16,16 +16,16 @@ use super::raw;
 /// Held by PID 1 of a PID namespace, and by nobody else.
 pub struct Pid1(());
 
-/// Held by PID 1 of the kernel; see [`Standing::claim`] for a PID 1 about which nothing can be learned.
+/// Held by PID 1 of the kernel; see [`Authority::detect`] for a PID 1 about which nothing can be learned.
 #[derive(Clone, Copy)] // to hand it on takes no byte, where a reference takes eight
 pub struct Machine(());
 
 /// What this process is.
-pub enum Standing {
+pub enum Authority {
     /// PID 1 of a PID namespace.
     Container(Pid1),
     /// Any other process.
-    Guest,
+    Subreaper,
     /// PID 1 of the kernel.
     Machine(Pid1, Machine),
 }
@@ -40,7 +40,7 @@ pub enum Evidence {
     Nothing,
 }
 
-impl Standing {
+impl Authority {
     /// Asks the kernel, once, before anything else is done; `hint` is what argv and environment say.
     ///
     /// `reboot(CAD_OFF)` is a call that PID 1 makes anyway, and it is answered by 0 on the machine, by
@@ -48,9 +48,9 @@ impl Standing {
     /// do others have a word, and the namespace's inode before the hint: argv and environment can come
     /// from the kernel command line. Without any evidence it is a machine, because a container that never
     /// exits is a nuisance, and a PID 1 that exits by mistake is a kernel panic.
-    pub fn claim(hint: bool) -> Self {
+    pub fn detect(hint: bool) -> Self {
         if rustix::process::getpid() != rustix::process::Pid::INIT {
-            return Self::Guest;
+            return Self::Subreaper;
         }
         let machine = match reboot(RebootCommand::CadOff) {
             Ok(()) => true,
@@ -64,12 +64,12 @@ impl Standing {
         if machine { Self::Machine(Pid1(()), Machine(())) } else { Self::Container(Pid1(())) }
     }
 
-    /// The standing as policy sees it.
-    pub const fn place(&self) -> Place {
+    /// The authority as policy sees it.
+    pub const fn place(&self) -> Role {
         match self {
-            Self::Container(_) => Place::Container,
-            Self::Guest => Place::Guest,
-            Self::Machine(..) => Place::Machine,
+            Self::Container(_) => Role::Container,
+            Self::Subreaper => Role::Subreaper,
+            Self::Machine(..) => Role::Machine,
         }
     }
 
@@ -77,14 +77,14 @@ impl Standing {
     pub const fn pid1(&self) -> Option<&Pid1> {
         match self {
             Self::Container(pid1) | Self::Machine(pid1, _) => Some(pid1),
-            Self::Guest => None,
+            Self::Subreaper => None,
         }
     }
 
     /// The right to the machine, if this is its PID 1.
     pub const fn machine(&self) -> Option<&Machine> {
         match self {
-            Self::Container(_) | Self::Guest => None,
+            Self::Container(_) | Self::Subreaper => None,
             Self::Machine(_, machine) => Some(machine),
         }
     }

@@ -4,9 +4,9 @@ use core::ffi::CStr;
 
 use rt::start::Start;
 use zinit_pid1::model::event::Event;
-use zinit_pid1::model::message::Fact;
+use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::Errno;
-use zinit_pid1::model::reexec::{HandOver, Memory};
+use zinit_pid1::model::reexec::{ReexecState, ServerHistory};
 use zinit_pid1::text::line::Line;
 
 use super::Sys;
@@ -16,8 +16,8 @@ use super::spawn;
 impl Sys<'_> {
     /// What a PID 1 before this one handed over, as far as it is true.
     #[inline(always)]
-    pub(super) fn inherited(start: Start) -> HandOver {
-        let mut here = HandOver::read(start.name());
+    pub(super) fn inherited(start: Start) -> ReexecState {
+        let mut here = ReexecState::decode(start.name());
         if !here.server().is_some_and(raw::is_child) {
             here.set_server(None);
         }
@@ -28,14 +28,14 @@ impl Sys<'_> {
     }
 
     /// What was handed over.
-    pub const fn inheritance(&self) -> &HandOver {
+    pub const fn inheritance(&self) -> &ReexecState {
         &self.here
     }
 
     /// Keeps what policy knows for a PID 1 that may take this one's place at any instant.
     #[inline(always)]
-    pub const fn remember(&mut self, memory: &Memory) {
-        self.here.set_memory(memory);
+    pub const fn remember(&mut self, memory: &ServerHistory) {
+        self.here.set_history(memory);
     }
 
     /// Has the other program look for a newer version of this one, if it does not do so already.
@@ -67,7 +67,7 @@ impl Sys<'_> {
             if let Event::SpawnFailed(_) = spawn::child(&mut put_back) {
                 put_back();
             }
-            self.log(Fact::ExecFailed, errno, path.to_bytes());
+            self.log(Message::ExecFailed, errno, path.to_bytes());
         }
     }
 
@@ -77,7 +77,7 @@ impl Sys<'_> {
         self.learn();
         let mut name = Line::default();
         self.here.count(1);
-        self.here.compose(&mut name);
+        self.here.encode(&mut name);
         // SAFETY: the name ends in NUL.
         let errno = raw::errno(unsafe { self.start.become_successor(path, name.as_bytes()) });
         self.here.count(1_u32.wrapping_neg());

@@ -4,8 +4,8 @@ use core::ffi::CStr;
 
 use zinit_pid1::model::event::Event;
 use zinit_pid1::model::limits::TERM_GRACE;
-use zinit_pid1::model::message::{Fact, Note};
-use zinit_pid1::model::process::{Errno, Program};
+use zinit_pid1::model::message::{Message, Record};
+use zinit_pid1::model::process::{Errno, FileId};
 use zinit_pid1::model::task::Task;
 use zinit_pid1::text::line::Line;
 
@@ -17,7 +17,7 @@ use super::spawn::{self, Server};
 impl Sys<'_> {
     /// How a server is started.
     fn server(&self) -> Server<'_> {
-        let machine = self.standing.machine().is_some();
+        let machine = self.authority.machine().is_some();
         Server { config: &self.config, start: self.start, machine }
     }
 
@@ -39,7 +39,7 @@ impl Sys<'_> {
     }
 
     /// What the server runs, as far as it has said so.
-    pub const fn program(&self) -> Program {
+    pub const fn program(&self) -> FileId {
         self.here.program()
     }
 
@@ -60,21 +60,21 @@ impl Sys<'_> {
             return Errno::NONE;
         }
         let mut here = Line::default();
-        self.here.compose(&mut here);
+        self.here.encode(&mut here);
         // SAFETY: it ends in NUL.
         let here = unsafe { CStr::from_ptr(here.as_bytes().as_ptr().cast()) };
         let errno = spawn::become_tool(self.start, c"end-orphans", here, &self.log);
         // Without it there is nobody who could spare anything.
-        finish::run(Task::Terminate, &self.standing, &self.log);
+        finish::run(Task::Terminate, &self.authority, &self.log);
         let _interrupted = signal::wait(Some(TERM_GRACE));
-        finish::run(Task::Kill, &self.standing, &self.log);
+        finish::run(Task::Kill, &self.authority, &self.log);
         errno
     }
 
     pub(super) fn rescue(&mut self) {
         let (Some(program), None) = (self.config.rescue(), self.here.rescue()) else { return };
         if let Event::Spawned(pid) = spawn::rescue(program, self.start, &self.log) {
-            self.log.note(&Note::new(Fact::RescueStarted).pid(pid));
+            self.log.note(&Record::new(Message::RescueStarted).pid(pid));
             self.here.set_rescue(Some(pid));
         }
     }

@@ -6,8 +6,8 @@ use core::ptr;
 use rt::start::Start;
 use rustix::fs::{Access, AtFlags, CWD};
 use zinit_pid1::model::event::Event;
-use zinit_pid1::model::message::Fact;
-use zinit_pid1::model::process::{self, Errno, Pid, Program};
+use zinit_pid1::model::message::Message;
+use zinit_pid1::model::process::{Errno, FileId, Pid};
 use zinit_pid1::parse::config::Config;
 
 use super::kmsg::Log;
@@ -47,10 +47,10 @@ impl Report {
     }
 
     /// What the child is about to become, if it got so far.
-    pub fn program(&self) -> Option<Program> {
-        let mut program = [0; size_of::<Program>()];
+    pub fn program(&self) -> Option<FileId> {
+        let mut program = [0; size_of::<FileId>()];
         let length = raw::read(&self.0, &mut program);
-        (length == Ok(4)).then_some(Program::from_ne_bytes(program))
+        (length == Ok(4)).then_some(FileId(u32::from_ne_bytes(program)))
     }
 
     /// The errno that is behind it, if the child could not become the server.
@@ -70,9 +70,10 @@ impl Server<'_> {
         let event = child(&mut || {
             let path = self.path();
             let file = path.and_then(|path| rustix::fs::stat(path).ok());
-            let program = file
-                .map_or(0, |file| process::program(file.st_ino, file.st_mtime as u64, file.st_mtime_nsec));
-            let _sent = raw::write(writing.number(), &program.to_ne_bytes());
+            let program = file.map_or(FileId::NONE, |file| {
+                FileId::new(file.st_ino, file.st_mtime as u64, file.st_mtime_nsec)
+            });
+            let _sent = raw::write(writing.number(), &program.0.to_ne_bytes());
             let errno = self.become_server(path, log);
             let _sent = raw::write(writing.number(), &[errno.0]);
             errno.exec_status()
@@ -88,8 +89,8 @@ impl Server<'_> {
     /// Becomes the server; it returns only what went wrong, after it was logged.
     fn become_server(&self, path: Option<&CStr>, log: &Log) -> Errno {
         let Some(path) = path else {
-            log.error(Fact::ServerMissing, Errno::NONE);
-            return Errno::NOT_THERE;
+            log.error(Message::ServerMissing, Errno::NONE);
+            return Errno::NOENT;
         };
         let config = self.config;
         let level = config.level_word();
@@ -166,8 +167,8 @@ unsafe fn become_program(start: Start, path: &CStr, argv: *const *const c_char, 
     let errno = unsafe { raw::execve(path, argv.cast(), envp) };
     // Or a log that nobody reads any more would end this child before its report.
     signal::block_all();
-    let interpreter = errno == Errno::NOT_THERE && exists(path);
-    let fact = if interpreter { Fact::ExecNoInterpreter } else { Fact::ExecFailed };
+    let interpreter = errno == Errno::NOENT && exists(path);
+    let fact = if interpreter { Message::ExecNoInterpreter } else { Message::ExecFailed };
     log.fact(fact, errno, path.to_bytes());
     errno
 }

@@ -3,7 +3,7 @@
 //! PID 1 feeds it from its one wait, so that it bites where that wait is not reached any more; Linux watchdog
 //! driver API, in the kernel's documents.
 
-use zinit_pid1::model::message::{Fact, Note};
+use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::time::Instant;
 
 use super::kmsg::Log;
@@ -43,7 +43,7 @@ impl Watchdog {
             } else if let Err(errno) = self.arm(log)
                 && self.next == Instant(0)
             {
-                log.error(Fact::WatchdogFailed, raw::errno(errno));
+                log.error(Message::WatchdogFailed, raw::errno(errno));
             }
             // Half of the time it has, in ms; no hardware has 99 days.
             self.next = now + self.seconds.wrapping_mul(500);
@@ -58,11 +58,11 @@ impl Watchdog {
         // SAFETY: both orders read or write one number.
         let order = |order| unsafe { raw::ioctl(&device, order, raw::address(seconds)) };
         if let Err(errno) = order(SET_TIMEOUT) {
-            log.error(Fact::WatchdogFailed, raw::errno(errno));
+            log.error(Message::WatchdogFailed, raw::errno(errno));
             let _unknown = order(GET_TIMEOUT);
         }
         self.device = device.keep();
-        log.note(&Note::new(Fact::WatchdogArmed).span(self.seconds));
+        log.note(&Record::new(Message::WatchdogArmed).span(self.seconds));
         Ok(())
     }
 

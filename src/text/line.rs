@@ -3,7 +3,7 @@
 //! A fact's template is filled in by one loop of 0.7 kB, where `core::fmt` took 3.8 kB more; nothing in it can panic.
 
 use crate::model::limits::LOG_LINE;
-use crate::model::message::Note;
+use crate::model::message::Record;
 use crate::model::process::{Errno, Exit, Pid, Signal};
 
 /// One line for the log.
@@ -13,14 +13,14 @@ pub struct Line(heapless::Vec<u8, LOG_LINE>);
 impl Line {
     /// Composes a line with `text` from outside; `kernel` puts the level in front as `/dev/kmsg` takes it.
     #[must_use]
-    pub fn new(note: &Note, text: &[u8], kernel: bool) -> Self {
+    pub fn new(note: &Record, text: &[u8], kernel: bool) -> Self {
         let mut line = Self::default();
         line.compose(note, text, kernel);
         line
     }
 
     /// Composes it in place, since half a kilobyte is much to move; the line has to be empty.
-    pub fn compose(&mut self, note: &Note, text: &[u8], kernel: bool) {
+    pub fn compose(&mut self, note: &Record, text: &[u8], kernel: bool) {
         if kernel {
             self.text(&[b'<', note.level().digit(), b'>']);
         }
@@ -36,7 +36,7 @@ impl Line {
     }
 
     /// Appends a template with the values for its placeholders.
-    fn fill_in(&mut self, template: &[u8], note: &Note, text: &[u8]) {
+    fn fill_in(&mut self, template: &[u8], note: &Record, text: &[u8]) {
         let mut pieces = template.split(|byte| *byte == b'%');
         self.text(pieces.next().unwrap_or_default());
         for piece in pieces {

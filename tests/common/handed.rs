@@ -1,6 +1,6 @@
 //! What one PID 1 hands over to the next one, as text: here alone it is known where in it which number stands.
 
-use zinit_pid1::model::reexec::HandOver;
+use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::text::line::Line;
 
 pub const SERVER: usize = 0;
@@ -12,7 +12,7 @@ pub const CONTAINER: usize = 9;
 /// The name that hands nothing over but what is given, by its place.
 pub fn name(changes: &[(usize, &str)]) -> String {
     let mut line = Line::default();
-    HandOver::NONE.compose(&mut line);
+    ReexecState::NONE.encode(&mut line);
     let text = String::from_utf8_lossy(line.as_bytes()).trim_end_matches('\0').to_string();
     let (version, numbers) = text.split_once(": ").expect("a version and numbers");
     let mut numbers: Vec<&str> = numbers.split(' ').collect();

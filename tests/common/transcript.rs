@@ -19,9 +19,10 @@
 use zinit_pid1::init::Init;
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event};
-use zinit_pid1::model::reexec::{HandOver, Memory};
+use zinit_pid1::model::process::FileId;
+use zinit_pid1::model::reexec::{ReexecState, ServerHistory};
 use zinit_pid1::model::time::Instant;
-use zinit_pid1::parse::config::Wishes;
+use zinit_pid1::parse::config::Policy;
 
 use crate::words;
 
@@ -62,22 +63,24 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
         (["<", ..], _) => return Ok(()),
         ([word, ..], _) if word.starts_with('#') => {}
         (["boot", place, stop_timeout, more @ ..], _) => {
-            let (place, stop_timeout) = (words::place(place)?, words::number(stop_timeout)?);
-            let mut wishes = Wishes { place, stop_timeout, poweroff: Ending::Poweroff, stop_orphans: false };
-            let mut before = HandOver::NONE;
+            let (role, stop_timeout) = (words::role(place)?, words::number(stop_timeout)?);
+            let mut policy = Policy { role, stop_timeout, poweroff: Ending::Poweroff, stop_orphans: false };
+            let mut before = ReexecState::NONE;
             let mut more = more.iter();
             while let Some(word) = more.next() {
                 match *word {
-                    "stop" => wishes.stop_orphans = true,
-                    "ran" => before.set_memory(&Memory { since: Instant(1), ..before.memory() }),
+                    "stop" => policy.stop_orphans = true,
+                    "ran" => {
+                        before.set_history(&ServerHistory { started_at: Instant(1), ..before.history() })
+                    }
                     "after" => {
                         before.count(1);
                         before.set_server(more.next().map(|pid| words::pid(pid)).transpose()?);
                     }
-                    word => wishes.poweroff = words::poweroff(word)?,
+                    word => policy.poweroff = words::poweroff(word)?,
                 }
             }
-            let init = Init::boot(wishes, &before);
+            let init = Init::boot(policy, &before);
             // A kernel needs longer than this to boot, so PID 1 never sees an earlier time.
             let new = Replay { init, now: Instant(1_000), asked: false, exited: false };
             let new = replay.insert(new);
@@ -85,7 +88,9 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
                 caused = new.deliver(Event::Timeout)?;
             }
         }
-        ([">", "runs", program], Some(replay)) => replay.init.set_server_file(words::number(program)?),
+        ([">", "runs", program], Some(replay)) => {
+            replay.init.set_server_file(FileId(words::number(program)?))
+        }
         ([">", event @ ..], Some(replay)) => {
             if let Some(event) = words::event(event)? {
                 caused = replay.deliver(event)?;
@@ -124,10 +129,10 @@ impl Replay {
     }
 
     fn perform(&mut self, actions: &Actions) -> Vec<String> {
-        use Action::{Ask, EndOrphans, Exit, Run, SpawnServer};
+        use Action::{EndOrphans, Exit, Rpc, RunTask, SpawnServer};
         let actions = actions.as_slice();
         self.asked =
-            actions.iter().any(|action| matches!(action, Ask(_) | EndOrphans | Run(_) | SpawnServer));
+            actions.iter().any(|action| matches!(action, EndOrphans | Rpc(_) | RunTask(_) | SpawnServer));
         self.exited = actions.iter().any(|action| matches!(action, Exit(_)));
         let history = self.init.history();
         actions.iter().map(|action| format!("< {}", words::action(action, history))).collect()

@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use zinit_pid1::model::action::Action;
 use zinit_pid1::model::event::{Ending, Event};
-use zinit_pid1::model::process::{Errno, Exit, Pid, Place, Signal};
-use zinit_pid1::model::reexec::Memory;
+use zinit_pid1::model::process::{Errno, Exit, Pid, Role, Signal};
+use zinit_pid1::model::reexec::ServerHistory;
 use zinit_pid1::model::task::Task;
 use zinit_pid1::parse::rpc::Method;
 use zinit_pid1::signals;
@@ -15,12 +15,12 @@ pub fn number<T: FromStr>(word: &str) -> Result<T, String> {
     word.parse().map_err(|_| format!("`{word}` is no number that fits here"))
 }
 
-pub fn place(word: &str) -> Result<Place, String> {
+pub fn role(word: &str) -> Result<Role, String> {
     match word {
-        "container" => Ok(Place::Container),
-        "guest" => Ok(Place::Guest),
-        "machine" => Ok(Place::Machine),
-        _ => Err("unknown place".into()),
+        "container" => Ok(Role::Container),
+        "subreaper" => Ok(Role::Subreaper),
+        "machine" => Ok(Role::Machine),
+        _ => Err("unknown role".into()),
     }
 }
 
@@ -81,11 +81,11 @@ pub fn poweroff(word: &str) -> Result<Ending, String> {
 }
 
 /// An action as a transcript names it.
-pub fn action(action: &Action, memory: &Memory) -> String {
+pub fn action(action: &Action, history: &ServerHistory) -> String {
     match action {
-        Action::Ask(Method::PrepareRestart) => "ask system.prepare_restart".into(),
-        Action::Ask(Method::Shutdown) => "ask system.shutdown".into(),
-        Action::HandOver => format!("hand-over {}ms", memory.delay),
+        Action::Rpc(Method::PrepareRestart) => "rpc system.prepare_restart".into(),
+        Action::Rpc(Method::Shutdown) => "rpc system.shutdown".into(),
+        Action::Reexec => format!("re-exec {}ms", history.next_backoff),
         Action::EndOrphans => "end-orphans".into(),
         Action::Exit(0) => "exit".into(),
         Action::Exit(status) => format!("exit {status}"),
@@ -96,12 +96,12 @@ pub fn action(action: &Action, memory: &Memory) -> String {
             let fact = line.strip_prefix("zinit-pid1: ").and_then(|line| line.strip_suffix('\n'));
             format!("log {level}: {}", fact.expect("a line has a prefix and a newline"))
         }
-        Action::Disarm => "disarm".into(),
-        Action::Rescue => "rescue".into(),
-        Action::Restart => "restart-namespace".into(),
+        Action::WatchdogStop => "watchdog-stop".into(),
+        Action::SpawnRescue => "spawn-rescue".into(),
+        Action::RestartNamespace => "restart-namespace".into(),
         Action::RollBack => "roll-back".into(),
-        Action::Starve => "starve".into(),
-        Action::Run(task) => match task {
+        Action::WatchdogAbandon => "watchdog-abandon".into(),
+        Action::RunTask(task) => match task {
             Task::Terminate => "terminate-all".into(),
             Task::Kill => "kill-all".into(),
             Task::Sync => "sync".into(),
@@ -120,6 +120,6 @@ pub fn action(action: &Action, memory: &Memory) -> String {
             format!("signal {} SIG{}", pid.raw(), name.expect("PID 1 sends only signals that have a name"))
         }
         Action::SpawnServer => "spawn-server".into(),
-        Action::Update => "look-for-update".into(),
+        Action::SpawnUpdater => "spawn-updater".into(),
     }
 }

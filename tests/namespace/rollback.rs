@@ -10,7 +10,7 @@ use crate::common::namespace::{Namespace, Setup};
 use crate::common::trace::Trace;
 use crate::common::updatable::write_alone;
 use crate::common::{stand_in, until, with_tool};
-use zinit_pid1::model::process::program;
+use zinit_pid1::model::process::FileId;
 
 const BAD: &str = "#!/bin/sh\nexit 3\n";
 
@@ -29,7 +29,9 @@ fn start(before: &str) -> (Namespace, PathBuf) {
     let server = setup.folder.path().join("zinit-server");
     write(&server, &good(&server));
     let file = fs::metadata(&server).expect("a file");
-    let id = program(file.ino(), file.mtime().cast_unsigned(), file.mtime_nsec().cast_unsigned()).to_string();
+    let id = FileId::new(file.ino(), file.mtime().cast_unsigned(), file.mtime_nsec().cast_unsigned())
+        .0
+        .to_string();
     let name = handed::name(&[(SERVER, "CHILD"), (GENERATION, "1"), (PROGRAM, &id)]);
     let run = handed::run_as(&name);
     let pid1 = setup.with("ZINIT_SERVER", &server).before(before).run(&run).start();

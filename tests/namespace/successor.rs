@@ -6,7 +6,7 @@ use crate::common::handed::{DELAY, GENERATION, SERVER, name};
 use crate::common::namespace::{Namespace, Setup, status};
 use crate::common::until;
 use zinit_pid1::model::limits::{RESPAWN_DELAY, RESPAWN_DELAY_MAX};
-use zinit_pid1::model::reexec::HandOver;
+use zinit_pid1::model::reexec::ReexecState;
 
 /// The name that hands over a server; what stands for its pid may be anything.
 fn with_server(pid: &str) -> String {
@@ -115,13 +115,13 @@ fn no_name_keeps_it_from_starting_a_server_and_obeying() {
 #[test]
 fn a_name_with_a_word_too_few_or_too_many_hands_nothing_over() {
     let good = name(&[(SERVER, "42"), (DELAY, "2000"), (GENERATION, "3")]);
-    let whole = HandOver::read(&CString::new(good.clone()).expect("there is no NUL"));
-    assert_ne!(whole, HandOver::NONE);
+    let whole = ReexecState::decode(&CString::new(good.clone()).expect("there is no NUL"));
+    assert_ne!(whole, ReexecState::NONE);
     let words: Vec<&str> = good.split(' ').collect();
     let cut = (0..words.len()).map(|count| words[..count].join(" "));
     for other in cut.chain([format!("{good} 1"), format!("{good} "), good.replace(' ', "  ")]) {
-        let read = HandOver::read(&CString::new(other.clone()).expect("there is no NUL"));
-        assert_eq!(read, HandOver::NONE, "{other:?}");
+        let read = ReexecState::decode(&CString::new(other.clone()).expect("there is no NUL"));
+        assert_eq!(read, ReexecState::NONE, "{other:?}");
     }
 }
 

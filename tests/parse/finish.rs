@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use zinit_pid1::init::Init;
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event, Request};
-use zinit_pid1::model::limits::{PATH, PROC_ROOM, PROGRESS_TIMEOUT, STOP_TIMEOUT_S};
-use zinit_pid1::model::process::{Errno, Pid, Place};
-use zinit_pid1::model::reexec::HandOver;
+use zinit_pid1::model::limits::{PATH, PROC_BUFFER, PROGRESS_TIMEOUT, STOP_TIMEOUT_S};
+use zinit_pid1::model::process::{Errno, Pid, Role};
+use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::task::Task;
 use zinit_pid1::model::time::Instant;
-use zinit_pid1::parse::config::Wishes;
+use zinit_pid1::parse::config::Policy;
 use zinit_pid1::parse::lines;
 use zinit_pid1::parse::meminfo::{Progress, unwritten};
 use zinit_pid1::parse::mountinfo::{self, Path};
@@ -125,7 +125,7 @@ proptest! {
 #[test]
 fn the_room_holds_the_longest_line_that_the_kernel_can_make_of_paths_that_can_be_unmounted() {
     // Root, mount point and source, each byte of them escaped, and a page of options.
-    const { assert!(PROC_ROOM > (3 * 4 + 1) * PATH) };
+    const { assert!(PROC_BUFFER > (3 * 4 + 1) * PATH) };
 }
 
 #[test]
@@ -231,13 +231,13 @@ fn the_worst_case_is_the_sum_that_the_readme_states() {
     // Every stage runs to its deadline; where each fork fails it is shorter.
     for forks in [true, false] {
         let mut actions = Actions::default();
-        let wishes = Wishes {
-            place: Place::Machine,
+        let policy = Policy {
+            role: Role::Machine,
             stop_timeout: STOP_TIMEOUT_S * 1_000,
             poweroff: Ending::Poweroff,
             stop_orphans: false,
         };
-        let mut init = Init::boot(wishes, &HandOver::NONE);
+        let mut init = Init::boot(policy, &ReexecState::NONE);
         init.handle(Event::Timeout, Instant(0), &mut actions);
         let begin = Instant(5_000);
         let mut _started = Actions::default();
@@ -251,9 +251,11 @@ fn the_worst_case_is_the_sum_that_the_readme_states() {
             init.handle(event, now, &mut actions);
             steps += 1;
             assert!(steps < 100, "it does not end: {init:?}");
-            let forked =
-                actions.as_slice().iter().find(|action| matches!(action, Action::Ask(_) | Action::Run(_)));
-            if let Some(Action::Run(task)) = forked {
+            let forked = actions
+                .as_slice()
+                .iter()
+                .find(|action| matches!(action, Action::Rpc(_) | Action::RunTask(_)));
+            if let Some(Action::RunTask(task)) = forked {
                 tasks.push((*task, begin.until(now) / 1_000));
             }
             event = match forked {

@@ -3,24 +3,28 @@
 use std::ffi::{CStr, CString};
 
 use proptest::prelude::*;
-use zinit_pid1::model::process::Pid;
-use zinit_pid1::model::reexec::{ANSWER, HandOver, Memory, VERSION};
+use zinit_pid1::model::process::{FileId, Pid};
+use zinit_pid1::model::reexec::{ANSWER, ReexecState, ServerHistory, VERSION};
 use zinit_pid1::model::time::Instant;
 use zinit_pid1::text::line::Line;
 
-fn name(handed: &HandOver) -> CString {
+fn name(handed: &ReexecState) -> CString {
     let mut line = Line::default();
-    handed.compose(&mut line);
+    handed.encode(&mut line);
     CStr::from_bytes_with_nul(line.as_bytes()).expect("it ends in its only NUL").to_owned()
 }
 
 #[test]
 fn the_name_is_as_the_documents_spell_it() {
-    assert_eq!(name(&HandOver::NONE).as_c_str(), c"zinit-pid1 2: 0 1000 0 4294967236 0 0 0 0 0 0");
-    let mut handed = HandOver::NONE;
+    assert_eq!(name(&ReexecState::NONE).as_c_str(), c"zinit-pid1 2: 0 1000 0 4294967236 0 0 0 0 0 0");
+    let mut handed = ReexecState::NONE;
     handed.set_server(Pid::new(42));
-    handed.set_memory(&Memory { since: Instant(60_000), delay: 2_000, proven: 8 });
-    handed.set_program(7);
+    handed.set_history(&ServerHistory {
+        started_at: Instant(60_000),
+        next_backoff: 2_000,
+        last_good: FileId(8),
+    });
+    handed.set_program(FileId(7));
     handed.set_rescue(Pid::new(43));
     handed.set_restarting(true);
     handed.set_container(true);
@@ -36,9 +40,9 @@ fn the_name_is_as_the_documents_spell_it() {
 #[test]
 fn a_time_is_rounded_up() {
     for (since, handed_over) in [(0, 0), (1, 1_024), (1_024, 1_024), (1_025, 2_048)] {
-        let mut handed = HandOver::NONE;
-        handed.set_memory(&Memory { since: Instant(since), ..handed.memory() });
-        assert_eq!(handed.memory().since, Instant(handed_over));
+        let mut handed = ReexecState::NONE;
+        handed.set_history(&ServerHistory { started_at: Instant(since), ..handed.history() });
+        assert_eq!(handed.history().started_at, Instant(handed_over));
     }
 }
 
@@ -63,13 +67,13 @@ fn other_names_hand_nothing_over() {
         c"zinit-pid1 2: 42 999 3 77 1 58 7 8 43 1",
         c"zinit-pid1 2: 42 30001 3 77 1 58 7 8 43 1",
     ] {
-        assert_eq!(HandOver::read(other), HandOver::NONE, "{other:?}");
+        assert_eq!(ReexecState::decode(other), ReexecState::NONE, "{other:?}");
     }
 }
 
 #[test]
 fn a_fault_is_survived_once_a_minute() {
-    let mut handed = HandOver::NONE;
+    let mut handed = ReexecState::NONE;
     for (time, survived) in [(0, true), (60_000, false), (120_416, false), (182_000, true), (242_000, false)]
     {
         assert_eq!(handed.survives(Instant(time)), survived, "{time}");
@@ -85,26 +89,26 @@ proptest! {
         since: u32, delay in 1_000_u32..=30_000, proven: u32, program: u32, generation: u32, fault: u32, restarting: bool, container: bool,
     ) {
         let [server, rescue] = pids.map(Pid::new);
-        let mut handed = HandOver::NONE;
+        let mut handed = ReexecState::NONE;
         handed.set_server(server);
         handed.set_rescue(rescue);
-        let memory = Memory { since: Instant(u64::from(since) << 10), delay, proven };
-        handed.set_memory(&memory);
-        handed.set_program(program);
+        let memory = ServerHistory { started_at: Instant(u64::from(since) << 10), next_backoff: delay, last_good: FileId(proven) };
+        handed.set_history(&memory);
+        handed.set_program(FileId(program));
         handed.count(generation);
         handed.set_restarting(restarting);
         handed.set_container(container);
         let _either = handed.survives(Instant(u64::from(fault) << 10));
-        let read = HandOver::read(&name(&handed));
+        let read = ReexecState::decode(&name(&handed));
         prop_assert_eq!(read, handed);
-        prop_assert_eq!((read.server(), read.rescue(), read.memory()), (server, rescue, memory));
-        prop_assert_eq!((read.program(), read.generation()), (program, generation));
+        prop_assert_eq!((read.server(), read.rescue(), read.history()), (server, rescue, memory));
+        prop_assert_eq!((read.program(), read.generation()), (FileId(program), generation));
         prop_assert_eq!((read.restarting(), read.container()), (restarting, container));
     }
 
     #[test]
     fn no_name_is_read_in_two_ways(text in "(zinit-pid1 2:( (0|[1-9][0-9]{0,10})){8,12})|((zinit-pid1 2:)?[ 0-9a-z:]{0,60})") {
-        let read = HandOver::read(&CString::new(text).expect("there is no NUL"));
-        prop_assert_eq!(HandOver::read(&name(&read)), read);
+        let read = ReexecState::decode(&CString::new(text).expect("there is no NUL"));
+        prop_assert_eq!(ReexecState::decode(&name(&read)), read);
     }
 }

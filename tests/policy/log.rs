@@ -2,12 +2,12 @@
 
 use zinit_pid1::model::event::Ending;
 use zinit_pid1::model::limits::LOG_LINE;
-use zinit_pid1::model::message::{Fact, Level, Note};
+use zinit_pid1::model::message::{Level, Message, Record};
 use zinit_pid1::model::process::{Errno, Exit, Pid, Signal};
 use zinit_pid1::model::task::Task;
 use zinit_pid1::text::line::Line;
 
-fn line(note: Note, text: &[u8]) -> String {
+fn line(note: Record, text: &[u8]) -> String {
     let line = Line::new(&note, text, false);
     let line = str::from_utf8(line.as_bytes()).expect("a line is ASCII");
     let line = line.strip_prefix("zinit-pid1: ").expect("a line says whose it is");
@@ -15,79 +15,87 @@ fn line(note: Note, text: &[u8]) -> String {
 }
 
 /// A note with a value of every kind.
-fn note(fact: Fact) -> Note {
-    let note = Note::new(fact).pid(Pid::new(42).expect("a child's")).exit(Exit::Exited(1));
+fn note(fact: Message) -> Record {
+    let note = Record::new(fact).pid(Pid::new(42).expect("a child's")).exit(Exit::Exited(1));
     note.task(Task::Halt).errno(Errno(2)).signal(Signal::USR1).span(2_500)
 }
 
 /// The facts in their order, so that none can be left out.
-const FACTS: [(Fact, Level, &str); 53] = [
-    (Fact::AlreadyEnding, Level::Info, "the end is under way already"),
-    (Fact::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
-    (Fact::BootGuest, Level::Warn, "version TEXT, not PID 1: it runs the server and touches nothing else"),
-    (Fact::BootMachine, Level::Info, "version TEXT, PID 1 of this machine"),
-    (Fact::ContainerDenied, Level::Warn, "asked to be in a container, but the kernel says machine"),
-    (Fact::DeadEnd, Level::Error, "nothing ends this machine, reaping for ever"),
-    (Fact::Fault, Level::Error, "fault, signal 2500"),
-    (Fact::GivenUp, Level::Error, "server cannot be executed, giving up"),
+const FACTS: [(Message, Level, &str); 53] = [
+    (Message::AlreadyEnding, Level::Info, "the end is under way already"),
+    (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (
-        Fact::HostNameFailed,
+        Message::BootSubreaper,
+        Level::Warn,
+        "version TEXT, not PID 1: it runs the server and touches nothing else",
+    ),
+    (Message::BootMachine, Level::Info, "version TEXT, PID 1 of this machine"),
+    (Message::ContainerDenied, Level::Warn, "asked to be in a container, but the kernel says machine"),
+    (Message::DeadEnd, Level::Error, "nothing ends this machine, reaping for ever"),
+    (Message::Fault, Level::Error, "fault, signal 2500"),
+    (Message::GivenUp, Level::Error, "server cannot be executed, giving up"),
+    (
+        Message::HostNameFailed,
         Level::Error,
         "cannot take the name in /etc/hostname: ENOENT (no such file or directory)",
     ),
-    (Fact::EndBegun, Level::Info, "halt begins"),
-    (Fact::ExecFailed, Level::Error, "cannot execute TEXT: ENOENT (no such file or directory)"),
+    (Message::ShutdownBegun, Level::Info, "halt begins"),
+    (Message::ExecFailed, Level::Error, "cannot execute TEXT: ENOENT (no such file or directory)"),
     (
-        Fact::ExecNoInterpreter,
+        Message::ExecNoInterpreter,
         Level::Error,
         "cannot execute TEXT: no interpreter, ENOENT (no such file or directory)",
     ),
-    (Fact::LeftAfterKill, Level::Error, "processes left after KILL, going on"),
-    (Fact::LeftAfterTerm, Level::Warn, "processes left after TERM, sending KILL"),
+    (Message::LeftAfterKill, Level::Error, "processes left after KILL, going on"),
+    (Message::LeftAfterTerm, Level::Warn, "processes left after TERM, sending KILL"),
     (
-        Fact::MountFailed,
+        Message::MountFailed,
         Level::Error,
         "cannot mount TEXT: ENOENT (no such file or directory), going on without",
     ),
-    (Fact::NoUpdate, Level::Info, "no update: exited 1"),
-    (Fact::OrphanReaped, Level::Debug, "orphan 42 exited 1"),
-    (Fact::OrphansFailed, Level::Error, "end of orphans exited 1, going on"),
-    (Fact::OrphansTimedOut, Level::Error, "end of orphans is not done in time, going on"),
-    (Fact::PatienceEnded, Level::Warn, "Ctrl-Alt-Del in a burst, this stage ends now"),
-    (Fact::ReadFailed, Level::Error, "cannot read TEXT: ENOENT (no such file or directory)"),
-    (Fact::ReadOnlyFailed, Level::Error, "cannot make TEXT read-only: ENOENT (no such file or directory)"),
-    (Fact::ReplyGarbage, Level::Warn, "reply is garbage: TEXT"),
-    (Fact::ReplyPart, Level::Warn, "connection closed in the middle of the reply: TEXT"),
-    (Fact::ReplyRefused, Level::Warn, "server refuses: TEXT"),
-    (Fact::ReplyTooLong, Level::Warn, "reply is too long: TEXT"),
-    (Fact::Unreachable, Level::Warn, "server at TEXT: ENOENT (no such file or directory)"),
-    (Fact::RequestFailed, Level::Warn, "request failed, sending SIGUSR1"),
-    (Fact::RequestTimedOut, Level::Warn, "no answer in 2500 ms, sending SIGUSR1"),
-    (Fact::RequestUnanswered, Level::Warn, "server 42 may be exiting, it gets 2500 ms"),
-    (Fact::RespawnNow, Level::Info, "soft restart, there is no server, starting one now"),
-    (Fact::RestartBegun, Level::Info, "soft restart of server 42 begins"),
-    (Fact::ServerEnded, Level::Info, "server 42 exited 1"),
-    (Fact::ServerKilled, Level::Error, "server 42 does not end, sending KILL"),
-    (Fact::ServerMissing, Level::Error, "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin"),
-    (Fact::ServerRespawn, Level::Warn, "server 42 exited 1, respawn in 2500 ms"),
-    (Fact::ServerAdopted, Level::Info, "the server goes on"),
-    (Fact::ServerStarted, Level::Info, "server 42 started"),
-    (Fact::SettingUnknown, Level::Warn, "TEXT: not understood, ignored"),
-    (Fact::NoHelper, Level::Error, "cannot fork: ENOENT (no such file or directory)"),
-    (Fact::StopBegun, Level::Info, "stop begins"),
-    (Fact::SubreaperFailed, Level::Warn, "cannot adopt orphans: ENOENT (no such file or directory)"),
-    (Fact::SwapoffFailed, Level::Error, "cannot turn off swap on TEXT: ENOENT (no such file or directory)"),
-    (Fact::SyncStuck, Level::Error, "sync makes no progress, 2500 kB are not written"),
-    (Fact::TaskFailed, Level::Error, "halt exited 1, going on"),
-    (Fact::TaskNoEffect, Level::Error, "halt had no effect"),
-    (Fact::TaskRefused, Level::Error, "halt refused, ENOENT (no such file or directory)"),
-    (Fact::TaskTimedOut, Level::Error, "halt is not done in time, going on"),
-    (Fact::UnmountFailed, Level::Error, "cannot unmount TEXT: ENOENT (no such file or directory)"),
-    (Fact::RescueStarted, Level::Warn, "rescue 42 started on the console"),
-    (Fact::WatchdogFailed, Level::Error, "cannot use /dev/watchdog: ENOENT (no such file or directory)"),
-    (Fact::WatchdogArmed, Level::Info, "/dev/watchdog is armed, 2500 s"),
+    (Message::NoUpdate, Level::Info, "no update: exited 1"),
+    (Message::OrphanReaped, Level::Debug, "orphan 42 exited 1"),
+    (Message::OrphansFailed, Level::Error, "end of orphans exited 1, going on"),
+    (Message::OrphansTimedOut, Level::Error, "end of orphans is not done in time, going on"),
+    (Message::CtrlAltDelBurst, Level::Warn, "Ctrl-Alt-Del in a burst, this stage ends now"),
+    (Message::ReadFailed, Level::Error, "cannot read TEXT: ENOENT (no such file or directory)"),
+    (Message::ReadOnlyFailed, Level::Error, "cannot make TEXT read-only: ENOENT (no such file or directory)"),
+    (Message::ReplyGarbage, Level::Warn, "reply is garbage: TEXT"),
+    (Message::ReplyPart, Level::Warn, "connection closed in the middle of the reply: TEXT"),
+    (Message::ReplyRefused, Level::Warn, "server refuses: TEXT"),
+    (Message::ReplyTooLong, Level::Warn, "reply is too long: TEXT"),
+    (Message::Unreachable, Level::Warn, "server at TEXT: ENOENT (no such file or directory)"),
+    (Message::RequestFailed, Level::Warn, "request failed, sending SIGUSR1"),
+    (Message::RequestTimedOut, Level::Warn, "no answer in 2500 ms, sending SIGUSR1"),
+    (Message::RequestUnanswered, Level::Warn, "server 42 may be exiting, it gets 2500 ms"),
+    (Message::RespawnNow, Level::Info, "soft restart, there is no server, starting one now"),
+    (Message::RestartBegun, Level::Info, "soft restart of server 42 begins"),
+    (Message::ServerEnded, Level::Info, "server 42 exited 1"),
+    (Message::ServerKilled, Level::Error, "server 42 does not end, sending KILL"),
+    (Message::ServerMissing, Level::Error, "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin"),
+    (Message::ServerRespawn, Level::Warn, "server 42 exited 1, respawn in 2500 ms"),
+    (Message::ServerAdopted, Level::Info, "the server goes on"),
+    (Message::ServerStarted, Level::Info, "server 42 started"),
+    (Message::SettingUnknown, Level::Warn, "TEXT: not understood, ignored"),
+    (Message::NoHelper, Level::Error, "cannot fork: ENOENT (no such file or directory)"),
+    (Message::StopBegun, Level::Info, "stop begins"),
+    (Message::SubreaperFailed, Level::Warn, "cannot adopt orphans: ENOENT (no such file or directory)"),
     (
-        Fact::SpawnFailed,
+        Message::SwapoffFailed,
+        Level::Error,
+        "cannot turn off swap on TEXT: ENOENT (no such file or directory)",
+    ),
+    (Message::SyncStuck, Level::Error, "sync makes no progress, 2500 kB are not written"),
+    (Message::TaskFailed, Level::Error, "halt exited 1, going on"),
+    (Message::TaskNoEffect, Level::Error, "halt had no effect"),
+    (Message::TaskRefused, Level::Error, "halt refused, ENOENT (no such file or directory)"),
+    (Message::TaskTimedOut, Level::Error, "halt is not done in time, going on"),
+    (Message::UnmountFailed, Level::Error, "cannot unmount TEXT: ENOENT (no such file or directory)"),
+    (Message::RescueStarted, Level::Warn, "rescue 42 started on the console"),
+    (Message::WatchdogFailed, Level::Error, "cannot use /dev/watchdog: ENOENT (no such file or directory)"),
+    (Message::WatchdogArmed, Level::Info, "/dev/watchdog is armed, 2500 s"),
+    (
+        Message::SpawnFailed,
         Level::Error,
         "cannot fork a server: ENOENT (no such file or directory), next try in 2500 ms",
     ),
@@ -99,12 +107,17 @@ fn every_fact_has_its_words_and_its_level() {
         assert_eq!(*fact as usize, at, "{fact:?}");
         assert_eq!((note(*fact).level(), line(note(*fact), b"TEXT")), (*level, (*words).to_owned()));
     }
-    assert_eq!(FACTS.last().map(|(fact, ..)| *fact), Some(Fact::SpawnFailed), "the last of all");
+    assert_eq!(FACTS.last().map(|(fact, ..)| *fact), Some(Message::SpawnFailed), "the last of all");
 }
 
 #[test]
 fn a_line_for_the_kernel_has_its_level_in_front() {
-    let digits = [(Fact::DeadEnd, 3), (Fact::LeftAfterTerm, 4), (Fact::NoUpdate, 6), (Fact::OrphanReaped, 7)];
+    let digits = [
+        (Message::DeadEnd, 3),
+        (Message::LeftAfterTerm, 4),
+        (Message::NoUpdate, 6),
+        (Message::OrphanReaped, 7),
+    ];
     for (fact, digit) in digits {
         let line = Line::new(&note(fact), b"", true);
         let plain = Line::new(&note(fact), b"", false);
@@ -124,27 +137,27 @@ fn values_are_in_words_and_in_decimal() {
         (Exit::NotExecuted(Errno(0)), "not executed, errno 0"),
     ];
     for (exit, words) in exits {
-        assert_eq!(line(note(Fact::ServerEnded).exit(exit), b""), format!("server 42 {words}"));
+        assert_eq!(line(note(Message::ServerEnded).exit(exit), b""), format!("server 42 {words}"));
     }
     for span in [0, 9, 10, 100, 30_000, 86_400_000, u32::MAX] {
         let expected = format!("no answer in {span} ms, sending SIGTERM");
-        let note = Note::new(Fact::RequestTimedOut).signal(Signal::TERM);
+        let note = Record::new(Message::RequestTimedOut).signal(Signal::TERM);
         assert_eq!(line(note.span(span), b""), expected);
     }
     for pid in [2, 32_768, i32::MAX] {
-        let note = Note::new(Fact::ServerStarted).pid(Pid::new(pid).expect("a child's"));
+        let note = Record::new(Message::ServerStarted).pid(Pid::new(pid).expect("a child's"));
         assert_eq!(line(note, b""), format!("server {pid} started"));
     }
     let endings = [Ending::Halt, Ending::Kexec, Ending::Poweroff, Ending::Reboot];
-    let words = endings.map(|ending| line(Note::new(Fact::EndBegun).task(Task::of(ending)), b""));
+    let words = endings.map(|ending| line(Record::new(Message::ShutdownBegun).task(Task::of(ending)), b""));
     assert_eq!(words, ["halt begins", "kexec begins", "power off begins", "reboot begins"]);
     let tasks = [Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain, Task::SysRqReboot];
-    let words = tasks.map(|task| line(Note::new(Fact::TaskNoEffect).task(task), b""));
+    let words = tasks.map(|task| line(Record::new(Message::TaskNoEffect).task(task), b""));
     let expected = ["sync", "swapoff", "unmount", "sync", "SysRq"];
     assert_eq!(words, expected.map(|word| format!("{word} had no effect")));
     for (signal, name) in [(Signal::TERM, "SIGTERM"), (Signal::USR1, "SIGUSR1"), (Signal::KILL, "SIGKILL")] {
         assert_eq!(
-            line(note(Fact::RequestFailed).signal(signal), b""),
+            line(note(Message::RequestFailed).signal(signal), b""),
             format!("request failed, sending {name}")
         );
     }
@@ -188,7 +201,7 @@ fn every_error_has_its_words_or_its_number() {
     for errno in 0..=255 {
         let known = ERRNOS.iter().find(|(number, _)| *number == i32::from(errno));
         let words = known.map_or_else(|| format!("errno {errno}"), |(_, words)| (*words).to_owned());
-        let note = Note::new(Fact::SubreaperFailed).errno(Errno(errno));
+        let note = Record::new(Message::SubreaperFailed).errno(Errno(errno));
         assert_eq!(line(note, b""), format!("cannot adopt orphans: {words}"));
     }
 }
@@ -198,12 +211,12 @@ fn text_from_outside_can_neither_break_a_line_nor_drive_a_terminal() {
     for byte in 0..=255_u8 {
         let kept = if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '?' };
         let expected = format!("server refuses: a{kept}b");
-        assert_eq!(line(Note::new(Fact::ReplyRefused), &[b'a', byte, b'b']), expected, "{byte}");
+        assert_eq!(line(Record::new(Message::ReplyRefused), &[b'a', byte, b'b']), expected, "{byte}");
     }
     // Marks of the templates are text like any other there.
     let marks = "#%!@$&~ <0>";
-    assert_eq!(line(note(Fact::ReplyRefused), marks.as_bytes()), format!("server refuses: {marks}"));
-    let forged = line(Note::new(Fact::ReplyRefused), b"x\nzinit-pid1: server 7 started");
+    assert_eq!(line(note(Message::ReplyRefused), marks.as_bytes()), format!("server refuses: {marks}"));
+    let forged = line(Record::new(Message::ReplyRefused), b"x\nzinit-pid1: server 7 started");
     assert_eq!(forged, "server refuses: x?zinit-pid1: server 7 started");
 }
 
@@ -216,7 +229,7 @@ fn a_line_that_is_too_long_ends_in_dots() {
         let room = LOG_LINE - prefix.len() - 1;
         for length in 0..LOG_LINE * 2 {
             let text = "x".repeat(length);
-            let line = Line::new(&Note::new(Fact::ReplyRefused), text.as_bytes(), kernel);
+            let line = Line::new(&Record::new(Message::ReplyRefused), text.as_bytes(), kernel);
             let expected = if length <= room {
                 format!("{prefix}{text}\n")
             } else {

@@ -8,12 +8,12 @@ use proptest::test_runner::FileFailurePersistence;
 use zinit_pid1::init::Init;
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event, Request};
-use zinit_pid1::model::message::{Fact, Note};
-use zinit_pid1::model::process::{Errno, Exit, Pid, Place, Signal};
-use zinit_pid1::model::reexec::HandOver;
+use zinit_pid1::model::message::{Message, Record};
+use zinit_pid1::model::process::{Errno, Exit, FileId, Pid, Role, Signal};
+use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::task::Task;
 use zinit_pid1::model::time::Instant;
-use zinit_pid1::parse::config::Wishes;
+use zinit_pid1::parse::config::Policy;
 use zinit_pid1::parse::rpc::Method;
 use zinit_pid1::signals;
 
@@ -26,13 +26,13 @@ proptest! {
 
     #[test]
     fn every_life_goes_as_the_model_says(
-        place in prop_oneof![Just(Place::Machine), Just(Place::Container), Just(Place::Guest)],
+        role in prop_oneof![Just(Role::Machine), Just(Role::Container), Just(Role::Subreaper)],
         stop_timeout in prop_oneof![Just(30_000_u32), Just(1_000), 1_000..=86_400_000_u32],
         poweroff in prop_oneof![Just(Ending::Poweroff), Just(Ending::Reboot), Just(Ending::Halt)],
         stop_orphans: bool,
         steps in prop::collection::vec(step(), 1..400),
     ) {
-        let mut world = World::boot(Wishes { place, stop_timeout, poweroff, stop_orphans });
+        let mut world = World::boot(Policy { role, stop_timeout, poweroff, stop_orphans });
         for step in &steps {
             world.live(step);
         }
@@ -118,7 +118,7 @@ enum Model {
 
 #[derive(Debug)]
 struct World {
-    place: Place,
+    role: Role,
     stop_timeout: u32,
     poweroff: Ending,
     stop_orphans: bool,
@@ -151,10 +151,10 @@ struct World {
 }
 
 impl World {
-    fn boot(wishes: Wishes) -> Self {
-        let Wishes { place, stop_timeout, poweroff, stop_orphans } = wishes;
+    fn boot(policy: Policy) -> Self {
+        let Policy { role, stop_timeout, poweroff, stop_orphans } = policy;
         let mut actions = Actions::default();
-        let mut init = Init::boot(wishes, &HandOver::NONE);
+        let mut init = Init::boot(policy, &ReexecState::NONE);
         init.handle(Event::Timeout, Instant(3_000), &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (now, model, delays) = (Instant(3_000), Model::Starting, vec![1_000]);
@@ -162,7 +162,7 @@ impl World {
         let failures = 0;
         #[rustfmt::skip]
         let mut world = Self {
-            place, stop_timeout, poweroff, stop_orphans, init, now, model, delays, last_pid, failures, server, helpers,
+            role, stop_timeout, poweroff, stop_orphans, init, now, model, delays, last_pid, failures, server, helpers,
             tasks, over, orphans: false, update: false, file: 0, proven: 0, deaths: vec![], files: 1, next: 1, courier: None,
         };
         world.perform(actions.as_slice(), false);
@@ -228,16 +228,16 @@ impl World {
     }
 
     fn deliver(&mut self, event: Event, fork_fails: bool) {
-        if self.over && self.place != Place::Machine {
+        if self.over && self.role != Role::Machine {
             return;
         }
         let deadline = self.init.deadline();
         let mut actions = Actions::default();
         // What the server runs is known once it has ended, at the latest.
-        self.init.set_server_file(self.file);
+        self.init.set_server_file(FileId(self.file));
         self.init.handle(event, self.now, &mut actions);
         let (last, rest) = actions.as_slice().split_last().unzip();
-        let hands_over = last == Some(&Action::HandOver);
+        let hands_over = last == Some(&Action::Reexec);
         let judged = if hands_over { rest.unwrap_or(&[]) } else { actions.as_slice() };
         self.judge(event, judged, deadline);
         self.judge_hand_over(hands_over);
@@ -252,22 +252,24 @@ impl World {
     fn perform(&mut self, actions: &[Action], fork_fails: bool) {
         let mut answer = None;
         for action in actions {
-            let quiet = matches!(action, Action::Log(_) | Action::Starve);
+            let quiet = matches!(action, Action::Log(_) | Action::WatchdogAbandon);
             assert!(!self.over || quiet, "{action:?} after the end");
             match action {
-                Action::Disarm | Action::Rescue | Action::Starve => assert_eq!(self.place, Place::Machine),
-                Action::Restart => assert_eq!(self.place, Place::Container),
+                Action::WatchdogStop | Action::SpawnRescue | Action::WatchdogAbandon => {
+                    assert_eq!(self.role, Role::Machine)
+                }
+                Action::RestartNamespace => assert_eq!(self.role, Role::Container),
                 Action::Exit(_) => {
-                    assert_ne!(self.place, Place::Machine);
+                    assert_ne!(self.role, Role::Machine);
                     self.over = true;
                 }
-                Action::Log(note) => self.over |= *note == Note::new(Fact::DeadEnd),
+                Action::Log(note) => self.over |= *note == Record::new(Message::DeadEnd),
                 Action::EndOrphans => assert!(self.stop_orphans && self.server.is_none()),
                 Action::RollBack => {}
-                Action::Run(task) => {
-                    assert_ne!(self.place, Place::Guest);
+                Action::RunTask(task) => {
+                    assert_ne!(self.role, Role::Subreaper);
                     let all = [Task::Terminate, Task::Kill].contains(task);
-                    assert!(all || self.place == Place::Machine, "{task:?}");
+                    assert!(all || self.role == Role::Machine, "{task:?}");
                     self.tasks.push(*task);
                 }
                 Action::Signal(pid, _) => {
@@ -279,9 +281,12 @@ impl World {
                     assert_eq!(self.server, None, "there is one server at most");
                     assert!(matches!(self.model, Model::Starting), "no server is due: {:?}", self.model);
                 }
-                Action::Ask(_) | Action::HandOver | Action::Update => {}
+                Action::Rpc(_) | Action::Reexec | Action::SpawnUpdater => {}
             }
-            if matches!(action, Action::Ask(_) | Action::EndOrphans | Action::Run(_) | Action::SpawnServer) {
+            if matches!(
+                action,
+                Action::Rpc(_) | Action::EndOrphans | Action::RunTask(_) | Action::SpawnServer
+            ) {
                 assert_eq!(answer.replace(*action), None, "one action at most forks");
             }
         }
@@ -308,7 +313,7 @@ impl World {
     /// Compares what was done with what the documents say, and follows the model.
     fn judge(&mut self, event: Event, actions: &[Action], deadline: Option<Instant>) {
         use Event::{Reaped, Requested, SpawnFailed, Spawned, Timeout};
-        let log = |fact| Action::Log(Note::new(fact));
+        let log = |fact| Action::Log(Record::new(fact));
         let kills = |pid| actions.contains(&Action::Signal(pid, Signal::KILL));
         let now = self.now;
         match (self.model, event) {
@@ -324,7 +329,7 @@ impl World {
                 Model::Ending { .. },
                 Requested(request @ (Request::CtrlAltDel | Request::End(_) | Request::PowerFailure)),
             ) => {
-                assert_eq!(actions.first(), Some(&log(Fact::AlreadyEnding)));
+                assert_eq!(actions.first(), Some(&log(Message::AlreadyEnding)));
                 self.hurry(request);
             }
             (_, Requested(Request::CtrlAltDel)) => self.begin(Ending::Reboot, actions),
@@ -334,7 +339,7 @@ impl World {
                 self.hurry(request);
             }
             (Model::Ending { since, ending, patience }, _) => {
-                let burst = actions.contains(&log(Fact::PatienceEnded));
+                let burst = actions.contains(&log(Message::CtrlAltDelBurst));
                 let patient = now < patience && !burst;
                 assert!(!patient || self.server.is_none_or(|server| !kills(server)), "KILL came early");
                 assert!(
@@ -357,20 +362,20 @@ impl World {
                 assert!(ladder.starts_with(&self.tasks), "{:?} for {ending:?}", self.tasks);
                 // The watchdog is for what was asked for, and not for what stands in for it.
                 let ends_well = matches!(ending, Ending::Halt | Ending::Poweroff)
-                    && actions.contains(&Action::Run(Task::of(ending)));
-                assert_eq!(actions.contains(&Action::Disarm), ends_well, "{actions:?} for {ending:?}");
-                let restarts = actions.contains(&Action::Restart);
+                    && actions.contains(&Action::RunTask(Task::of(ending)));
+                assert_eq!(actions.contains(&Action::WatchdogStop), ends_well, "{actions:?} for {ending:?}");
+                let restarts = actions.contains(&Action::RestartNamespace);
                 assert!(!restarts || ending == Ending::Reboot, "{actions:?} for {ending:?}");
-                let gave_up = actions.contains(&log(Fact::DeadEnd));
+                let gave_up = actions.contains(&log(Message::DeadEnd));
                 assert!(!gave_up || ladder == self.tasks, "something was left out: {:?}", self.tasks);
             }
-            (_, Requested(Request::Update)) => assert_eq!(actions, [Action::Update]),
+            (_, Requested(Request::Update)) => assert_eq!(actions, [Action::SpawnUpdater]),
             (_, Event::Updated) => {
                 self.update = true;
                 assert_eq!(actions, []);
             }
             (Model::Backoff { .. }, Requested(Request::RestartServer)) => {
-                assert_eq!(actions[..1], [log(Fact::RespawnNow)]);
+                assert_eq!(actions[..1], [log(Message::RespawnNow)]);
                 self.start(&actions[1..]);
             }
             (Model::Backoff { until }, Timeout) => {
@@ -381,7 +386,7 @@ impl World {
                 self.ran(since, exit);
                 if self.stop_orphans && self.courier.is_some() {
                     // The courier is to say whether it agreed.
-                    assert_eq!(actions, [Action::Log(Note::new(Fact::ServerEnded).pid(pid).exit(exit))]);
+                    assert_eq!(actions, [Action::Log(Record::new(Message::ServerEnded).pid(pid).exit(exit))]);
                     return;
                 }
                 // The next one starts at once.
@@ -408,7 +413,7 @@ impl World {
             (Model::Stopping { .. }, SpawnFailed(errno)) => {
                 // Nor could a server: both are tried later.
                 self.orphans = true;
-                self.back_off(Note::new(Fact::SpawnFailed).errno(errno), actions);
+                self.back_off(Record::new(Message::SpawnFailed).errno(errno), actions);
             }
             (Model::Stopping { .. }, Reaped(pid, exit)) => {
                 if actions != [Action::Log(orphan(pid, exit))] {
@@ -423,12 +428,12 @@ impl World {
                 assert_eq!(kills(server), now >= asked + 5_000, "KILL comes 5 s after the request");
             }
             (Model::Starting, Spawned(pid)) => {
-                assert_eq!(actions, [Action::Log(Note::new(Fact::ServerStarted).pid(pid))]);
+                assert_eq!(actions, [Action::Log(Record::new(Message::ServerStarted).pid(pid))]);
                 self.model = Model::Up { since: now };
                 self.orphans = true;
             }
             (Model::Starting, SpawnFailed(errno)) => {
-                self.back_off(Note::new(Fact::SpawnFailed).errno(errno), actions);
+                self.back_off(Record::new(Message::SpawnFailed).errno(errno), actions);
             }
             (Model::Up { since }, Reaped(pid, exit)) if Some(pid) == self.server => {
                 self.ran(since, exit);
@@ -439,18 +444,18 @@ impl World {
                     self.delays = vec![1_000];
                 }
                 self.failures = if matches!(exit, Exit::NotExecuted(_)) { self.failures + 1 } else { 0 };
-                if self.failures == 5 && self.place != Place::Machine {
-                    let ended = Action::Log(Note::new(Fact::ServerEnded).pid(pid).exit(exit));
+                if self.failures == 5 && self.role != Role::Machine {
+                    let ended = Action::Log(Record::new(Message::ServerEnded).pid(pid).exit(exit));
                     let status = if exit == Exit::NotExecuted(Errno(2)) { 127 } else { 126 };
-                    assert_eq!(actions, [ended, log(Fact::GivenUp), Action::Exit(status)]);
+                    assert_eq!(actions, [ended, log(Message::GivenUp), Action::Exit(status)]);
                     return;
                 }
-                self.back_off(Note::new(Fact::ServerRespawn).pid(pid).exit(exit), actions);
+                self.back_off(Record::new(Message::ServerRespawn).pid(pid).exit(exit), actions);
             }
             (Model::Up { since }, Requested(Request::RestartServer)) => {
                 let server = self.server.expect("it is up");
-                let begun = Action::Log(Note::new(Fact::RestartBegun).pid(server));
-                assert_eq!(actions, [begun, Action::Ask(Method::PrepareRestart)]);
+                let begun = Action::Log(Record::new(Message::RestartBegun).pid(server));
+                assert_eq!(actions, [begun, Action::Rpc(Method::PrepareRestart)]);
                 self.model = Model::Restarting { since, asked: now };
             }
             (Model::Restarting { .. }, _) => {}
@@ -513,8 +518,8 @@ impl World {
     }
 
     fn begin(&mut self, ending: Ending, actions: &[Action]) {
-        let begun = if self.place == Place::Machine { Fact::EndBegun } else { Fact::StopBegun };
-        let begun = Note::new(begun).task(Task::of(ending));
+        let begun = if self.role == Role::Machine { Message::ShutdownBegun } else { Message::StopBegun };
+        let begun = Record::new(begun).task(Task::of(ending));
         assert!(actions.contains(&Action::Log(begun)), "{actions:?}");
         self.model = Model::Ending { since: self.now, ending, patience: self.now + self.stop_timeout };
     }
@@ -522,19 +527,19 @@ impl World {
     /// The power of a machine fails: the server has 10 s from now on.
     fn hurry(&mut self, request: Request) {
         let limit = self.now + 10_000;
-        if let (Model::Ending { patience, .. }, Request::PowerFailure, Place::Machine) =
-            (&mut self.model, request, self.place)
+        if let (Model::Ending { patience, .. }, Request::PowerFailure, Role::Machine) =
+            (&mut self.model, request, self.role)
         {
             *patience = (*patience).min(limit);
         }
     }
 
-    fn back_off(&mut self, why: Note, actions: &[Action]) {
+    fn back_off(&mut self, why: Record, actions: &[Action]) {
         let delay = self.delays.iter().find(|delay| actions[0] == Action::Log(why.span(**delay)));
         let delay = *delay.unwrap_or_else(|| panic!("one of {:?} in {actions:?}", self.delays));
         // The fifth of 1, 2, 4, 8, 16, 30 s and those behind it.
-        let rescue = self.place == Place::Machine && delay > 10_000;
-        assert_eq!(actions[1..], [Action::Rescue][..usize::from(rescue)]);
+        let rescue = self.role == Role::Machine && delay > 10_000;
+        assert_eq!(actions[1..], [Action::SpawnRescue][..usize::from(rescue)]);
         assert_eq!(self.init.deadline(), Some(self.now + delay));
         self.delays = vec![(delay * 2).min(30_000)];
         self.model = Model::Backoff { until: self.now + delay };
@@ -545,6 +550,6 @@ impl World {
 /// commands and SysRq, late timers.
 const LONGEST_END: u32 = 5_000 + 5_000 + 300_000 + 60_000 + 300_000 + 300_000 + 4 * 30_000 + 1_000;
 
-fn orphan(pid: Pid, exit: Exit) -> Note {
-    Note::new(Fact::OrphanReaped).pid(pid).exit(exit)
+fn orphan(pid: Pid, exit: Exit) -> Record {
+    Record::new(Message::OrphanReaped).pid(pid).exit(exit)
 }

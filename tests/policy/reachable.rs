@@ -14,30 +14,30 @@ use zinit_pid1::model::limits::{
     DEAD_END_REMINDER, KILL_GRACE, MAX_ACTIONS, MIN_RUN_TIME, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT,
     TERM_GRACE, UNMOUNT_TIMEOUT, UPDATE_SETTLE,
 };
-use zinit_pid1::model::message::{Fact, Note};
-use zinit_pid1::model::process::{Errno, Exit, Pid, Place, Signal};
-use zinit_pid1::model::rate::Burst as RateWindow;
-use zinit_pid1::model::reexec::HandOver;
+use zinit_pid1::model::message::{Message, Record};
+use zinit_pid1::model::process::{Errno, Exit, Pid, Role, Signal};
+use zinit_pid1::model::rate::RateWindow;
+use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::task::Task;
 use zinit_pid1::model::time::Instant;
-use zinit_pid1::parse::config::Wishes;
+use zinit_pid1::parse::config::Policy;
 
 #[test]
 fn every_state_of_a_container_keeps_the_invariants() {
-    explore(Place::Container, false);
-    explore(Place::Container, true);
+    explore(Role::Container, false);
+    explore(Role::Container, true);
 }
 
 #[test]
 fn every_state_of_a_guest_keeps_the_invariants() {
-    explore(Place::Guest, false);
-    explore(Place::Guest, true);
+    explore(Role::Subreaper, false);
+    explore(Role::Subreaper, true);
 }
 
 #[test]
 fn every_state_of_a_machine_keeps_the_invariants() {
     // Where the server has agreed to a soft restart there are no orphans here either; a container shows the rest.
-    explore(Place::Machine, true);
+    explore(Role::Machine, true);
 }
 
 /// The time left of two states that count as one differs by less than this, ms.
@@ -56,8 +56,8 @@ const STRANGER: i32 = 99;
 /// What comes before the first `reboot`.
 const TASKS: [Task; 4] = [Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain];
 
-fn explore(place: Place, stop_orphans: bool) {
-    let start = World::boot(place, stop_orphans);
+fn explore(role: Role, stop_orphans: bool) {
+    let start = World::boot(role, stop_orphans);
     let mut seen = HashSet::from([start.key()]);
     // With each state: its parent, and the event that led here at which time.
     let mut states = vec![(start, 0, Event::NoChildren)];
@@ -81,11 +81,11 @@ fn explore(place: Place, stop_orphans: bool) {
     // A search that stops early would prove nothing.
     let reached = |what: fn(&World) -> bool| states.iter().any(|(world, ..)| what(world));
     assert!(reached(|world| world.server && !world.did.begin));
-    assert!(reached(|world| world.did.begin && world.did.exit) == (place != Place::Machine));
-    assert!(reached(|world| world.did.stop_trying) == (place == Place::Machine));
-    assert!(reached(|world| world.did.kill_all) == (place != Place::Guest));
+    assert!(reached(|world| world.did.begin && world.did.exit) == (role != Role::Machine));
+    assert!(reached(|world| world.did.stop_trying) == (role == Role::Machine));
+    assert!(reached(|world| world.did.kill_all) == (role != Role::Subreaper));
     assert!(reached(|world| world.ended_orphans) == stop_orphans);
-    println!("{place:?}, stop of orphans {stop_orphans}: {} states", states.len());
+    println!("{role:?}, stop of orphans {stop_orphans}: {} states", states.len());
 }
 
 fn path(states: &[(World, usize, Event)], mut at: usize) -> String {
@@ -109,7 +109,7 @@ enum Due {
 /// PID 1, and what is true about the world whether it knows it or not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct World {
-    place: Place,
+    role: Role,
     init: Init,
     now: Instant,
     due: Option<Due>,
@@ -144,14 +144,14 @@ fn check(holds: bool, invariant: &str) -> Checked {
 }
 
 impl World {
-    fn boot(place: Place, stop_orphans: bool) -> Self {
+    fn boot(role: Role, stop_orphans: bool) -> Self {
         let mut actions = Actions::default();
-        let wishes = Wishes { place, stop_timeout: STOP_TIMEOUT, poweroff: Ending::Poweroff, stop_orphans };
-        let mut init = Init::boot(wishes, &HandOver::NONE);
+        let policy = Policy { role, stop_timeout: STOP_TIMEOUT, poweroff: Ending::Poweroff, stop_orphans };
+        let mut init = Init::boot(policy, &ReexecState::NONE);
         init.handle(Event::Timeout, BOOT, &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (server, helper, did) = (false, (HELPERS[0], false), Did::default());
-        Self { place, init, now: BOOT, due: Some(Due::Server), server, helper, did, ended_orphans: false }
+        Self { role, init, now: BOOT, due: Some(Due::Server), server, helper, did, ended_orphans: false }
     }
 
     /// What can happen next, and when.
@@ -215,7 +215,7 @@ impl World {
         check(actions.len() < MAX_ACTIONS, "no event fills the list of actions")?;
         for (at, action) in actions.iter().enumerate() {
             check(!self.did.exit, "an exit is the last action")?;
-            let quiet = matches!(action, Action::Log(_) | Action::Starve);
+            let quiet = matches!(action, Action::Log(_) | Action::WatchdogAbandon);
             check(!was.did.stop_trying || quiet, "the dead end only reaps")?;
             self.perform(*action).map_err(|why| format!("{why}\naction {at} of {actions:?}"))?;
         }
@@ -255,59 +255,56 @@ impl World {
 
     fn perform(&mut self, action: Action) -> Checked {
         let forks =
-            matches!(action, Action::Ask(_) | Action::EndOrphans | Action::Run(_) | Action::SpawnServer);
+            matches!(action, Action::Rpc(_) | Action::EndOrphans | Action::RunTask(_) | Action::SpawnServer);
         check(!forks || self.due.is_none(), "there is one action at most that forks")?;
         match action {
-            Action::Ask(_) => {
+            Action::Rpc(_) => {
                 check(self.server, "only a living server is asked")?;
                 self.due = Some(Due::Helper);
             }
             Action::Exit(status) => {
-                check(self.place != Place::Machine, "a machine never exits")?;
+                check(self.role != Role::Machine, "a machine never exits")?;
                 check(self.did.begin == (status == 0), "nothing exits of itself but without a server")?;
                 self.did.exit = true;
             }
-            Action::Disarm => {
+            Action::WatchdogStop => {
                 let at_the_end = self.did.tasks == TASKS.len() && !self.did.reboot;
                 check(at_the_end && !self.did.disarmed, "the watchdog is disarmed last, and once")?;
                 self.did.disarmed = true;
             }
-            Action::Rescue => {
+            Action::SpawnRescue => {
                 let alone = !self.server && !self.did.begin;
-                check(
-                    self.place == Place::Machine && alone,
-                    "the console is for a machine without a server",
-                )?;
+                check(self.role == Role::Machine && alone, "the console is for a machine without a server")?;
             }
-            Action::HandOver => {
+            Action::Reexec => {
                 check(!self.did.begin, "no PID 1 is replaced once the end has begun")?;
                 check(self.due.is_none(), "none is replaced while an answer is due")?;
             }
             Action::RollBack => check(!self.server && !self.did.begin, "a dead server is rolled back")?,
-            Action::Update => check(!self.did.begin, "no update is looked for once the end has begun")?,
-            Action::Restart => {
-                let container = self.place == Place::Container && self.did.terminate_all;
+            Action::SpawnUpdater => check(!self.did.begin, "no update is looked for once the end has begun")?,
+            Action::RestartNamespace => {
+                let container = self.role == Role::Container && self.did.terminate_all;
                 check(container, "a namespace is restarted in its end, after TERM")?;
             }
-            Action::Starve => {
+            Action::WatchdogAbandon => {
                 check(self.did.stop_trying, "the watchdog is fed until nothing is left to try")?;
             }
-            Action::Log(note) => self.did.stop_trying |= note == Note::new(Fact::DeadEnd),
+            Action::Log(note) => self.did.stop_trying |= note == Record::new(Message::DeadEnd),
             Action::EndOrphans => {
                 check(!self.did.begin && !self.server, "orphans are ended before a next server")?;
                 self.ended_orphans = true;
                 self.due = Some(Due::Helper);
             }
-            Action::Run(task) => {
-                let of_a_machine = self.place == Place::Machine && self.did.terminate_all;
+            Action::RunTask(task) => {
+                let of_a_machine = self.role == Role::Machine && self.did.terminate_all;
                 check(
-                    task.is_for_processes() || of_a_machine,
+                    task.waits_for_processes() || of_a_machine,
                     "a task is for the end of a machine, after TERM",
                 )?;
                 self.due = Some(Due::Helper);
                 match task {
                     Task::Terminate => {
-                        check(self.place != Place::Guest, "a guest signals no strangers")?;
+                        check(self.role != Role::Subreaper, "a guest signals no strangers")?;
                         check(
                             self.did.begin && !self.did.terminate_all,
                             "TERM to all comes in the end, once",
@@ -358,7 +355,7 @@ impl World {
     /// A shutdown that nobody helps along ends in time, whether forks succeed or not.
     fn ends_by_itself(&self) -> Checked {
         let tasks = 2 * SYNC_TIMEOUT + SWAPOFF_TIMEOUT + UNMOUNT_TIMEOUT + 4 * REBOOT_TIMEOUT;
-        let tasks = if self.place == Place::Machine { tasks } else { 0 };
+        let tasks = if self.role == Role::Machine { tasks } else { 0 };
         let limit = self.now + (STOP_TIMEOUT + TERM_GRACE + KILL_GRACE + tasks);
         for forks in [false, true] {
             let (mut world, mut steps) = (self.clone(), 0);

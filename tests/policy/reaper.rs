@@ -1,7 +1,7 @@
 //! Wait statuses, as wait(2) gives them.
 
 use zinit_pid1::model::action::{Action, Actions};
-use zinit_pid1::model::message::{Fact, Level, Note};
+use zinit_pid1::model::message::{Level, Message, Record};
 use zinit_pid1::model::process::{Exit, Pid, Signal};
 use zinit_pid1::reaper;
 
@@ -48,7 +48,7 @@ fn an_orphan_is_one_line_at_debug_level() {
     let (pid, exit) = (Pid::new(77).expect("it is a child's"), Exit::Exited(3));
     let mut actions = Actions::default();
     reaper::orphan(pid, exit, &mut actions);
-    let note = Note::new(Fact::OrphanReaped).pid(pid).exit(exit);
+    let note = Record::new(Message::OrphanReaped).pid(pid).exit(exit);
     assert_eq!(actions.as_slice(), [Action::Log(note)]);
     assert_eq!(note.level(), Level::Debug);
 }

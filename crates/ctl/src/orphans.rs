@@ -6,7 +6,7 @@ use rt::{raw, signal};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use zinit_pid1::model::limits::{KILL_GRACE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
-use zinit_pid1::model::reexec::HandOver;
+use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::parse::list;
 use zinit_pid1::parse::procstat;
 
@@ -27,7 +27,7 @@ pub fn end(here: &CStr) -> u8 {
         return SOME_LEFT;
     }
     signal::block_all();
-    let mut orphans = Orphans::new(HandOver::read(here));
+    let mut orphans = Orphans::new(ReexecState::decode(here));
     for (signal, grace) in [(Signal::TERM, TERM_GRACE), (Signal::KILL, KILL_GRACE)] {
         orphans.told.clear();
         let end = sys::now() + grace;
@@ -50,7 +50,7 @@ pub fn end(here: &CStr) -> u8 {
 }
 
 struct Orphans {
-    here: HandOver,
+    here: ReexecState,
     /// PID 1, or who else is the parent of this process.
     parent: u32,
     /// This program's file.
@@ -62,7 +62,7 @@ struct Orphans {
 }
 
 impl Orphans {
-    fn new(here: HandOver) -> Self {
+    fn new(here: ReexecState) -> Self {
         let parent = rustix::process::getppid().map_or(0, Pid::as_raw_pid).unsigned_abs();
         Self { here, parent, itself: file(c"/proc/self/exe"), told: heapless::Vec::new(), said: false }
     }
@@ -72,7 +72,7 @@ impl Orphans {
         let mut room = [0; 512];
         let line = process::read(self.parent, "cmdline", &mut room);
         let name = CStr::from_bytes_until_nul(line).unwrap_or(c"");
-        HandOver::read(name).generation() != self.here.generation()
+        ReexecState::decode(name).generation() != self.here.generation()
     }
 
     /// Sends the signal to each of them that has not got it yet; false if none is left.
