@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::exit;
 use std::time::Duration;
@@ -31,7 +32,7 @@ fn main() {
     let _none_before = std::fs::remove_file(socket);
     let listener = UnixListener::bind(socket).expect("the socket can be made");
     if mode == "deaf" {
-        fill_backlog(socket);
+        fill_backlog(&listener, socket);
     }
     diary(&format!("started {} {}", std::process::id(), arguments.join(" ")));
     if mode.starts_with("storm") {
@@ -166,8 +167,11 @@ fn storm(and_die: bool) {
     }
 }
 
-/// Connects until nobody else can.
-fn fill_backlog(socket: &str) {
+/// Makes the backlog as small as it can be, and connects until nobody else can: where it is as long as the system
+/// allows, 4096, more descriptors would be needed than a process usually may have.
+fn fill_backlog(listener: &UnixListener, socket: &str) {
+    // SAFETY: it takes two numbers.
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
     loop {
         // SAFETY: plain system calls; the descriptors are leaked on purpose, they fill the backlog.
         unsafe {
@@ -179,6 +183,8 @@ fn fill_backlog(socket: &str) {
             }
             let length = size_of::<libc::sockaddr_un>() as u32;
             if libc::connect(connection, (&raw const address).cast(), length) != 0 {
+                let error = std::io::Error::last_os_error();
+                assert_eq!(error.raw_os_error(), Some(libc::EAGAIN), "the backlog is full");
                 break;
             }
         }
