@@ -22,10 +22,6 @@ fn main() {
     for flag in flags {
         println!("cargo::rustc-link-arg-bin=zinit-pid1={flag}");
     }
-    // It may have globals and sections: the linker lays it out as usual.
-    for flag in ["-nostdlib", "-static", "-no-pie"] {
-        println!("cargo::rustc-link-arg-bin=zinit-verify={flag}");
-    }
     println!("cargo::rerun-if-changed=linker/pid1.ld");
     println!("cargo::rerun-if-changed=build.rs");
 }

@@ -33,7 +33,6 @@
 
 pub mod command;
 pub mod init;
-pub mod minisign;
 pub mod model;
 pub mod parse;
 pub mod phase;

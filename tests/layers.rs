@@ -25,7 +25,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("update", "model phase"),
     ("init", "model parse phase reaper"),
     ("command", "model parse"),
-    ("minisign", ""),
+    ("ctl/lib", ""),
     ("main", "init model parse sys"),
     ("sys/mod", "command model parse reaper signals"),
     ("sys/boot", "kmsg model mount parse power raw signal spawn stdio watchdog"),

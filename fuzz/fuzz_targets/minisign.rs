@@ -6,7 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use zinit_pid1::minisign::verify;
+use zinit_pid1ctl::minisign::verify;
 
 const KEY: &[u8] = include_bytes!("../seeds/key");
 const SIGNATURE: &[u8] = include_bytes!("../seeds/file.minisig");

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::common::{Folder, minisign};
 use proptest::prelude::*;
-use zinit_pid1::minisign::{Refusal, verify};
+use zinit_pid1ctl::minisign::{Refusal, verify};
 
 /// A key, and a file that was signed with it.
 struct Signed {

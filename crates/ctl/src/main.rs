@@ -33,7 +33,8 @@ use core::panic::PanicInfo;
 use rt::raw;
 use rt::start::Start;
 use rustix::io::Errno;
-use zinit_pid1::{command, minisign};
+use zinit_pid1::command;
+use zinit_pid1ctl::minisign;
 
 use file::{Content, Folder, Path, Running};
 

@@ -1,0 +1,15 @@
+//! Links the program without libc; the library, which tests and fuzz targets use, links as usual.
+//!
+//! No linker script: unlike PID 1 it may have globals and several segments.
+
+fn main() {
+    let flags = [
+        "-nostdlib", // no start files and no libc: `rt` has _start
+        "-static",   // no interpreter
+        "-no-pie",   // nobody is there to relocate it
+    ];
+    for flag in flags {
+        println!("cargo::rustc-link-arg-bin=zinit-verify={flag}");
+    }
+    println!("cargo::rerun-if-changed=build.rs");
+}
