@@ -6,7 +6,7 @@ use core::ffi::CStr;
 
 use crate::model::event::Ending;
 use crate::model::process::Signal;
-use crate::parse::list;
+use crate::model::table;
 
 /// What the program itself makes of argv in a process that is not PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +24,11 @@ pub enum Own {
 /// Reads argv as far as the program does so itself: its first word that is no hint decides, and before that its name.
 #[inline(always)]
 pub fn own<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> Own {
-    if list::place(NAMES, base(name)).is_some() {
+    if table::position(NAMES, base(name)).is_some() {
         return Own::Ask;
     }
     for word in words {
-        match list::place(OPTIONS, word.to_bytes()) {
+        match table::position(OPTIONS, word.to_bytes()) {
             Some(..HELP_OPTION) => {}
             Some(HELP_OPTION..VERSION_OPTION) => return Own::Help,
             Some(_) => return Own::Version,
@@ -42,7 +42,7 @@ pub fn own<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> Own {
 /// puts every word there that it does not know itself.
 #[must_use]
 pub fn asks_for_container(word: &CStr) -> bool {
-    matches!(list::place(OPTIONS, word.to_bytes()), Some(..HELP_OPTION))
+    matches!(table::position(OPTIONS, word.to_bytes()), Some(..HELP_OPTION))
 }
 
 /// The name without its folder.
@@ -53,10 +53,10 @@ fn base(name: &CStr) -> &[u8] {
 }
 
 /// The names that ask for something.
-const NAMES: &[u8] = b"halt\nreboot\npoweroff\nshutdown\n";
+const NAMES: &[u8] = b"halt\nreboot\npoweroff\nshutdown";
 
 /// The words that the program knows itself: hints, then what asks for help, then what asks for its version.
-const OPTIONS: &[u8] = b"-c\n--container\n-h\n--help\n-V\n--version\n--probe\n";
+const OPTIONS: &[u8] = b"-c\n--container\n-h\n--help\n-V\n--version\n--probe";
 const HELP_OPTION: usize = 2;
 const VERSION_OPTION: usize = 4;
 
@@ -118,7 +118,7 @@ pub fn command<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> Comman
 }
 
 fn place(word: &[u8]) -> usize {
-    list::place(WORDS, word).unwrap_or(WORDS.len())
+    table::position(WORDS, word).unwrap_or(WORDS.len())
 }
 
 /// What can stand behind a verb.
@@ -132,7 +132,7 @@ const fn after_verb(place: usize) -> u8 {
 
 /// All that mean something: the verbs, of which those up to `shutdown` are names of the program too, and the options.
 const WORDS: &[u8] = b"halt\nreboot\npoweroff\nshutdown\nrestart-server\nupdate\nstatus\n\
-    -f\n--force\n-p\n-H\n-r\n-P\nnow\n+0\n-c\n--container\n-h\n--help\n-V\n--version\n--probe\n";
+    -f\n--force\n-p\n-H\n-r\n-P\nnow\n+0\n-c\n--container\n-h\n--help\n-V\n--version\n--probe";
 const SHUTDOWN_VERB: usize = 3;
 const LAST_VERB: usize = 6;
 const SHORT_HELP: usize = 17;

@@ -12,11 +12,11 @@
 use crate::model::action::{Action, Actions};
 use crate::model::event::{Event, Request};
 use crate::model::message::Message;
+use crate::model::policy::Policy;
 use crate::model::process::{Errno, Exit, FileId, Pid};
 use crate::model::rate::RateWindow;
 use crate::model::reexec::{ReexecState, ServerHistory};
 use crate::model::time::Instant;
-use crate::parse::config::Policy;
 use crate::phase::{Phase, Servers, State, Step};
 use crate::reaper;
 
@@ -42,7 +42,7 @@ impl Init {
             phase,
             deadline,
             helper: None,
-            servers: Servers { history, file: before.program(), orphans, ..Servers::NONE },
+            servers: Servers { history, file: before.server_file(), orphans, ..Servers::NONE },
             update_pending: false,
             ctrl_alt_dels: RateWindow::NONE,
             policy,

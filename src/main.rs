@@ -7,7 +7,6 @@
 
 mod sys;
 
-use core::ffi::CStr;
 use core::panic::PanicInfo;
 
 use rt::start::Start;
@@ -16,7 +15,6 @@ use zinit_pid1::model::action::Actions;
 use zinit_pid1::model::limits::KERNEL_COMMAND_LINE;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::{Errno, Role};
-use zinit_pid1::parse::list;
 
 use sys::Sys;
 
@@ -32,8 +30,7 @@ fn program(start: Start) -> ! {
     // The environment is nearer than the kernel command line, so it has the last word. Mostly it has the
     // same ones, since the kernel puts them there, and they need no second complaint.
     for word in sys.kernel_words(&mut line) {
-        let same = |known: &CStr| list::behind(known.to_bytes_with_nul(), word.to_bytes_with_nul()).is_some();
-        if !start.environment().any(same) {
+        if !start.environment().any(|known| known == word) {
             sys.set(word);
         }
     }

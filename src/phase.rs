@@ -4,15 +4,15 @@
 //! the transitions; [`init`](crate::init) calls them.
 
 use crate::model::action::Actions;
+use crate::model::action::Method;
 use crate::model::event::Ending;
 use crate::model::limits::{RESPAWN_DELAY, RESTART_TIMEOUT};
+use crate::model::policy::Policy;
 use crate::model::process::{FileId, Pid, Signal};
 use crate::model::rate::RateWindow;
 use crate::model::reexec::ServerHistory;
 use crate::model::task::Task;
 use crate::model::time::{Instant, Millis};
-use crate::parse::config::Policy;
-use crate::parse::rpc::Method;
 
 /// The state of PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

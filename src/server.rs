@@ -94,7 +94,7 @@ impl State {
             }
             Exit::Exited(_) | Exit::Killed(_) | Exit::NotExecuted(_) => self.servers.exec_failures = 0,
         }
-        self.back_off(Record { fact: Message::ServerRespawn, ..note }, now, actions);
+        self.back_off(Record { message: Message::ServerRespawn, ..note }, now, actions);
     }
 
     /// Replaces the server by a new one; services live on as orphans of PID 1.
@@ -121,7 +121,7 @@ impl State {
     fn back_off(&mut self, why: Record, now: Instant, actions: &mut Actions) {
         let delay = self.servers.history.next_backoff;
         self.servers.history.next_backoff = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);
-        actions.log_record(why.span(delay));
+        actions.log_record(why.number(delay));
         if delay >= RESCUE_DELAY && self.policy.role == Role::Machine {
             actions.add(Action::SpawnRescue);
         }

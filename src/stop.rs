@@ -49,7 +49,7 @@ impl State {
                 self.deadline = *kill_at;
             }
             (Outcome::Unclear, None, Some(server)) => {
-                actions.log_record(Record::new(Message::RequestUnanswered).pid(server).span(RESTART_GRACE));
+                actions.log_record(Record::new(Message::RequestUnanswered).pid(server).number(RESTART_GRACE));
                 *step = Step::Grace;
                 self.deadline = now + RESTART_GRACE;
             }
@@ -74,7 +74,7 @@ impl State {
         self.deadline = *kill_at;
         let (server, ending) = (*server, *ending);
         let signal = Self::method(ending).signal();
-        actions.log_record(Record::new(why).signal(signal).span(self.rpc_timeout(ending)));
+        actions.log_record(Record::new(why).signal(signal).number(self.rpc_timeout(ending)));
         if let Some(server) = server {
             actions.signal(server, signal);
             // A stopped server would not take it before it is continued.

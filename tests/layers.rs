@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &str)] = &[
     ("lib", ""),
     ("model/mod", ""),
-    ("model/", "model parse text"),
+    ("model/", "model"),
     ("text/", "model text"),
     ("parse/", "model parse"),
-    ("phase", "model parse"),
+    ("phase", "model"),
     // Each of them is a part of `State`, and so can call the others.
     ("reaper", "model"),
     ("server", "model phase"),

@@ -5,39 +5,39 @@ use crate::model::process::{Errno, Exit, Pid};
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// `wait` answered that there is no child left.
+    /// wait(2) answered that there is no child left.
     NoChildren,
     /// A child ended and was reaped.
     Reaped(Pid, Exit),
-    /// Somebody asked by a signal.
+    /// A signal asked for something.
     Requested(Request),
     /// The child that the last action asked for could not be forked.
     SpawnFailed(Errno),
-    /// The child that the last action asked for is there.
+    /// The child that the last action asked for was forked.
     Spawned(Pid),
-    /// The deadline of the machine has passed.
+    /// The deadline has passed.
     Timeout,
-    /// Another version of this program is in place, and answers.
+    /// Another version of this program is in place and has answered its probe.
     Updated,
 }
 
-/// What can be asked of PID 1 by a signal.
+/// What a signal can ask PID 1 for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
-    /// Reboot; several in a row end the patience with the stage at hand.
+    /// Reboot; several in a row end the phase at hand.
     CtrlAltDel,
     /// End the machine or the container.
     End(Ending),
-    /// End the machine soon, since its power is about to fail.
+    /// End the machine soon, because its power is about to fail.
     PowerFailure,
-    /// Replace the server, services stay.
+    /// Replace the server; services stay.
     RestartServer,
     /// Replace PID 1.
     Update,
 }
 
 impl Request {
-    /// What is to be at the end, if it is a request for one.
+    /// The ending that is asked for, if it is a request for one.
     #[must_use]
     pub const fn ending(self) -> Option<Ending> {
         match self {
@@ -49,15 +49,15 @@ impl Request {
     }
 }
 
-/// What the machine does when everything is over, reboot(2).
+/// What the machine does at the end of a shutdown, reboot(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
-    /// Start the kernel that was loaded before.
+    /// Start the kernel that was loaded by kexec_load(2).
     Kexec,
     /// Power off.
     Poweroff,
-    /// Start again.
+    /// Restart.
     Reboot,
-    /// Stop, power stays on.
+    /// Stop; power stays on.
     Halt,
 }

@@ -107,10 +107,13 @@ pub const FORCED_SYNC_TIMEOUT: Millis = 30_000;
 /// Time between two lines of a PID 1 that could not end its machine, ms.
 pub const DEAD_END_REMINDER: Millis = 60_000;
 
-/// How many Ctrl-Alt-Del within [`CTRL_ALT_DEL_WINDOW`] end the stage at hand: nobody does that by mistake.
+/// Most events that a [`RateWindow`](crate::model::rate::RateWindow) counts.
+pub const RATE_EVENTS: usize = CTRL_ALT_DELS;
+
+/// How many Ctrl-Alt-Del within [`CTRL_ALT_DEL_WINDOW`] end the phase at hand: nobody does that by mistake.
 pub const CTRL_ALT_DELS: usize = 7;
 
-/// The window of a burst, ms.
+/// The window in which Ctrl-Alt-Dels count, ms.
 pub const CTRL_ALT_DEL_WINDOW: Millis = 2_000;
 
 /// Actions that one event can cause.

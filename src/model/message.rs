@@ -1,11 +1,10 @@
-//! What is reported: the facts, their words and their values.
+//! What is logged: the messages with their levels and texts, and the values of one line.
 
 use crate::model::process::{Errno, Exit, Pid, Signal};
+use crate::model::table;
 use crate::model::task::Task;
-use crate::model::time::Millis;
-use crate::parse::lines;
 
-/// How much a line matters; the order is the order of the words in `ZINIT_LOG_LEVEL`.
+/// How much a line matters, most first: the order of the words in `ZINIT_LOG_LEVEL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// Something is lost or does not work.
@@ -33,34 +32,34 @@ impl Level {
     }
 }
 
-macro_rules! facts {
-    ($($(#[$doc:meta])* $fact:ident $level:ident $words:literal;)*) => {
-        /// What is reported.
+macro_rules! messages {
+    ($($(#[$doc:meta])* $message:ident $level:ident $template:literal;)*) => {
+        /// What is logged.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Message { $($(#[$doc])* $fact,)* }
+        pub enum Message { $($(#[$doc])* $message,)* }
 
         impl Message {
-            /// How much this fact matters.
+            /// How much this message matters.
             #[must_use]
             pub const fn level(self) -> Level {
-                match self { $(Self::$fact => Level::$level,)* }
+                match self { $(Self::$message => Level::$level,)* }
             }
 
-            /// The text of the line, with placeholders; see [`line`](crate::text::line).
-            pub(crate) fn template(self) -> &'static [u8] {
+            /// The text of the line, with placeholders for its values.
+            #[must_use]
+            pub fn template(self) -> &'static [u8] {
                 #[allow(clippy::as_conversions)] // the number of the variant is that of the template
-                lines::nth(TEMPLATES.as_bytes(), self as usize)
+                table::nth(TEMPLATES.as_bytes(), self as usize)
             }
         }
 
-        /// A template for each of them, in order, as one string: a table of strings would take 16 bytes more for each.
-        const TEMPLATES: &str = concat!($($words, "\n",)*);
+        const TEMPLATES: &str = concat!($($template, "\n",)*);
     };
 }
 
 // Placeholders: `%pid`, `%exit` (how a process ended), `%errno`, `%ms` (a time with its unit), `%number`, `%signal`,
 // `%task`, `%text` (bytes from outside).
-facts! {
+messages! {
     /// A further request while the end is under way.
     AlreadyEnding Info "the end is under way already";
     /// PID 1 of a container.
@@ -71,9 +70,9 @@ facts! {
     BootMachine Info "version %text, PID 1 of this machine";
     /// argv or the environment says container, the kernel says machine.
     ContainerDenied Warn "asked to be in a container, but the kernel says machine";
-    /// Nobody knows how to end this machine: it goes on as a reaper.
+    /// Every way to end this machine failed: PID 1 goes on as a reaper.
     DeadEnd Error "nothing ends this machine, reaping for ever";
-    /// PID 1 got one of the signals that stand for a fault of its own, or a kill by hand.
+    /// PID 1 got SIGSEGV or another signal that stands for a fault; the number is the signal.
     Fault Error "fault, signal %number";
     /// The server's program could not be executed again and again: a container ends.
     GivenUp Error "server cannot be executed, giving up";
@@ -91,9 +90,9 @@ facts! {
     LeftAfterTerm Warn "processes left after TERM, sending KILL";
     /// A mount failed.
     MountFailed Error "cannot mount %text: %errno, going on without";
-    /// The program that looks for an update did not find one that may be used, and has said why.
+    /// The updater found no update that may be used, and has logged why.
     NoUpdate Info "no update: %exit";
-    /// An orphan, or a helper that nobody waits for any more.
+    /// An orphan, or a helper of a phase that is over.
     OrphanReaped Debug "orphan %pid %exit";
     /// The child that ends orphans failed in a way that it could not log itself.
     OrphansFailed Error "end of orphans %exit, going on";
@@ -109,17 +108,17 @@ facts! {
     ReplyGarbage Warn "reply is garbage: %text";
     /// The server closed the connection within its reply, or before it.
     ReplyPart Warn "connection closed in the middle of the reply: %text";
-    /// The server says no.
+    /// The reply is an error, or a result that refuses.
     ReplyRefused Warn "server refuses: %text";
     /// The server's reply does not end.
     ReplyTooLong Warn "reply is too long: %text";
-    /// The courier could not reach the server, or not read the reply.
+    /// The RPC client could not connect to the server, or not read the reply.
     Unreachable Warn "server at %text: %errno";
     /// The server does not take a request, and gets a signal.
     RequestFailed Warn "request failed, sending %signal";
     /// The server did not answer in time, and gets a signal.
     RequestTimedOut Warn "no answer in %ms, sending %signal";
-    /// The server refused or hung up: it may be on its way out.
+    /// The server refused or closed the connection: it may be exiting.
     RequestUnanswered Warn "server %pid may be exiting, it gets %ms";
     /// A soft restart while there is no server: the delay is cut short.
     RespawnNow Info "soft restart, there is no server, starting one now";
@@ -129,17 +128,17 @@ facts! {
     ServerEnded Info "server %pid %exit";
     /// The server does not end in time and is killed.
     ServerKilled Error "server %pid does not end, sending KILL";
-    /// There is no program of the server.
+    /// None of the usual places holds a server.
     ServerMissing Error "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin";
     /// The server ended, and the next one is started after a while.
     ServerRespawn Warn "server %pid %exit, respawn in %ms";
-    /// The server of the PID 1 before this one.
+    /// This PID 1 was re-executed and goes on with the same server.
     ServerAdopted Info "the server goes on";
     /// A server was forked.
     ServerStarted Info "server %pid started";
     /// A setting is not understood.
     SettingUnknown Warn "%text: not understood, ignored";
-    /// A helper could not be forked; the next line says how it goes on.
+    /// A helper could not be forked; the next line says what follows.
     NoHelper Error "cannot fork: %errno";
     /// The end of a container, or of a process that is not PID 1, has begun.
     StopBegun Info "stop begins";
@@ -147,9 +146,9 @@ facts! {
     SubreaperFailed Warn "cannot adopt orphans: %errno";
     /// A swap cannot be turned off.
     SwapoffFailed Error "cannot turn off swap on %text: %errno";
-    /// The disks stopped to write; the number is in kB.
+    /// Writing to the disks makes no progress; the number is what is left, kB.
     SyncStuck Error "sync makes no progress, %number kB are not written";
-    /// A task failed in a way that its child could not tell.
+    /// A task failed in a way that its child could not log.
     TaskFailed Error "%task %exit, going on";
     /// A command to the kernel came back without an error.
     TaskNoEffect Error "%task had no effect";
@@ -157,9 +156,9 @@ facts! {
     TaskRefused Error "%task refused, %errno";
     /// A task is not done in time.
     TaskTimedOut Error "%task is not done in time, going on";
-    /// A mount is still there at the end.
+    /// A file system is still mounted at the end.
     UnmountFailed Error "cannot unmount %text: %errno";
-    /// The rescue program is there.
+    /// The rescue program was started.
     RescueStarted Warn "rescue %pid started on the console";
     /// The watchdog cannot be used.
     WatchdogFailed Error "cannot use /dev/watchdog: %errno";
@@ -169,39 +168,44 @@ facts! {
     SpawnFailed Error "cannot fork a server: %errno, next try in %ms";
 }
 
-/// A fact with its values; what its words do not name stays as it is here.
+/// A message with its values; what its template does not name stays as it is in [`Record::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(C)] // the small values lie together, so that most notes take two or three stores
 pub struct Record {
-    pub(crate) pid: Option<Pid>,
-    pub(crate) span: Millis,
-    pub(crate) task: Task,
-    pub(crate) errno: Errno,
-    pub(crate) signal: Signal,
-    pub(crate) exit: Exit,
-    pub(crate) fact: Message,
+    /// Which line it is.
+    pub message: Message,
+    /// `%pid`
+    pub pid: Option<Pid>,
+    /// `%exit`
+    pub exit: Exit,
+    /// `%errno`
+    pub errno: Errno,
+    /// `%ms` or `%number`
+    pub number: u32,
+    /// `%signal`
+    pub signal: Signal,
+    /// `%task`
+    pub task: Task,
 }
 
 impl Record {
-    /// A fact without values.
+    /// A message without values.
     #[must_use]
-    pub const fn new(fact: Message) -> Self {
-        // All zero, so that a note is made by two stores and not by one for each value.
+    pub const fn new(message: Message) -> Self {
         Self {
+            message,
             pid: None,
-            span: 0,
-            fact,
-            task: Task::Terminate,
-            errno: Errno::NONE,
-            signal: Signal(0),
             exit: Exit::Exited(0),
+            errno: Errno::NONE,
+            number: 0,
+            signal: Signal(0),
+            task: Task::Terminate,
         }
     }
 
-    /// With a task.
+    /// With the end of a process.
     #[must_use]
-    pub const fn task(self, task: Task) -> Self {
-        Self { task, ..self }
+    pub const fn exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
     }
 
     /// With an error.
@@ -210,10 +214,10 @@ impl Record {
         Self { errno, ..self }
     }
 
-    /// With the end of a process.
+    /// With a time in ms, or another number.
     #[must_use]
-    pub const fn exit(self, exit: Exit) -> Self {
-        Self { exit, ..self }
+    pub const fn number(self, number: u32) -> Self {
+        Self { number, ..self }
     }
 
     /// With a process.
@@ -228,15 +232,9 @@ impl Record {
         Self { signal, ..self }
     }
 
-    /// With a time, ms.
+    /// With a task.
     #[must_use]
-    pub const fn span(self, span: Millis) -> Self {
-        Self { span, ..self }
-    }
-
-    /// How much it matters.
-    #[must_use]
-    pub const fn level(&self) -> Level {
-        self.fact.level()
+    pub const fn task(self, task: Task) -> Self {
+        Self { task, ..self }
     }
 }

@@ -3,11 +3,15 @@
 //! It names no other module of this crate.
 
 pub mod action;
+pub mod buffer;
+pub mod decimal;
 pub mod event;
 pub mod limits;
 pub mod message;
+pub mod policy;
 pub mod process;
 pub mod rate;
 pub mod reexec;
+pub mod table;
 pub mod task;
 pub mod time;

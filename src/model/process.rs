@@ -2,8 +2,6 @@
 
 use core::num::NonZeroI32;
 
-use crate::parse::lines;
-
 /// A process other than PID 1.
 ///
 /// # Invariants
@@ -14,7 +12,6 @@ pub struct Pid(NonZeroI32);
 impl Pid {
     /// Takes a pid from the kernel; `None` if it is 1 or less.
     #[must_use]
-    #[inline(always)]
     pub const fn new(raw: i32) -> Option<Self> {
         match NonZeroI32::new(raw) {
             Some(pid) if raw > 1 => Some(Self(pid)),
@@ -78,15 +75,6 @@ impl Signal {
     pub const POWEROFF: Self = Self(38);
     /// To PID 1: reboot.
     pub const REBOOT: Self = Self(39);
-
-    /// The name of a signal that PID 1 sends to a server.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::USR1 => "SIGUSR1",
-            Self::TERM => "SIGTERM",
-            _ => "SIGKILL",
-        }
-    }
 }
 
 /// An error number of the kernel, errno(3); those above 255 are not for user space.
@@ -103,12 +91,6 @@ impl Errno {
     #[must_use]
     pub fn exec_status(self) -> u8 {
         if self == Self::NOENT { 127 } else { 126 }
-    }
-
-    /// The name of the error and what it means; `None` for one that PID 1 does not expect.
-    pub(crate) fn name(self) -> Option<&'static [u8]> {
-        let row = ERRNOS.iter().position(|number| *number == self.0)?;
-        Some(lines::nth(ERRNO_NAMES.as_bytes(), row))
     }
 }
 
@@ -132,46 +114,4 @@ pub enum Role {
     Subreaper,
     /// PID 1 of the kernel: it never exits.
     Machine,
-}
-
-macro_rules! errnos {
-    ($($number:literal $name:literal)*) => {
-        const ERRNOS: &[u8] = &[$($number),*];
-        /// As one string: a `match` to strings takes 1.4 kB more.
-        const ERRNO_NAMES: &str = concat!($($name, "\n",)*);
-    };
-}
-
-// Those that are expected where PID 1 logs one: from a server that is started or asked, from mounts, swaps and files,
-// and from the end of a machine.
-errnos! {
-    1 "EPERM (not permitted)"
-    2 "ENOENT (no such file or directory)"
-    5 "EIO (input/output error)"
-    6 "ENXIO (no such device)"
-    7 "E2BIG (arguments too long)"
-    8 "ENOEXEC (not a program for this machine)"
-    11 "EAGAIN (no resources now)"
-    12 "ENOMEM (out of memory)"
-    13 "EACCES (permission denied)"
-    16 "EBUSY (busy)"
-    19 "ENODEV (no such device or file system)"
-    20 "ENOTDIR (not a directory)"
-    21 "EISDIR (is a directory)"
-    22 "EINVAL (invalid)"
-    23 "ENFILE (too many open files in the system)"
-    24 "EMFILE (too many open files)"
-    26 "ETXTBSY (program is being written)"
-    28 "ENOSPC (no space left)"
-    30 "EROFS (read-only file system)"
-    32 "EPIPE (closed by the other side)"
-    36 "ENAMETOOLONG (name too long)"
-    38 "ENOSYS (not in this kernel)"
-    40 "ELOOP (too many symbolic links)"
-    80 "ELIBBAD (broken program interpreter)"
-    88 "ENOTSOCK (not a socket)"
-    91 "EPROTOTYPE (wrong type of socket)"
-    104 "ECONNRESET (closed by the other side)"
-    110 "ETIMEDOUT (timed out)"
-    111 "ECONNREFUSED (nobody listens)"
 }

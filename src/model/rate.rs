@@ -1,30 +1,29 @@
-//! Many of a kind in a short time: Ctrl-Alt-Dels, and ends of servers.
+//! Sliding-window counter: N events within a time window.
 
-use crate::model::limits::CTRL_ALT_DELS;
+use crate::model::limits::RATE_EVENTS;
 use crate::model::time::{Instant, Millis};
 
-/// The last ones, oldest first, each by the time at which it stops to count.
+/// The last events, oldest first, each by the time at which it leaves the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RateWindow([u64; CTRL_ALT_DELS]);
+pub struct RateWindow([u64; RATE_EVENTS]);
 
 impl RateWindow {
-    /// None yet.
-    pub const NONE: Self = Self([0; CTRL_ALT_DELS]);
+    /// No event yet.
+    pub const NONE: Self = Self([0; RATE_EVENTS]);
 
-    /// Notes one more; true if it completes a burst of `count` within the window, ms, which then is forgotten.
+    /// Records an event; true if it is the last one of `count` within the window, ms. Then all are forgotten.
     ///
-    /// No more than [`CTRL_ALT_DELS`] can be counted.
-    #[inline(never)]
+    /// `count` is at most [`RATE_EVENTS`].
     pub fn record(&mut self, count: usize, window: Millis, now: Instant) -> bool {
         self.0.copy_within(1.., 0);
         if let Some(last) = self.0.last_mut() {
             *last = (now + window + 1).0;
         }
-        let first = self.0.get(CTRL_ALT_DELS.wrapping_sub(count));
-        let complete = first.is_some_and(|first| *first > now.0);
-        if complete {
+        let first = self.0.get(RATE_EVENTS.wrapping_sub(count));
+        let reached = first.is_some_and(|first| *first > now.0);
+        if reached {
             *self = Self::NONE;
         }
-        complete
+        reached
     }
 }

@@ -5,7 +5,6 @@ use crate::model::limits::{
     KILL_GRACE, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT,
 };
 use crate::model::time::Millis;
-use crate::parse::lines;
 
 /// The tasks of the end in their order; a container has the first two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,24 +21,23 @@ pub enum Task {
     Unmount,
     /// Write the caches of what could not be unmounted.
     SyncAgain,
-    /// Start the kernel that was loaded before, reboot(2).
+    /// Start the kernel that was loaded by kexec_load(2), reboot(2).
     Kexec,
     /// Power off, reboot(2).
     Poweroff,
-    /// Start again, reboot(2).
+    /// Restart, reboot(2).
     Reboot,
-    /// Stop, reboot(2).
+    /// Stop, power stays on, reboot(2).
     Halt,
-    /// Power off by a key of the kernel's debuggers, sysrq in its admin guide.
+    /// Power off by SysRq, admin-guide/sysrq in the kernel's documentation.
     SysRqPoweroff,
-    /// Start again by such a key.
+    /// Restart by SysRq.
     SysRqReboot,
 }
 
 impl Task {
-    /// The task that ends a machine in this way.
+    /// The task that ends the machine so.
     #[must_use]
-    #[inline(never)]
     pub const fn of(ending: Ending) -> Self {
         match ending {
             Ending::Kexec => Self::Kexec,
@@ -49,8 +47,7 @@ impl Task {
         }
     }
 
-    /// What comes next once this one is over, for a machine that is to end in this way; `None` if nothing
-    /// is left to try.
+    /// The next task once this one is over; `None` if nothing is left to try.
     #[must_use]
     pub const fn next(self, ending: Ending) -> Option<Self> {
         Some(match self {
@@ -71,13 +68,13 @@ impl Task {
         })
     }
 
-    /// True if it is over when no process is left, and not when its own child has done its part.
+    /// True if the task is over when no process is left, and not when its own child exits.
     #[must_use]
     pub const fn waits_for_processes(self) -> bool {
         matches!(self, Self::Terminate | Self::Kill)
     }
 
-    /// True if the machine ends by it, so that its child does not come back.
+    /// True for a command that ends the machine: its child does not return if the kernel obeys.
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
@@ -95,7 +92,6 @@ impl Task {
 
     /// The time it may take, ms.
     #[must_use]
-    #[inline(never)]
     pub const fn timeout(self) -> Millis {
         match self {
             Self::Terminate => TERM_GRACE,
@@ -111,26 +107,4 @@ impl Task {
             | Self::SysRqReboot => REBOOT_TIMEOUT,
         }
     }
-
-    /// The name for the log.
-    pub(crate) fn name(self) -> &'static [u8] {
-        #[allow(clippy::as_conversions)] // the number of the variant is that of the name
-        lines::nth(NAMES, self as usize)
-    }
 }
-
-/// In the order of the variants, as one string: a `match` to strings takes 184 bytes more.
-const NAMES: &[u8] = b"\
-TERM
-KILL
-sync
-swapoff
-unmount
-sync
-kexec
-power off
-reboot
-halt
-SysRq
-SysRq
-";

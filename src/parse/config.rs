@@ -1,56 +1,43 @@
-//! Settings, from the environment and the kernel command line, and the words of argv.
+//! Settings, from the environment and the kernel command line.
 
 use core::cell::Cell;
 use core::ffi::CStr;
 
+use crate::model::decimal;
 use crate::model::event::Ending;
 use crate::model::limits::{STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
 use crate::model::message::Level;
+use crate::model::policy::Policy;
 use crate::model::process::Role;
+use crate::model::table;
 use crate::model::time::Millis;
-use crate::parse::list;
-
-/// What policy has to know before anything happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Policy {
-    /// What kind of PID 1 this is.
-    pub role: Role,
-    /// The server's time to stop its services, ms.
-    pub stop_timeout: Millis,
-    /// What a power off ends with.
-    pub poweroff: Ending,
-    /// Whether what a server left behind is ended before the next one is started.
-    pub stop_orphans: bool,
-}
 
 /// The settings, as the words that set them.
 ///
-/// They are kept as text and understood where they are used, so that one more of them takes little more room than its name.
+/// They are kept as text and parsed where they are used, so that one more of them takes little more room than its name.
 #[derive(Clone, Copy, Debug)]
 pub struct Config<'a> {
     /// The value of each name in [`NAMES`]; an empty one stands for the default.
     values: [&'a CStr; COUNT],
     /// `-c` in argv: a hint as `ZINIT_CONTAINER` is.
-    hint: bool,
+    container_hint: bool,
 }
 
 impl Default for Config<'_> {
-    #[inline(never)]
     fn default() -> Self {
-        Self { values: [c""; COUNT], hint: false }
+        Self { values: [c""; COUNT], container_hint: false }
     }
 }
 
 impl<'a> Config<'a> {
     /// Reads one `NAME=VALUE`; false if the value was not understood and changed nothing.
     ///
-    /// The last one of a name wins, an empty value means the default, and other words are none of our
-    /// business.
+    /// The last one of a name wins, an empty value means the default, and words with other names are ignored.
     pub fn read(&mut self, word: &'a CStr) -> bool {
         let bytes = word.to_bytes_with_nul();
         let length = bytes.iter().position(|byte| *byte == b'=').unwrap_or(0);
         let name = bytes.get(..length).unwrap_or(&[]);
-        let Some(setting) = list::place(NAMES, name) else { return true };
+        let Some(setting) = table::position(NAMES, name) else { return true };
         let Some(slot) = self.values.get_mut(setting) else { return true };
         let start = length.saturating_add(1);
         if start >= bytes.len() {
@@ -69,8 +56,8 @@ impl<'a> Config<'a> {
     }
 
     /// `-c` was found in argv.
-    pub const fn hint(&mut self, container: bool) {
-        self.hint |= container;
+    pub const fn container_hint(&mut self, container: bool) {
+        self.container_hint |= container;
     }
 
     /// `ZINIT_SERVER`: the server's program; `None` stands for the first of the usual places.
@@ -95,10 +82,10 @@ impl<'a> Config<'a> {
     #[must_use]
     pub fn container(&self) -> bool {
         let ours = !matches!(self.values[CONTAINER].to_bytes(), b"" | b"0");
-        self.hint || ours || !self.values[CONTAINER_HINT].is_empty()
+        self.container_hint || ours || !self.values[CONTAINER_HINT].is_empty()
     }
 
-    /// `ZINIT_MOUNT`: false for `no`, which leaves the first mounts to somebody else.
+    /// `ZINIT_MOUNT`: false for `no`, if somebody else makes the first mounts.
     #[must_use]
     pub fn mount(&self) -> bool {
         self.chosen(MOUNT) == 0
@@ -106,7 +93,6 @@ impl<'a> Config<'a> {
 
     /// `ZINIT_POWEROFF`: what a power off ends with.
     #[must_use]
-    #[inline(never)]
     pub fn poweroff(&self) -> Ending {
         match self.chosen(POWEROFF) {
             1 => Ending::Halt,
@@ -144,14 +130,14 @@ impl<'a> Config<'a> {
         seconds(self.values[STOP_TIMEOUT]).unwrap_or(STOP_TIMEOUT_S).wrapping_mul(1_000)
     }
 
-    /// What policy has to know of them.
+    /// The settings that decisions depend on, and the role.
     #[must_use]
     pub fn policy(&self, role: Role) -> Policy {
         let (stop_timeout, poweroff) = (self.stop_timeout(), self.poweroff());
         Policy { role, stop_timeout, poweroff, stop_orphans: self.stop_orphans() }
     }
 
-    /// `ZINIT_RESCUE`: what runs on the console while no server does; `None` for nothing.
+    /// `ZINIT_RESCUE`: the program that gets the console while servers fail; `None` for none.
     #[must_use]
     pub fn rescue(&self) -> Option<&'a CStr> {
         self.set(RESCUE)
@@ -163,7 +149,7 @@ impl<'a> Config<'a> {
         seconds(self.values[WATCHDOG])
     }
 
-    /// `ZINIT_CONTAINER_REBOOT`: true if a reboot of the container is the engine's business.
+    /// `ZINIT_CONTAINER_REBOOT`: true if a container ends by reboot(2), for engines that start it again then.
     #[must_use]
     pub fn container_reboot(&self) -> bool {
         self.chosen(CONTAINER_REBOOT) == 1
@@ -175,7 +161,7 @@ impl<'a> Config<'a> {
         self.chosen(ORPHANS) == 1
     }
 
-    /// The place of the word in force among those that a setting knows; the first one is the default.
+    /// The index of the word in force among those that a setting knows; the first one is the default.
     fn chosen(&self, setting: usize) -> usize {
         self.values.get(setting).and_then(|word| choice(setting, word)).unwrap_or(0)
     }
@@ -186,23 +172,23 @@ impl<'a> Config<'a> {
     }
 }
 
-/// The place of a word among those that a setting knows.
+/// The index of a word among those that a setting knows.
 fn choice(setting: usize, word: &CStr) -> Option<usize> {
     let words: &[u8] = match setting {
-        CONTAINER_REBOOT => b"0\n1\n",
-        LOG_LEVEL => b"info\nerror\nwarn\ndebug\ntrace\n",
-        MOUNT => b"yes\nno\n",
-        ORPHANS => b"keep\nstop\n",
-        _ => b"poweroff\nhalt\nreboot\n",
+        CONTAINER_REBOOT => b"0\n1",
+        LOG_LEVEL => b"info\nerror\nwarn\ndebug\ntrace",
+        MOUNT => b"yes\nno",
+        ORPHANS => b"keep\nstop",
+        _ => b"poweroff\nhalt\nreboot",
     };
-    list::place(words, word.to_bytes())
+    table::position(words, word.to_bytes())
 }
 
 fn seconds(word: &CStr) -> Option<u32> {
-    list::number(word.to_bytes()).filter(|seconds| (1..=STOP_TIMEOUT_MAX_S).contains(seconds))
+    decimal::parse(word.to_bytes()).filter(|seconds| (1..=STOP_TIMEOUT_MAX_S).contains(seconds))
 }
 
-/// The names: first those with any text for a value, then those with seconds, then those with a few words.
+/// The names: first those with any text for a value, then those in seconds, then those with a few words.
 const NAMES: &[u8] = b"\
 ZINIT_CONFIG_DIR
 ZINIT_CONTAINER
@@ -217,8 +203,7 @@ ZINIT_CONTAINER_REBOOT
 ZINIT_LOG_LEVEL
 ZINIT_MOUNT
 ZINIT_ORPHANS
-ZINIT_POWEROFF
-";
+ZINIT_POWEROFF";
 
 const CONFIG_DIR: usize = 0;
 const CONTAINER: usize = 1;
@@ -236,23 +221,23 @@ const ORPHANS: usize = 12;
 const POWEROFF: usize = 13;
 const COUNT: usize = 14;
 
-/// Splits a kernel command line where it is, as the kernel does it: each word gets a NUL behind it.
+/// Splits a kernel command line in place, as the kernel does: each word gets a NUL behind it, quotes are removed.
 pub fn split(line: &mut [u8]) -> &[u8] {
     let bytes = Cell::from_mut(line).as_slice_of_cells();
-    let (mut places, mut quoted) = (bytes.iter(), false);
+    let (mut written, mut quoted) = (bytes.iter(), false);
     for byte in bytes {
         let byte = byte.get();
         if byte == b'"' {
             quoted = !quoted;
-        } else if let Some(place) = places.next() {
-            place.set(if byte <= b' ' && !quoted { 0 } else { byte });
+        } else if let Some(cell) = written.next() {
+            cell.set(if byte <= b' ' && !quoted { 0 } else { byte });
         }
     }
-    let length = bytes.len().wrapping_sub(places.len());
+    let length = bytes.len().wrapping_sub(written.len());
     line.get(..length).unwrap_or(&[])
 }
 
-/// The words of a line that was split, each with the one NUL that ends it, but for a word that was cut off.
+/// The words of a line that was split, each with its NUL; one that was cut off by the end of the line is dropped.
 ///
 /// What follows `--` is argv and no setting.
 pub fn words(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -1,11 +1,12 @@
-//! Whether the disks still write: the difference between a slow disk and a dead one.
+//! What is left to write to the disks, from `/proc/meminfo`, and whether that becomes less: the difference between a
+//! slow disk and a dead one.
 
+use crate::model::decimal;
 use crate::model::limits::PROGRESS_TIMEOUT;
 use crate::model::time::Instant;
 use crate::parse::lines;
-use crate::parse::list;
 
-/// How much there was to write at the least, and until when that may last.
+/// The least that was left to write, and until when it has to become less.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
     lowest: u32,
@@ -13,15 +14,15 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The patience with writing that begins now.
+    /// Writing begins now.
     #[must_use]
     pub fn begin(now: Instant) -> Self {
         Self { lowest: u32::MAX, until: now + PROGRESS_TIMEOUT }
     }
 
-    /// True as long as there is reason to wait; `unwritten` is what is left to write, kB, if it is known.
+    /// True as long as waiting makes sense; `unwritten` is what is left to write, kB, if it is known.
     ///
-    /// Without that, slow and dead look alike, and the data is worth more than the time.
+    /// If it is not, slow and dead disks look the same, and the data is worth more than the time.
     pub fn goes_on(&mut self, unwritten: Option<u32>, now: Instant) -> bool {
         let Some(unwritten) = unwritten else { return true };
         if unwritten < self.lowest {
@@ -31,10 +32,11 @@ impl Progress {
     }
 }
 
-/// What a line of `/proc/meminfo` says is left to write to the disks, kB, proc_meminfo(5); `None` if it is about
-/// something else.
+/// What a line of `/proc/meminfo` says is left to write, kB, proc_meminfo(5); `None` for a line about something else.
 #[must_use]
 pub fn unwritten(line: &[u8]) -> Option<u32> {
-    let counts = list::place(b"Dirty:\nWriteback:\n", lines::word(line, 0)).is_some();
-    if counts { list::number(lines::word(line, 1)) } else { None }
+    match lines::field(line, 0) {
+        b"Dirty:" | b"Writeback:" => decimal::parse(lines::field(line, 1)),
+        _ => None,
+    }
 }

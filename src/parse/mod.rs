@@ -2,7 +2,6 @@
 
 pub mod config;
 pub mod lines;
-pub mod list;
 pub mod meminfo;
 pub mod mountinfo;
 pub mod procstat;

@@ -1,40 +1,40 @@
-//! A line of `/proc/self/mountinfo` and of `/proc/swaps`, proc_pid_mountinfo(5), proc_swaps(5).
+//! Lines of `/proc/self/mountinfo` and of `/proc/swaps`, proc_pid_mountinfo(5), proc_swaps(5).
 
 use crate::model::limits::PATH;
 use crate::parse::lines;
 
-/// Where the mount of a line of `mountinfo` is, spelt as the kernel does; see [`unescape`].
+/// The mount point in a line of `mountinfo`, escaped; see [`unescape`].
 #[must_use]
-pub fn point(line: &[u8]) -> &[u8] {
-    lines::word(line, 4)
+pub fn mount_point(line: &[u8]) -> &[u8] {
+    lines::field(line, 4)
 }
 
-/// True if the mount of a line of `mountinfo` lives in memory and can have been swapped out.
+/// True if a line of `mountinfo` is about a tmpfs, whose pages can have been swapped out.
 #[must_use]
-pub fn is_in_memory(line: &[u8]) -> bool {
+pub fn is_tmpfs(line: &[u8]) -> bool {
     let kind = b" - tmpfs ";
-    // No path holds a space: the kernel spells it as an octal number.
+    // No path holds a space: the kernel escapes it.
     line.windows(kind.len()).any(|part| part == kind)
 }
 
-/// The file or device of a line of `swaps`, spelt as the kernel does; that of the headline is no path.
+/// The file or device in a line of `swaps`, escaped; the field of the headline is no absolute path.
 #[must_use]
 pub fn swap(line: &[u8]) -> &[u8] {
-    lines::word(line, 0)
+    lines::field(line, 0)
 }
 
 /// A path with the NUL that ends it.
 pub type Path = heapless::Vec<u8, PATH>;
 
-/// Puts a path into `path` as system calls take it: each octal escape becomes the byte for which it stands.
+/// Puts an escaped path into `path` as system calls take it: each octal escape becomes its byte, and NUL ends it.
 ///
 /// False if it is not absolute, or longer than any system call takes.
-pub fn unescape(spelt: &[u8], path: &mut Path) -> bool {
+pub fn unescape(escaped: &[u8], path: &mut Path) -> bool {
     path.clear();
-    if spelt.first() != Some(&b'/') {
+    if escaped.first() != Some(&b'/') {
         return false;
     }
-    let mut bytes = spelt.iter().copied();
+    let mut bytes = escaped.iter().copied();
     while let Some(mut byte) = bytes.next() {
         if byte == b'\\' {
             for digit in bytes.by_ref().take(3) {

@@ -9,10 +9,11 @@ use core::ffi::CStr;
 use core::mem::{ManuallyDrop, MaybeUninit};
 
 use rt::arch::syscall;
+use zinit_pid1::model::action::Method;
 use zinit_pid1::model::limits::REPLY;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::Errno;
-use zinit_pid1::parse::rpc::{self, Method, Outcome, Reply};
+use zinit_pid1::parse::rpc::{self, Outcome, Reply};
 
 use super::kmsg::Log;
 use super::raw::{self, Fd, Result};
@@ -56,7 +57,7 @@ fn send(method: Method, socket: &CStr) -> Result<ManuallyDrop<Fd>> {
     connect(&server, socket)?;
     // A new socket takes a line at once and whole; SIGPIPE is blocked, as all signals are. In one piece, or a server
     // that hangs up behind the first one would seem not to have been asked.
-    let pieces = [rpc::HEAD, method.request()]
+    let pieces = [rpc::HEAD, rpc::request(method)]
         .map(|piece| libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() });
     // SAFETY: the kernel reads the bytes that two pieces name.
     raw::checked(unsafe {

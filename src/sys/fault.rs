@@ -25,8 +25,8 @@ impl Sys<'_> {
     #[inline(always)]
     fn start_anew(&mut self, signal: i32) -> ! {
         if rustix::process::getpid() == rustix::process::Pid::INIT {
-            self.log.note(&Record::new(Message::Fault).span(signal.unsigned_abs()));
-            if !self.ends && self.here.survives(raw::now()) {
+            self.log.note(&Record::new(Message::Fault).number(signal.unsigned_abs()));
+            if !self.ends && self.here.record_fault(raw::now()) {
                 let _refused = self.succeed(c"/proc/self/exe");
             }
             if self.authority.machine().is_some() {

@@ -12,9 +12,9 @@ use zinit_pid1::model::event::Event;
 use zinit_pid1::model::limits::{PROC_BUFFER, PROGRESS_CHECK};
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::{Errno, Exit, Signal};
+use zinit_pid1::model::table;
 use zinit_pid1::model::task::Task;
 use zinit_pid1::parse::lines;
-use zinit_pid1::parse::list;
 use zinit_pid1::parse::meminfo::{self, Progress};
 use zinit_pid1::parse::mountinfo::{self, Path};
 use zinit_pid1::reaper;
@@ -104,7 +104,7 @@ impl Finish<'_> {
     #[inline(never)] // two tasks do it
     fn sync(self) {
         if self.attend(Write::All) != Errno::NONE {
-            self.log.note(&Record::new(Message::SyncStuck).span(unwritten().unwrap_or(0)));
+            self.log.note(&Record::new(Message::SyncStuck).number(unwritten().unwrap_or(0)));
         }
     }
 
@@ -141,9 +141,9 @@ impl Finish<'_> {
         let file = if step == Step::Swap { c"/proc/swaps" } else { MOUNTINFO };
         read_backwards(file, &mut |line| {
             // The headline of the swaps is no path.
-            let spelt = if step == Step::Swap { mountinfo::swap(line) } else { mountinfo::point(line) };
+            let spelt = if step == Step::Swap { mountinfo::swap(line) } else { mountinfo::mount_point(line) };
             if mountinfo::unescape(spelt, &mut path) {
-                let wanted = step != Step::Memory || mountinfo::is_in_memory(line);
+                let wanted = step != Step::Memory || mountinfo::is_tmpfs(line);
                 progress |= wanted && self.step(step, text(&path));
             } else if step == Step::Name {
                 self.log.fact(Message::UnmountFailed, TOO_LONG, line);
@@ -158,7 +158,7 @@ impl Finish<'_> {
             self.report(Message::SwapoffFailed, self.machine.swapoff(point), point);
             return false;
         }
-        let special = list::place(SPECIAL, point.to_bytes());
+        let special = table::position(SPECIAL, point.to_bytes());
         if special == Some(0) || special.is_some() != (step == Step::Kernel) {
             return false;
         }
@@ -260,7 +260,7 @@ const MOUNTINFO: &CStr = c"/proc/self/mountinfo";
 const ROOT: &CStr = c"/";
 
 /// The root, and what all steps need and what holds no data: that is taken away when all is over.
-const SPECIAL: &[u8] = b"/\n/proc\n/sys\n/dev\n";
+const SPECIAL: &[u8] = b"/\n/proc\n/sys\n/dev";
 
 const KILLED: Errno = Errno(libc::EINTR as u8);
 const NOT_PERMITTED: Errno = Errno(libc::EPERM as u8);

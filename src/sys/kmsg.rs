@@ -3,9 +3,10 @@
 //! A line that is not accepted at once is dropped: the log of a process that must not stop cannot be
 //! complete, and PID 1 is such a process.
 
+use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::message::{Level, Message, Record};
 use zinit_pid1::model::process::Errno;
-use zinit_pid1::text::line::Line;
+use zinit_pid1::text::line;
 
 use super::raw;
 
@@ -77,11 +78,11 @@ impl Log {
     /// Writes one line with `text` from outside, or drops it.
     #[inline(never)]
     pub fn line(&self, note: &Record, text: &[u8]) {
-        if note.level() > self.level || self.how == How::Never {
+        if note.message.level() > self.level || self.how == How::Never {
             return;
         }
-        let mut line = Line::default();
-        line.compose(note, text, self.how == How::Kernel);
+        let mut line = Buffer::default();
+        line::compose(&mut line, note, text, self.how == How::Kernel);
         if self.how != How::Kernel && !raw::is_writable(self.fd) {
             return;
         }

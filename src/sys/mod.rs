@@ -25,6 +25,7 @@ use core::ffi::CStr;
 
 use zinit_pid1::command::asks_for_container;
 use zinit_pid1::model::action::Action;
+use zinit_pid1::model::action::Method;
 use zinit_pid1::model::event::Event;
 use zinit_pid1::model::limits::REAP_BUDGET;
 use zinit_pid1::model::message::{Message, Record};
@@ -33,7 +34,6 @@ use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::task::Task;
 use zinit_pid1::model::time::Instant;
 use zinit_pid1::parse::config::Config;
-use zinit_pid1::parse::rpc::Method;
 use zinit_pid1::{reaper, signals};
 
 use rt::start::Start;
@@ -95,7 +95,7 @@ impl<'a> Sys<'a> {
     #[inline(never)]
     pub fn configure(&mut self) {
         self.start.environment().for_each(|word| self.set(word));
-        self.config.hint(self.start.words().any(asks_for_container));
+        self.config.container_hint(self.start.words().any(asks_for_container));
         self.log.level = self.config.level();
     }
 

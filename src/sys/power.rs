@@ -9,7 +9,6 @@ use rt::arch::syscall;
 use rustix::process::Signal;
 use rustix::system::{RebootCommand, reboot};
 use zinit_pid1::model::process::{Errno, INITIAL_NAMESPACE, Role};
-use zinit_pid1::parse::list;
 
 use super::raw;
 
@@ -143,8 +142,8 @@ impl Machine {
 fn evidence() -> Evidence {
     let mut link = [0_u8; 32];
     match raw::read_link(c"/proc/self/ns/pid", &mut link) {
-        // What is behind its end is still zero, and no such link begins with another one.
-        Ok(_) if list::behind(&link, INITIAL_NAMESPACE).is_some() => Evidence::Initial,
+        // No such link begins with another one.
+        Ok(_) if link.starts_with(INITIAL_NAMESPACE) => Evidence::Initial,
         Ok(_) => Evidence::Nested,
         Err(_) => Evidence::Nothing,
     }

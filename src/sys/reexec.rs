@@ -3,11 +3,11 @@
 use core::ffi::CStr;
 
 use rt::start::Start;
+use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::event::Event;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::Errno;
 use zinit_pid1::model::reexec::{ReexecState, ServerHistory};
-use zinit_pid1::text::line::Line;
 
 use super::Sys;
 use super::raw;
@@ -75,12 +75,12 @@ impl Sys<'_> {
     #[inline(never)]
     pub(super) fn succeed(&mut self, path: &CStr) -> Errno {
         self.learn();
-        let mut name = Line::default();
-        self.here.count(1);
+        let mut name = Buffer::default();
+        self.here.add_generation(1);
         self.here.encode(&mut name);
         // SAFETY: the name ends in NUL.
         let errno = raw::errno(unsafe { self.start.become_successor(path, name.as_bytes()) });
-        self.here.count(1_u32.wrapping_neg());
+        self.here.add_generation(-1);
         errno
     }
 }

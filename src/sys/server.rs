@@ -2,12 +2,12 @@
 
 use core::ffi::CStr;
 
+use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::event::Event;
 use zinit_pid1::model::limits::TERM_GRACE;
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::{Errno, FileId};
 use zinit_pid1::model::task::Task;
-use zinit_pid1::text::line::Line;
 
 use super::Sys;
 use super::finish;
@@ -34,13 +34,13 @@ impl Sys<'_> {
     /// Takes in what the server runs, if it has said so by now.
     pub(super) fn learn(&mut self) {
         if let Some(program) = self.report.program() {
-            self.here.set_program(program);
+            self.here.set_server_file(program);
         }
     }
 
     /// What the server runs, as far as it has said so.
     pub const fn program(&self) -> FileId {
-        self.here.program()
+        self.here.server_file()
     }
 
     /// Has the file that the server ran before put back, if it was kept: the next one waits for a second anyway.
@@ -59,7 +59,7 @@ impl Sys<'_> {
         if self.here.restarting() && spawn::exists(c"/run/zinit/state.json") {
             return Errno::NONE;
         }
-        let mut here = Line::default();
+        let mut here = Buffer::default();
         self.here.encode(&mut here);
         // SAFETY: it ends in NUL.
         let here = unsafe { CStr::from_ptr(here.as_bytes().as_ptr().cast()) };

@@ -62,7 +62,7 @@ impl Watchdog {
             let _unknown = order(GET_TIMEOUT);
         }
         self.device = device.keep();
-        log.note(&Record::new(Message::WatchdogArmed).span(self.seconds));
+        log.note(&Record::new(Message::WatchdogArmed).number(self.seconds));
         Ok(())
     }
 

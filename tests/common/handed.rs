@@ -1,7 +1,7 @@
 //! What one PID 1 hands over to the next one, as text: here alone it is known where in it which number stands.
 
+use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::reexec::ReexecState;
-use zinit_pid1::text::line::Line;
 
 pub const SERVER: usize = 0;
 pub const DELAY: usize = 1;
@@ -11,7 +11,7 @@ pub const CONTAINER: usize = 9;
 
 /// The name that hands nothing over but what is given, by its place.
 pub fn name(changes: &[(usize, &str)]) -> String {
-    let mut line = Line::default();
+    let mut line = Buffer::default();
     ReexecState::NONE.encode(&mut line);
     let text = String::from_utf8_lossy(line.as_bytes()).trim_end_matches('\0').to_string();
     let (version, numbers) = text.split_once(": ").expect("a version and numbers");

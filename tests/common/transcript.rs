@@ -19,10 +19,10 @@
 use zinit_pid1::init::Init;
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event};
+use zinit_pid1::model::policy::Policy;
 use zinit_pid1::model::process::FileId;
 use zinit_pid1::model::reexec::{ReexecState, ServerHistory};
 use zinit_pid1::model::time::Instant;
-use zinit_pid1::parse::config::Policy;
 
 use crate::words;
 
@@ -74,7 +74,7 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
                         before.set_history(&ServerHistory { started_at: Instant(1), ..before.history() })
                     }
                     "after" => {
-                        before.count(1);
+                        before.add_generation(1);
                         before.set_server(more.next().map(|pid| words::pid(pid)).transpose()?);
                     }
                     word => policy.poweroff = words::poweroff(word)?,

@@ -3,13 +3,14 @@
 use std::str::FromStr;
 
 use zinit_pid1::model::action::Action;
+use zinit_pid1::model::action::Method;
+use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::event::{Ending, Event};
 use zinit_pid1::model::process::{Errno, Exit, Pid, Role, Signal};
 use zinit_pid1::model::reexec::ServerHistory;
 use zinit_pid1::model::task::Task;
-use zinit_pid1::parse::rpc::Method;
 use zinit_pid1::signals;
-use zinit_pid1::text::line::Line;
+use zinit_pid1::text::line::compose;
 
 pub fn number<T: FromStr>(word: &str) -> Result<T, String> {
     word.parse().map_err(|_| format!("`{word}` is no number that fits here"))
@@ -90,8 +91,9 @@ pub fn action(action: &Action, history: &ServerHistory) -> String {
         Action::Exit(0) => "exit".into(),
         Action::Exit(status) => format!("exit {status}"),
         Action::Log(note) => {
-            let level = format!("{:?}", note.level()).to_lowercase();
-            let line = Line::new(note, b"", false);
+            let level = format!("{:?}", note.message.level()).to_lowercase();
+            let mut line = Buffer::default();
+            compose(&mut line, note, b"", false);
             let line = str::from_utf8(line.as_bytes()).expect("lines are ASCII");
             let fact = line.strip_prefix("zinit-pid1: ").and_then(|line| line.strip_suffix('\n'));
             format!("log {level}: {}", fact.expect("a line has a prefix and a newline"))

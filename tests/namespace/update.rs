@@ -14,7 +14,7 @@ use crate::common::updatable::{
     Change, HANGS, NEWER, Updatable, furnish, generation, inode, offer, offer_bytes, write_alone,
 };
 use crate::common::{program, until};
-use zinit_pid1::model::reexec::ANSWER;
+use zinit_pid1::model::reexec::FORMAT_LINE;
 
 #[test]
 fn a_signed_candidate_takes_the_place_of_pid_1_and_the_server_goes_on() {
@@ -156,7 +156,7 @@ fn each_refusal_has_its_reason_and_changes_nothing() {
     offer(&path, |bytes| bytes[18] = 183);
     refuses(&mut pid1, "cannot execute it: ENOEXEC (no program for this machine)");
     offer(&path, |bytes| {
-        let at = bytes.windows(12).position(|window| window == ANSWER).expect("an answer");
+        let at = bytes.windows(12).position(|window| window == FORMAT_LINE).expect("an answer");
         bytes[at + 10] = b'9';
     });
     refuses(&mut pid1, "it does not understand this version's hand-over");

@@ -5,11 +5,11 @@ use zinit_pid1::init::Init;
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event, Request};
 use zinit_pid1::model::limits::{PATH, PROC_BUFFER, PROGRESS_TIMEOUT, STOP_TIMEOUT_S};
+use zinit_pid1::model::policy::Policy;
 use zinit_pid1::model::process::{Errno, Pid, Role};
 use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::task::Task;
 use zinit_pid1::model::time::Instant;
-use zinit_pid1::parse::config::Policy;
 use zinit_pid1::parse::lines;
 use zinit_pid1::parse::meminfo::{Progress, unwritten};
 use zinit_pid1::parse::mountinfo::{self, Path};
@@ -115,8 +115,8 @@ proptest! {
     #[test]
     fn no_bytes_upset_the_readers(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut path = Path::new();
-        mountinfo::unescape(mountinfo::point(&bytes), &mut path);
-        let _any = mountinfo::is_in_memory(&bytes);
+        mountinfo::unescape(mountinfo::mount_point(&bytes), &mut path);
+        let _any = mountinfo::is_tmpfs(&bytes);
         mountinfo::unescape(mountinfo::swap(&bytes), &mut path);
         let _any = unwritten(&bytes);
     }
@@ -143,11 +143,11 @@ fn a_line_of_mountinfo_has_a_path_and_a_kind() {
         ("41 24 0:4 net:[4026531833] /run/netns/a rw - nsfs nsfs rw", "/run/netns/a", false),
     ];
     for (line, point, in_memory) in cases {
-        assert_eq!(mountinfo::point(line.as_bytes()), point.as_bytes(), "{line}");
-        assert_eq!(mountinfo::is_in_memory(line.as_bytes()), in_memory, "{line}");
+        assert_eq!(mountinfo::mount_point(line.as_bytes()), point.as_bytes(), "{line}");
+        assert_eq!(mountinfo::is_tmpfs(line.as_bytes()), in_memory, "{line}");
     }
     for line in ["", "36", "36 35 98:0 /mnt1", "    "] {
-        assert_eq!(mountinfo::point(line.as_bytes()), b"", "{line}");
+        assert_eq!(mountinfo::mount_point(line.as_bytes()), b"", "{line}");
     }
 }
 

@@ -1,10 +1,11 @@
 //! The requests to the byte, and replies of every kind: only a whole, clean "yes" is one.
 
 use proptest::prelude::*;
+use zinit_pid1::model::action::Method;
+use zinit_pid1::model::action::Method::{PrepareRestart, Shutdown};
 use zinit_pid1::model::process::{Errno, Exit, Signal};
-use zinit_pid1::parse::rpc::Method::{PrepareRestart, Shutdown};
 use zinit_pid1::parse::rpc::Reply::{Agreed, Garbage, Refused};
-use zinit_pid1::parse::rpc::{HEAD, Method, Outcome, Reply, decode};
+use zinit_pid1::parse::rpc::{HEAD, Outcome, Reply, decode, request};
 
 /// As zinit-server 0.3.9 sends them.
 const READY: &str =
@@ -14,8 +15,8 @@ const OK: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}}"#;
 #[test]
 fn requests_are_one_line_of_json_each() {
     let ask = |name| format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{name}\"}}\n").into_bytes();
-    assert_eq!([HEAD, PrepareRestart.request()].concat(), ask("system.prepare_restart"));
-    assert_eq!([HEAD, Shutdown.request()].concat(), ask("system.shutdown"));
+    assert_eq!([HEAD, request(PrepareRestart)].concat(), ask("system.prepare_restart"));
+    assert_eq!([HEAD, request(Shutdown)].concat(), ask("system.shutdown"));
     assert_eq!(PrepareRestart.signal(), Signal(10));
     assert_eq!(Shutdown.signal(), Signal(15));
 }

@@ -1,6 +1,6 @@
 //! The parent of a process, whatever its name is.
 
-use zinit_pid1::parse::procstat::{parent, words};
+use zinit_pid1::parse::procstat::{fields, parent};
 
 #[test]
 fn the_parent_is_found_behind_any_name() {
@@ -19,5 +19,5 @@ fn the_parent_is_found_behind_any_name() {
     ] {
         assert_eq!(parent(stat), expected, "{}", stat.escape_ascii());
     }
-    assert_eq!(words(b"1 (x) S 0"), b" S 0");
+    assert_eq!(fields(b"1 (x) S 0"), b" S 0");
 }

@@ -3,13 +3,13 @@
 use std::ffi::{CStr, CString};
 
 use proptest::prelude::*;
+use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::process::{FileId, Pid};
-use zinit_pid1::model::reexec::{ANSWER, ReexecState, ServerHistory, VERSION};
+use zinit_pid1::model::reexec::{FORMAT_LINE, ReexecState, ServerHistory, VERSION};
 use zinit_pid1::model::time::Instant;
-use zinit_pid1::text::line::Line;
 
 fn name(handed: &ReexecState) -> CString {
-    let mut line = Line::default();
+    let mut line = Buffer::default();
     handed.encode(&mut line);
     CStr::from_bytes_with_nul(line.as_bytes()).expect("it ends in its only NUL").to_owned()
 }
@@ -24,15 +24,15 @@ fn the_name_is_as_the_documents_spell_it() {
         next_backoff: 2_000,
         last_good: FileId(8),
     });
-    handed.set_program(FileId(7));
+    handed.set_server_file(FileId(7));
     handed.set_rescue(Pid::new(43));
     handed.set_restarting(true);
     handed.set_container(true);
-    handed.count(3);
-    assert!(handed.survives(Instant(77 * 1_024)), "there was no fault before");
+    handed.add_generation(3);
+    assert!(handed.record_fault(Instant(77 * 1_024)), "there was no fault before");
     assert_eq!(name(&handed).as_c_str(), c"zinit-pid1 2: 42 2000 3 77 1 59 7 8 43 1");
     // A change of one is a change of the other: what a new program understands is what an old one says.
-    assert_eq!(ANSWER, b"hand-over 2\n");
+    assert_eq!(FORMAT_LINE, b"hand-over 2\n");
     assert_eq!(VERSION, format!("zinit-pid1 {}\nhand-over 2\n", env!("CARGO_PKG_VERSION")));
 }
 
@@ -76,7 +76,7 @@ fn a_fault_is_survived_once_a_minute() {
     let mut handed = ReexecState::NONE;
     for (time, survived) in [(0, true), (60_000, false), (120_416, false), (182_000, true), (242_000, false)]
     {
-        assert_eq!(handed.survives(Instant(time)), survived, "{time}");
+        assert_eq!(handed.record_fault(Instant(time)), survived, "{time}");
     }
 }
 
@@ -86,7 +86,7 @@ proptest! {
     #[test]
     fn what_is_handed_over_is_what_is_read(
         pids in prop::array::uniform2(prop_oneof![Just(0), 2..i32::MAX]),
-        since: u32, delay in 1_000_u32..=30_000, proven: u32, program: u32, generation: u32, fault: u32, restarting: bool, container: bool,
+        since: u32, delay in 1_000_u32..=30_000, proven: u32, program: u32, generation: i32, fault: u32, restarting: bool, container: bool,
     ) {
         let [server, rescue] = pids.map(Pid::new);
         let mut handed = ReexecState::NONE;
@@ -94,15 +94,15 @@ proptest! {
         handed.set_rescue(rescue);
         let memory = ServerHistory { started_at: Instant(u64::from(since) << 10), next_backoff: delay, last_good: FileId(proven) };
         handed.set_history(&memory);
-        handed.set_program(FileId(program));
-        handed.count(generation);
+        handed.set_server_file(FileId(program));
+        handed.add_generation(generation);
         handed.set_restarting(restarting);
         handed.set_container(container);
-        let _either = handed.survives(Instant(u64::from(fault) << 10));
+        let _either = handed.record_fault(Instant(u64::from(fault) << 10));
         let read = ReexecState::decode(&name(&handed));
         prop_assert_eq!(read, handed);
         prop_assert_eq!((read.server(), read.rescue(), read.history()), (server, rescue, memory));
-        prop_assert_eq!((read.program(), read.generation()), (FileId(program), generation));
+        prop_assert_eq!((read.server_file(), read.generation()), (FileId(program), generation.cast_unsigned()));
         prop_assert_eq!((read.restarting(), read.container()), (restarting, container));
     }
 

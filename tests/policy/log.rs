@@ -1,14 +1,21 @@
 //! Log lines: every fact's words, every value in them, and what happens to a line that is too long.
 
+use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::event::Ending;
 use zinit_pid1::model::limits::LOG_LINE;
 use zinit_pid1::model::message::{Level, Message, Record};
 use zinit_pid1::model::process::{Errno, Exit, Pid, Signal};
 use zinit_pid1::model::task::Task;
-use zinit_pid1::text::line::Line;
+use zinit_pid1::text::line::compose;
+
+fn composed(record: &Record, text: &[u8], kmsg: bool) -> Buffer {
+    let mut line = Buffer::default();
+    compose(&mut line, record, text, kmsg);
+    line
+}
 
 fn line(note: Record, text: &[u8]) -> String {
-    let line = Line::new(&note, text, false);
+    let line = composed(&note, text, false);
     let line = str::from_utf8(line.as_bytes()).expect("a line is ASCII");
     let line = line.strip_prefix("zinit-pid1: ").expect("a line says whose it is");
     line.strip_suffix('\n').expect("a line ends").to_owned()
@@ -17,7 +24,7 @@ fn line(note: Record, text: &[u8]) -> String {
 /// A note with a value of every kind.
 fn note(fact: Message) -> Record {
     let note = Record::new(fact).pid(Pid::new(42).expect("a child's")).exit(Exit::Exited(1));
-    note.task(Task::Halt).errno(Errno(2)).signal(Signal::USR1).span(2_500)
+    note.task(Task::Halt).errno(Errno(2)).signal(Signal::USR1).number(2_500)
 }
 
 /// The facts in their order, so that none can be left out.
@@ -105,7 +112,7 @@ const FACTS: [(Message, Level, &str); 53] = [
 fn every_fact_has_its_words_and_its_level() {
     for (at, (fact, level, words)) in FACTS.iter().enumerate() {
         assert_eq!(*fact as usize, at, "{fact:?}");
-        assert_eq!((note(*fact).level(), line(note(*fact), b"TEXT")), (*level, (*words).to_owned()));
+        assert_eq!((note(*fact).message.level(), line(note(*fact), b"TEXT")), (*level, (*words).to_owned()));
     }
     assert_eq!(FACTS.last().map(|(fact, ..)| *fact), Some(Message::SpawnFailed), "the last of all");
 }
@@ -119,8 +126,8 @@ fn a_line_for_the_kernel_has_its_level_in_front() {
         (Message::OrphanReaped, 7),
     ];
     for (fact, digit) in digits {
-        let line = Line::new(&note(fact), b"", true);
-        let plain = Line::new(&note(fact), b"", false);
+        let line = composed(&note(fact), b"", true);
+        let plain = composed(&note(fact), b"", false);
         assert_eq!(line.as_bytes(), [format!("<{digit}>").as_bytes(), plain.as_bytes()].concat());
     }
 }
@@ -142,7 +149,7 @@ fn values_are_in_words_and_in_decimal() {
     for span in [0, 9, 10, 100, 30_000, 86_400_000, u32::MAX] {
         let expected = format!("no answer in {span} ms, sending SIGTERM");
         let note = Record::new(Message::RequestTimedOut).signal(Signal::TERM);
-        assert_eq!(line(note.span(span), b""), expected);
+        assert_eq!(line(note.number(span), b""), expected);
     }
     for pid in [2, 32_768, i32::MAX] {
         let note = Record::new(Message::ServerStarted).pid(Pid::new(pid).expect("a child's"));
@@ -229,7 +236,7 @@ fn a_line_that_is_too_long_ends_in_dots() {
         let room = LOG_LINE - prefix.len() - 1;
         for length in 0..LOG_LINE * 2 {
             let text = "x".repeat(length);
-            let line = Line::new(&Record::new(Message::ReplyRefused), text.as_bytes(), kernel);
+            let line = composed(&Record::new(Message::ReplyRefused), text.as_bytes(), kernel);
             let expected = if length <= room {
                 format!("{prefix}{text}\n")
             } else {
@@ -246,7 +253,7 @@ fn words_behind_a_long_text_are_cut_with_it() {
     let long = vec![b'\xff'; 128 << 10];
     for (fact, ..) in FACTS {
         for kernel in [false, true] {
-            let line = Line::new(&note(fact), &long, kernel);
+            let line = composed(&note(fact), &long, kernel);
             let full = line.as_bytes().len() == LOG_LINE;
             assert!(!full || line.as_bytes().ends_with(b"?...\n"), "{fact:?}");
             assert_eq!(full, line.as_bytes().contains(&b'?'), "{fact:?}");

@@ -6,15 +6,15 @@
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use zinit_pid1::init::Init;
+use zinit_pid1::model::action::Method;
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event, Request};
 use zinit_pid1::model::message::{Message, Record};
+use zinit_pid1::model::policy::Policy;
 use zinit_pid1::model::process::{Errno, Exit, FileId, Pid, Role, Signal};
 use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::task::Task;
 use zinit_pid1::model::time::Instant;
-use zinit_pid1::parse::config::Policy;
-use zinit_pid1::parse::rpc::Method;
 use zinit_pid1::signals;
 
 proptest! {
@@ -535,7 +535,7 @@ impl World {
     }
 
     fn back_off(&mut self, why: Record, actions: &[Action]) {
-        let delay = self.delays.iter().find(|delay| actions[0] == Action::Log(why.span(**delay)));
+        let delay = self.delays.iter().find(|delay| actions[0] == Action::Log(why.number(**delay)));
         let delay = *delay.unwrap_or_else(|| panic!("one of {:?} in {actions:?}", self.delays));
         // The fifth of 1, 2, 4, 8, 16, 30 s and those behind it.
         let rescue = self.role == Role::Machine && delay > 10_000;

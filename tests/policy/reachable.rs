@@ -15,12 +15,12 @@ use zinit_pid1::model::limits::{
     TERM_GRACE, UNMOUNT_TIMEOUT, UPDATE_SETTLE,
 };
 use zinit_pid1::model::message::{Message, Record};
+use zinit_pid1::model::policy::Policy;
 use zinit_pid1::model::process::{Errno, Exit, Pid, Role, Signal};
 use zinit_pid1::model::rate::RateWindow;
 use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::task::Task;
 use zinit_pid1::model::time::Instant;
-use zinit_pid1::parse::config::Policy;
 
 #[test]
 fn every_state_of_a_container_keeps_the_invariants() {

@@ -50,7 +50,7 @@ fn an_orphan_is_one_line_at_debug_level() {
     reaper::orphan(pid, exit, &mut actions);
     let note = Record::new(Message::OrphanReaped).pid(pid).exit(exit);
     assert_eq!(actions.as_slice(), [Action::Log(note)]);
-    assert_eq!(note.level(), Level::Debug);
+    assert_eq!(note.message.level(), Level::Debug);
 }
 
 #[test]

@@ -5,9 +5,9 @@ use core::ffi::CStr;
 use rt::{raw, signal};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use zinit_pid1::model::decimal;
 use zinit_pid1::model::limits::{KILL_GRACE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
 use zinit_pid1::model::reexec::ReexecState;
-use zinit_pid1::parse::list;
 use zinit_pid1::parse::procstat;
 
 use super::file::inode;
@@ -22,7 +22,7 @@ use super::sys;
 pub fn end(here: &CStr) -> u8 {
     let mut link = [0; 16];
     let length = raw::read_link(c"/proc/self", &mut link).unwrap_or(0) as usize;
-    if list::number(&link[..length]) != Some(rustix::process::getpid().as_raw_pid().unsigned_abs()) {
+    if decimal::parse(&link[..length]) != Some(rustix::process::getpid().as_raw_pid().unsigned_abs()) {
         say(format_args!("/proc is not there or that of other processes, nothing is known of orphans"));
         return SOME_LEFT;
     }

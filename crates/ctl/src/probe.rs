@@ -86,7 +86,7 @@ fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
 
 /// The version in an answer: its first line is the program's name and version, the second one is the hand-over.
 fn version(answer: &[u8]) -> Option<Version> {
-    let line = answer.strip_suffix(reexec::ANSWER)?.strip_prefix(b"zinit-pid1 ")?.strip_suffix(b"\n")?;
+    let line = answer.strip_suffix(reexec::FORMAT_LINE)?.strip_prefix(b"zinit-pid1 ")?.strip_suffix(b"\n")?;
     let version =
         core::str::from_utf8(line).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))?;
     Version::try_from(version).ok()

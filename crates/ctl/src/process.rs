@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 
 use rt::raw;
 use rustix::fs::{Mode, OFlags, RawDir};
-use zinit_pid1::parse::list;
+use zinit_pid1::model::decimal;
 
 /// The path of a file of a process, with its NUL.
 pub struct Path(heapless::String<40>);
@@ -47,7 +47,7 @@ pub fn all(show: &mut dyn FnMut(u32)) {
     let mut entries = [MaybeUninit::uninit(); 2048];
     let mut folder = RawDir::new(folder, &mut entries);
     while let Some(Ok(entry)) = folder.next() {
-        if let Some(pid @ 1..) = list::number(entry.file_name().to_bytes()) {
+        if let Some(pid @ 1..) = decimal::parse(entry.file_name().to_bytes()) {
             show(pid);
         }
     }

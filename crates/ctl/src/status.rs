@@ -3,9 +3,9 @@
 use core::fmt::{self, Write};
 
 use rt::raw;
+use zinit_pid1::model::decimal;
 use zinit_pid1::model::process::INITIAL_NAMESPACE;
 use zinit_pid1::parse::lines;
-use zinit_pid1::parse::list;
 use zinit_pid1::parse::procstat;
 
 use super::process;
@@ -23,7 +23,7 @@ pub fn status() -> u8 {
     };
     let version = version(raw::read_file(c"/proc/1/exe", &mut room)).escape_ascii();
     print(STDOUT, format_args!("version {version}, PID 1 of {place}"));
-    let up = seconds(lines::word(raw::read_file(c"/proc/uptime", &mut room), 0), FRACTION);
+    let up = seconds(lines::field(raw::read_file(c"/proc/uptime", &mut room), 0), FRACTION);
     let seen = look(&mut room);
     match seen.server {
         Some((server, since)) => {
@@ -56,13 +56,13 @@ impl Seen {
     /// Looks at a process; it can be gone already.
     fn process(&mut self, pid: u32, room: &mut [u8]) {
         let stat = process::read(pid, "stat", room);
-        let words = procstat::words(stat);
-        self.zombies += u32::from(lines::word(words, 0) == b"Z");
-        if lines::word(words, 1) != b"1" {
+        let words = procstat::fields(stat);
+        self.zombies += u32::from(lines::field(words, 0) == b"Z");
+        if lines::field(words, 1) != b"1" {
             return;
         }
         self.children += 1;
-        let since = seconds(lines::word(words, 19), TICKS);
+        let since = seconds(lines::field(words, 19), TICKS);
         let arguments = process::read(pid, "cmdline", room);
         let mut words = arguments.split(|byte| *byte == 0).skip(1).step_by(2);
         // Nobody else has these in these places.
@@ -82,7 +82,7 @@ fn version(program: &[u8]) -> &[u8] {
 
 /// The whole seconds of a number that has this many characters more.
 fn seconds(number: &[u8], fraction: usize) -> u32 {
-    list::number(&number[..number.len().saturating_sub(fraction)]).unwrap_or(0)
+    decimal::parse(&number[..number.len().saturating_sub(fraction)]).unwrap_or(0)
 }
 
 /// Prints a line for a person.
