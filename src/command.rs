@@ -1,6 +1,6 @@
 //! The words of argv: what a process that is not PID 1 is to do, or to ask of PID 1.
 //!
-//! PID 1's program knows a few of them itself, and leaves all others to zinit-verify, which knows all of them.
+//! PID 1's program knows a few of them itself, and leaves all others to zinit-pid1ctl, which knows all of them.
 
 use core::ffi::CStr;
 

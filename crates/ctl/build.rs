@@ -9,7 +9,7 @@ fn main() {
         "-no-pie",   // nobody is there to relocate it
     ];
     for flag in flags {
-        println!("cargo::rustc-link-arg-bin=zinit-verify={flag}");
+        println!("cargo::rustc-link-arg-bin=zinit-pid1ctl={flag}");
     }
     println!("cargo::rerun-if-changed=build.rs");
 }

@@ -137,7 +137,7 @@ pub fn become_tool(start: Start, what: &CStr, with: &CStr, log: &Log) -> Errno {
 }
 
 /// Where this other program is.
-pub const TOOL: &CStr = c"/sbin/zinit-verify";
+pub const TOOL: &CStr = c"/sbin/zinit-pid1ctl";
 
 /// Forks a child that becomes the rescue program, on the console.
 pub fn rescue(program: &CStr, start: Start, log: &Log) -> Event {

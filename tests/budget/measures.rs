@@ -11,7 +11,7 @@ use crate::common::{program, tool, until};
 /// Largest release binary, bytes.
 const BINARY: u64 = 24_576;
 /// Largest release binary of the other program, bytes.
-const VERIFY: u64 = 98_304;
+const TOOL: u64 = 98_304;
 /// Largest resident set at idle as PID 1, kB, in the median of some starts, and how much of it may ever be memory of its
 /// own, which is what is anonymous: the rest is the program's file, which the page cache holds for every process that runs it.
 const RESIDENT: u64 = 32;
@@ -42,8 +42,8 @@ fn the_binary_is_small_static_and_has_one_segment_that_is_not_writable() {
 #[test]
 fn the_other_program_is_small_enough_for_any_image() {
     let bytes = fs::metadata(tool()).expect("the program").len();
-    println!("zinit-verify: {bytes} bytes");
-    assert!(bytes <= VERIFY, "{bytes}");
+    println!("zinit-pid1ctl: {bytes} bytes");
+    assert!(bytes <= TOOL, "{bytes}");
     // Nor does it need anything that is not there: a function that it lacks would be taken from a libc, if it has one.
     let symbols = Command::new("readelf").args(["--dyn-syms", "--wide"]).arg(tool()).output();
     let symbols = String::from_utf8(symbols.expect("readelf runs: package binutils").stdout).expect("text");

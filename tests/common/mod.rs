@@ -43,7 +43,7 @@ pub fn debug_program() -> PathBuf {
 /// The program for updates and for `status`.
 pub fn tool() -> PathBuf {
     static TOOL: OnceLock<PathBuf> = OnceLock::new();
-    TOOL.get_or_init(|| built(&["-p", "zinit-pid1ctl", "--bin", "zinit-verify"], "zinit-verify")).clone()
+    TOOL.get_or_init(|| built(&["-p", "zinit-pid1ctl", "--bin", "zinit-pid1ctl"], "zinit-pid1ctl")).clone()
 }
 
 /// Shell commands that put this other program where it is looked for, in a mount namespace of their own.

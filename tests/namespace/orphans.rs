@@ -72,7 +72,7 @@ fn orphans_end_by_term_before_the_next_server_starts_and_not_at_boot() {
     let time = crash(&mut pid1);
     // The usual second, and hardly more: it is not waited for longer than they need.
     assert!((0.9..3.0).contains(&time.as_secs_f32()), "{time:?}");
-    pid1.line("zinit-verify: ending what the last server left behind");
+    pid1.line("zinit-pid1ctl: ending what the last server left behind");
     assert_eq!(text(&folder, "seen").matches("started").count(), 1, "it was told before the second server");
     until("one child", || pid1.children().len() == 1);
     assert!(!pid1.log.text().contains("end of orphans"), "{}", pid1.log.text());
@@ -167,7 +167,7 @@ fn without_the_other_program_all_processes_end() {
     let mut pid1 = setup.before("mount -t tmpfs none /sbin; sleep 1000 &").start();
     pid1.diary_line("started");
     let time = crash(&mut pid1);
-    pid1.line("cannot execute /sbin/zinit-verify: ENOENT");
+    pid1.line("cannot execute /sbin/zinit-pid1ctl: ENOENT");
     assert!((5.9..9.0).contains(&time.as_secs_f32()), "{time:?}");
     assert_eq!(pid1.children().len(), 1);
     pid1.signal(libc::SIGTERM);
@@ -248,12 +248,12 @@ fn nobody_but_pid_1_has_orphans_ended() {
         "roll-back /x",
         "update x",
     ];
-    let run = words.map(|words| format!("/sbin/zinit-verify {words}; echo status $?\n")).concat();
+    let run = words.map(|words| format!("/sbin/zinit-pid1ctl {words}; echo status $?\n")).concat();
     let shell = Setup::stand_in("")
         .before(&format!("{}; sleep 1000 &", with_tool()))
         .run(&format!("{run}sleep 1000"))
         .start();
-    shell.log.nth("zinit-verify: PID 1 starts it, and nobody else does", words.len());
+    shell.log.nth("zinit-pid1ctl: PID 1 starts it, and nobody else does", words.len());
     shell.log.nth("status 2", words.len());
     let init = shell.shell();
     until("both sleepers", || children(init).len() == 2);

@@ -41,7 +41,7 @@ fn every_signal_of_the_table_stops_a_container_and_all_others_are_ignored() {
             pid1.signal(ignored);
         }
         pid1.signal(libc::SIGUSR2);
-        pid1.line("cannot execute /sbin/zinit-verify: ENOENT (no such file or directory)");
+        pid1.line("cannot execute /sbin/zinit-pid1ctl: ENOENT (no such file or directory)");
         pid1.line("no update: exited 127");
         pid1.signal(signal);
         pid1.ends_well();

@@ -68,7 +68,7 @@ fn the_file_before_is_put_back_after_four_deaths_and_that_once() {
         dies(&mut pid1, &server, 3);
         assert!(old.exists() && !pid1.log.text().contains("put back"));
         pid1.signal(libc::SIGUSR1);
-        pid1.line(&format!("zinit-verify: {} keeps dying, {} is put back", server.display(), old.display()));
+        pid1.line(&format!("zinit-pid1ctl: {} keeps dying, {} is put back", server.display(), old.display()));
         pid1.line("exited 3, respawn in 1000 ms");
         pid1.diary_line("started");
         assert_eq!((fs::read(&server).expect("a file"), old.exists()), (kept, false));
@@ -100,7 +100,7 @@ fn without_a_file_to_put_back_nothing_is_done() {
     fs::rename(&new, &server).expect("another file");
     dies(&mut pid1, &server, 6);
     assert_eq!(fs::read_to_string(&server).expect("a file"), BAD);
-    assert!(!pid1.log.text().contains("zinit-verify"), "{}", pid1.log.text());
+    assert!(!pid1.log.text().contains("zinit-pid1ctl"), "{}", pid1.log.text());
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
 }
@@ -108,8 +108,8 @@ fn without_a_file_to_put_back_nothing_is_done() {
 #[test]
 fn what_cannot_be_put_back_is_named() {
     for (before, line) in [
-        (with_tool(), "zinit-verify: no roll-back of the server, "),
-        ("mount -t tmpfs none /sbin".to_string(), "cannot execute /sbin/zinit-verify: ENOENT"),
+        (with_tool(), "zinit-pid1ctl: no roll-back of the server, "),
+        ("mount -t tmpfs none /sbin".to_string(), "cannot execute /sbin/zinit-pid1ctl: ENOENT"),
     ] {
         let (mut pid1, server) = start(&before);
         fs::create_dir(server.with_extension("old")).expect("a folder");
@@ -136,7 +136,7 @@ fn a_roll_back_for_which_nobody_can_be_forked_is_named() {
     pid1.line("cannot fork: EAGAIN");
     pid1.log.nth("exited 3, respawn", 4);
     drop(trace);
-    assert!(old.exists() && !pid1.log.text().contains("zinit-verify"), "{}", pid1.log.text());
+    assert!(old.exists() && !pid1.log.text().contains("zinit-pid1ctl"), "{}", pid1.log.text());
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
 }

@@ -406,7 +406,7 @@ fn not_pid_1_it_answers_questions_and_refuses_what_it_does_not_know() {
     // All but the first of them are the other program's work.
     let pid1 =
         Setup::stand_in("obey").words(&["--hlep"]).before("mount -t tmpfs none /sbin").run(GUEST).start();
-    pid1.line("cannot execute /sbin/zinit-verify: ENOENT");
+    pid1.line("cannot execute /sbin/zinit-pid1ctl: ENOENT");
     pid1.line("ended 127");
     // A hint that means nothing outside of PID 1.
     let pid1 = Setup::stand_in("obey").words(&["-c"]).run(GUEST).start();

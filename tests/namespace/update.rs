@@ -23,7 +23,7 @@ fn a_signed_candidate_takes_the_place_of_pid_1_and_the_server_goes_on() {
     let old = fs::read(&path).expect("the program");
     let new = offer(&path, NEWER);
     pid1.signal(libc::SIGUSR2);
-    pid1.line("zinit-verify: ");
+    pid1.line("zinit-pid1ctl: ");
     pid1.line("is signed: a newer one");
     pid1.line(&format!("is version {} now", env!("CARGO_PKG_VERSION")));
     pid1.line("the server goes on");
@@ -62,7 +62,7 @@ fn without_a_candidate_there_is_a_line_and_nothing_else() {
     let (mut pid1, path) = Updatable::new().start();
     let server = pid1.server();
     pid1.signal(libc::SIGUSR2);
-    pid1.line(&format!("zinit-verify: no update is there: {}.new", path.display()));
+    pid1.line(&format!("zinit-pid1ctl: no update is there: {}.new", path.display()));
     pid1.line("no update: exited 3");
     assert_eq!((generation(pid1.pid1()), pid1.server()), (0, server));
     pid1.signal(libc::SIGTERM);
@@ -495,7 +495,7 @@ fn a_crash_at_any_system_call_leaves_a_whole_program() {
     let kept = [&candidate, &signature].map(|file| fs::read(file).expect("a file"));
     // strace under the program's name is the parent that is to be replaced, and ends its child at one system call.
     let script = "while read inject; do
-            \"$0\" -o \"$0.calls\" $inject /sbin/zinit-verify update none >/dev/null
+            \"$0\" -o \"$0.calls\" $inject /sbin/zinit-pid1ctl update none >/dev/null
             echo \"<$inject> status $?\"
         done";
     let folder = updatable.setup.folder.path().to_path_buf();

@@ -183,7 +183,7 @@ fn a_newer_server_that_keeps_dying_is_replaced_by_the_one_that_ran_for_a_minute(
         )
         .boot();
     machine.line_within("driver: rolled back", 120);
-    machine.line("zinit-verify: zinit-server keeps dying, zinit-server.old is put back");
+    machine.line("zinit-pid1ctl: zinit-server keeps dying, zinit-server.old is put back");
     machine.line("driver: server exit 3, old 0");
     let text = machine.ends("reboot: Power down");
     assert_eq!(text.matches("exited 3, respawn").count(), 4, "{text}");
@@ -383,7 +383,7 @@ fn status_says_what_pid_1_does_and_requests_reach_it() {
     machine.line("zinit-pid1: 1 zombies");
     machine.line("driver: status 0");
     machine.line("driver: restarted");
-    machine.line("zinit-verify: no update is there: /sbin/zinit-pid1.new");
+    machine.line("zinit-pid1ctl: no update is there: /sbin/zinit-pid1.new");
     machine.line("no update: exited 3");
     machine.line("zinit-pid1: no server runs");
     machine.line("driver: status 3");

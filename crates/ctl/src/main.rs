@@ -1,4 +1,4 @@
-//! zinit-verify: what need not be a part of PID 1, and what may be large, slow or wrong.
+//! zinit-pid1ctl: what need not be a part of PID 1, and what may be large, slow or wrong.
 //!
 //! `update` looks for another version of the program that started it, which is PID 1, and puts it in its place;
 //! PID 1 becomes the program whose path this one prints. `roll-back` puts the server's file before back, and
@@ -87,7 +87,7 @@ rt::entry!(program);
 /// From the first function to the exit status.
 fn program(start: Start) -> ! {
     // PID 1 calls it by its own name, and another process that has PID 1's program by the name it was called by.
-    let status = if start.name().to_bytes().ends_with(b"/zinit-verify") {
+    let status = if start.name().to_bytes().ends_with(b"/zinit-pid1ctl") {
         for_pid1(start.words())
     } else {
         ask::obey(command::command(start.name(), start.words()))
@@ -182,7 +182,7 @@ fn answer(path: &Path, old: Option<&Path>) {
 /// Writes a line to standard error, which is PID 1's log.
 fn say(what: fmt::Arguments<'_>) {
     let mut line = heapless::String::<1_000>::new();
-    let _cut = writeln!(line, "zinit-verify: {what}");
+    let _cut = writeln!(line, "zinit-pid1ctl: {what}");
     sys::log(line.as_bytes());
 }
 
