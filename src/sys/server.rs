@@ -48,7 +48,7 @@ impl Sys<'_> {
         let event = spawn::child(&mut || {
             let server = self.server();
             let path = server.path().unwrap_or(c"");
-            spawn::become_tool(self.start, c"roll-back", path, &self.log).0
+            spawn::become_tool(self.start, c"rollback", path, &self.log).0
         });
         self.log_refusal(&event);
     }
@@ -63,7 +63,7 @@ impl Sys<'_> {
         self.here.encode(&mut here);
         // SAFETY: it ends in NUL.
         let here = unsafe { CStr::from_ptr(here.as_bytes().as_ptr().cast()) };
-        let errno = spawn::become_tool(self.start, c"end-orphans", here, &self.log);
+        let errno = spawn::become_tool(self.start, c"orphans", here, &self.log);
         // Without it there is nobody who could spare anything.
         finish::run(Task::Terminate, &self.authority, &self.log);
         let _interrupted = signal::wait(Some(TERM_GRACE));

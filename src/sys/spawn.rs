@@ -131,7 +131,7 @@ pub fn updater(start: Start, log: &Log) -> (Event, Report) {
 /// went wrong, after it was logged.
 pub fn become_tool(start: Start, what: &CStr, with: &CStr, log: &Log) -> Errno {
     let _placed = stdio::duplicate(log.number(), libc::STDERR_FILENO);
-    let argv = [TOOL.as_ptr(), what.as_ptr(), with.as_ptr(), ptr::null()];
+    let argv = [TOOL.as_ptr(), c"--helper".as_ptr(), what.as_ptr(), with.as_ptr(), ptr::null()];
     // SAFETY: the array ends in NULL, its strings in NUL.
     unsafe { become_program(start, TOOL, argv.as_ptr(), log) }
 }

@@ -243,20 +243,31 @@ fn a_kernel_without_descriptors_of_processes_is_enough() {
 #[test]
 fn nobody_but_pid_1_has_orphans_ended() {
     let words = [
-        "end-orphans ''",
-        "end-orphans 'zinit-pid1 2: 0 1000 0 4294967236 0 0 0 0 0 0'",
-        "roll-back /x",
-        "update x",
+        "--helper orphans ''",
+        "--helper orphans 'zinit-pid1 2: 0 1000 0 4294967236 0 0 0 0 0 0'",
+        "--helper rollback /x",
+        "--helper update x",
+        "--helper",
     ];
     let run = words.map(|words| format!("/sbin/zinit-pid1ctl {words}; echo status $?\n")).concat();
     let shell = Setup::stand_in("")
         .before(&format!("{}; sleep 1000 &", with_tool()))
         .run(&format!("{run}sleep 1000"))
         .start();
-    shell.log.nth("zinit-pid1ctl: PID 1 starts it, and nobody else does", words.len());
+    shell.log.nth("zinit-pid1ctl: only zinit-pid1 may start this program with --helper", words.len());
     shell.log.nth("status 2", words.len());
     let init = shell.shell();
     until("both sleepers", || children(init).len() == 2);
+}
+
+#[test]
+fn a_helper_that_the_installed_version_does_not_have_is_named() {
+    // A shell under PID 1's name stands for a newer PID 1.
+    let script = "/sbin/zinit-pid1ctl --helper nonsense x; echo status $?";
+    let run = format!("cp /bin/sh /sbin/zinit-pid1; /sbin/zinit-pid1 -c '{script}'; sleep 1000");
+    let shell = Setup::stand_in("").before(&with_tool()).run(&run).start();
+    shell.log.line("zinit-pid1ctl: unknown helper: nonsense");
+    shell.log.line("status 2");
 }
 
 #[test]

@@ -495,7 +495,7 @@ fn a_crash_at_any_system_call_leaves_a_whole_program() {
     let kept = [&candidate, &signature].map(|file| fs::read(file).expect("a file"));
     // strace under the program's name is the parent that is to be replaced, and ends its child at one system call.
     let script = "while read inject; do
-            \"$0\" -o \"$0.calls\" $inject /sbin/zinit-pid1ctl update none >/dev/null
+            \"$0\" -o \"$0.calls\" $inject /sbin/zinit-pid1ctl --helper update none >/dev/null
             echo \"<$inject> status $?\"
         done";
     let folder = updatable.setup.folder.path().to_path_buf();

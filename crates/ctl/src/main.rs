@@ -1,9 +1,9 @@
 //! zinit-pid1ctl: what need not be a part of PID 1, and what may be large, slow or wrong.
 //!
-//! `update` looks for another version of the program that started it, which is PID 1, and puts it in its place;
-//! PID 1 becomes the program whose path this one prints. `roll-back` puts the server's file before back, and
-//! `end-orphans` ends what a server left behind. By any other name it is what a person asks of PID 1. All of it is
-//! outside of PID 1's memory, and of its proof that it cannot panic.
+//! PID 1 starts it by `--helper`: `update NAME` looks for another version of PID 1's program, puts it in its place
+//! and prints its path; `rollback PATH` puts the previous file of the server back; `orphans STATE` ends what a server
+//! left behind. By any other words it is the command line tool. All of it is outside of PID 1's memory, and of the
+//! proof that PID 1 cannot panic.
 
 // `cargo clippy --all-targets` looks at programs as tests too, and std's panic handler would meet ours.
 #![cfg(not(test))]
@@ -86,29 +86,28 @@ rt::entry!(program);
 
 /// From the first function to the exit status.
 fn program(start: Start) -> ! {
-    // PID 1 calls it by its own name, and another process that has PID 1's program by the name it was called by.
-    let status = if start.name().to_bytes().ends_with(b"/zinit-pid1ctl") {
-        for_pid1(start.words())
+    let mut words = start.words();
+    let status = if words.next() == Some(c"--helper") {
+        helper(words.next().unwrap_or(c""), words.next().unwrap_or(c""))
     } else {
         ask::obey(command::command(start.name(), start.words()))
     };
     raw::exit(status)
 }
 
-/// Does what PID 1 starts it for.
-fn for_pid1(mut words: impl Iterator<Item = &'static CStr>) -> u8 {
-    let (what, with) = (words.next().unwrap_or(c""), words.next().unwrap_or(c""));
+/// Does what PID 1 starts this program for, and returns the exit status.
+fn helper(task: &CStr, argument: &CStr) -> u8 {
     if !process::is_ours() {
-        say(format_args!("PID 1 starts it, and nobody else does"));
+        say(format_args!("only zinit-pid1 may start this program with --helper"));
         return UNKNOWN;
     }
     sys::block_signals_of_files();
-    match what.to_bytes() {
-        b"end-orphans" => orphans::end(with),
-        b"roll-back" => rollback::roll_back(with),
-        b"update" => update(with),
-        _ => {
-            say(format_args!("PID 1 starts it, and nobody else does"));
+    match task.to_bytes() {
+        b"orphans" => orphans::end(argument),
+        b"rollback" => rollback::roll_back(argument),
+        b"update" => update(argument),
+        other => {
+            say(format_args!("unknown helper: {}", other.escape_ascii()));
             UNKNOWN
         }
     }
