@@ -20,51 +20,49 @@ use sys::Sys;
 
 rt::entry!(program);
 
-/// The life of PID 1.
-#[inline(always)]
+/// Boots, and then runs the loop for the rest of PID 1's life.
 fn program(start: Start) -> ! {
-    let mut line = [0; KERNEL_COMMAND_LINE];
-    let mut sys = Sys::begin(start);
+    let mut buf = [0; KERNEL_COMMAND_LINE];
+    let mut sys = Sys::new(start);
     sys.configure();
-    sys.settle();
-    // The environment is nearer than the kernel command line, so it has the last word. Mostly it has the
-    // same ones, since the kernel puts them there, and they need no second complaint.
-    for word in sys.kernel_words(&mut line) {
+    sys.set_up();
+    // The environment has precedence over the kernel command line. Mostly it has the same words, since the kernel puts
+    // them there, and they need no second complaint.
+    for word in sys.kernel_words(&mut buf) {
         if !start.environment().any(|known| known == word) {
             sys.set(word);
         }
     }
     sys.configure();
-    sys.survive();
-    introduce(&sys);
-    sys.watch();
+    sys.install_fault_handler();
+    log_banner(&sys);
+    sys.enable_watchdog();
     run(&mut sys)
 }
 
 /// From here on nothing fails: it is retried, or it has a deadline.
-#[inline(never)] // what is large in the frame of its caller would be in the way of each access
+#[inline(never)] // the large buffers of its caller would be in the way of each access
 fn run(sys: &mut Sys<'_>) -> ! {
     let mut actions = Actions::default();
-    let mut init = Init::boot(sys.config().policy(sys.place()), sys.inheritance());
+    let mut init = Init::boot(sys.config().policy(sys.role()), sys.reexec_state());
     loop {
-        sys.remember(init.history());
+        sys.save(init.history());
         for action in actions.as_slice() {
             sys.perform(action);
         }
         let event = sys.wait(init.deadline());
         actions.clear();
-        init.set_server_file(sys.program());
+        init.set_server_file(sys.server_file());
         init.handle(event, sys.now(), &mut actions);
     }
 }
 
-/// Says what this process is.
-#[inline(always)]
-fn introduce(sys: &Sys<'_>) {
-    let fact = match sys.place() {
+/// Logs the version and the role.
+fn log_banner(sys: &Sys<'_>) {
+    let message = match sys.role() {
         Role::Container => Message::BootContainer,
         Role::Subreaper => {
-            sys.obey();
+            sys.run_cli();
             sys.adopt_orphans();
             Message::BootSubreaper
         }
@@ -75,8 +73,8 @@ fn introduce(sys: &Sys<'_>) {
             Message::BootMachine
         }
     };
-    sys.log(fact, Errno::NONE, env!("CARGO_PKG_VERSION").as_bytes());
-    if sys.inheritance().server().is_some() {
+    sys.log(message, Errno::NONE, env!("CARGO_PKG_VERSION").as_bytes());
+    if sys.reexec_state().server().is_some() {
         sys.log(Message::ServerAdopted, Errno::NONE, &[]);
     }
 }

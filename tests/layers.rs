@@ -28,16 +28,17 @@ const LAYERS: &[(&str, &str)] = &[
     ("ctl/lib", ""),
     ("main", "init model parse sys"),
     ("sys/mod", "command model parse reaper signals"),
-    ("sys/boot", "kmsg model mount parse power raw signal spawn stdio watchdog"),
-    ("sys/server", "finish model signal spawn text"),
-    ("sys/spawn", "kmsg model parse raw signal stdio"),
+    ("sys/ask", "command log model raw spawn"),
+    ("sys/boot", "authority log model mount parse raw signal spawn stdio watchdog"),
     ("sys/fault", "model raw signal"),
-    ("sys/reexec", "model raw spawn text"),
-    ("sys/ask", "command kmsg model raw spawn"),
-    ("sys/finish", "kmsg model mount parse power raw reaper signal spawn"),
     ("sys/raw", "model"),
-    // The leaves know the log and each other's right to the machine, and nobody else.
-    ("sys/", "kmsg model parse power raw text"),
+    ("sys/reexec", "model raw spawn"),
+    ("sys/server", "model signal spawn tasks"),
+    ("sys/spawn", "log model parse raw signal stdio"),
+    ("sys/tasks", "authority log model mount parse raw reaper signal spawn unmount"),
+    ("sys/unmount", "authority log model mount parse raw tasks"),
+    // The leaves: the log, the tokens, and what uses one kernel interface.
+    ("sys/", "authority log model parse raw text"),
     ("rt/lib", "start"),
     ("rt/start", "raw"),
     ("rt/arch/", "start"),
@@ -102,7 +103,7 @@ fn machine_wide_calls_stand_only_where_the_tokens_are() {
     for path in all() {
         let text = code(&fs::read_to_string(&path).expect("a file"));
         let home =
-            ["sys/power.rs", "sys/mount.rs", "ctl/src/force.rs"].iter().any(|home| path.ends_with(home));
+            ["sys/authority.rs", "sys/mount.rs", "ctl/src/force.rs"].iter().any(|home| path.ends_with(home));
         for call in calls.iter().filter(|call| text.contains(**call)) {
             assert!(home, "{} holds {call}", path.display());
             found += 1;

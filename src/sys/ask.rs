@@ -5,13 +5,12 @@ use zinit_pid1::command::{Own, USAGE, own};
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::reexec::VERSION;
 
-use super::kmsg::Log;
+use super::log::Log;
 use super::raw;
-use super::spawn::TOOL;
+use super::spawn::CTL;
 
 /// Does what argv asks of a process that is not PID 1: it returns if that is to supervise a server.
-#[inline(always)]
-pub fn obey(start: Start, log: &Log) {
+pub fn run_cli(start: Start, log: &Log) {
     match own(start.name(), start.words()) {
         Own::Ask => {}
         Own::Help => print_and_exit(USAGE),
@@ -19,8 +18,8 @@ pub fn obey(start: Start, log: &Log) {
         Own::Version => print_and_exit(VERSION),
     }
     // SAFETY: nobody has written to where the words are: a guest that goes no further has no server yet.
-    let errno = raw::errno(unsafe { start.become_same(TOOL) });
-    log.fact(Message::ExecFailed, errno, TOOL.to_bytes());
+    let errno = raw::errno(unsafe { start.become_same(CTL) });
+    log.message(Message::ExecFailed, errno, CTL.to_bytes());
     raw::exit(errno.exec_status())
 }
 

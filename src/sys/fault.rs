@@ -1,8 +1,7 @@
-//! PID 1 survives a fault of its own: it becomes itself once more.
+//! Survives a fault of PID 1: SIGSEGV and the like re-exec it.
 //!
-//! A forked child has the handler too, until it becomes another program.
+//! A forked child has the handler too, until it executes another program.
 
-use rt::arch;
 use zinit_pid1::model::event::Event;
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::Errno;
@@ -13,27 +12,25 @@ use super::raw;
 use super::signal;
 
 impl Sys<'_> {
-    /// From here on a fault leads to a new PID 1 with the same server.
-    #[inline(always)]
-    pub fn survive(&self) {
-        arch::set_thread_pointer(core::ptr::from_ref(self).addr());
+    /// Installs the fault handler: SIGSEGV and the like re-exec PID 1.
+    pub fn install_fault_handler(&self) {
+        rt::arch::set_thread_pointer(core::ptr::from_ref(self).addr());
         signal::dispose(if self.authority.pid1().is_some() { handler as *const () as usize } else { 0 });
     }
 
-    /// Becomes this program once more; where that is impossible, or came to nothing a minute ago, or the end has
-    /// begun, it ends the machine, or a container with status 128 + `signal`.
-    #[inline(always)]
-    fn start_anew(&mut self, signal: i32) -> ! {
+    /// Re-execs PID 1. Where that fails, or the last fault was a minute ago or less, or a shutdown has begun, it
+    /// reboots the machine, or ends a container with status 128 + `signal`.
+    fn reexec_or_reboot(&mut self, signal: i32) -> ! {
         if rustix::process::getpid() == rustix::process::Pid::INIT {
-            self.log.note(&Record::new(Message::Fault).number(signal.unsigned_abs()));
-            if !self.ends && self.here.record_fault(raw::now()) {
-                let _refused = self.succeed(c"/proc/self/exe");
+            self.log.record(&Record::new(Message::Fault).number(signal.unsigned_abs()));
+            if !self.shutting_down && self.reexec_state.record_fault(raw::now()) {
+                let _refused = self.reexec(c"/proc/self/exe");
             }
             if self.authority.machine().is_some() {
-                // Whatever signal comes meanwhile, and whenever.
-                self.ends = true;
+                // A further fault is not survived either.
+                self.shutting_down = true;
                 for task in [Task::Sync, Task::Reboot, Task::SysRqReboot] {
-                    self.attend(task);
+                    self.run_to_deadline(task);
                 }
                 self.log.error(Message::DeadEnd, Errno::NONE);
                 loop {
@@ -45,11 +42,11 @@ impl Sys<'_> {
         raw::exit((signal as u8).wrapping_add(128))
     }
 
-    /// Has a child do a task, which a dead disk or a driver may hold up, and gives it its time; where none can be forked,
-    /// what is not on the disks yet is worth the risk.
-    #[inline(always)]
-    fn attend(&mut self, task: Task) {
-        let Event::Spawned(child) = self.run(task) else {
+    /// Runs a task in a child until that exits or the task's time is up, since a dead disk or a driver can hang;
+    /// everything is reaped meanwhile. Where no child can be forked PID 1 syncs by itself: what is not on the disks yet
+    /// is worth the risk.
+    fn run_to_deadline(&mut self, task: Task) {
+        let Event::Spawned(child) = self.run_task(task) else {
             if task == Task::Sync
                 && let Some(machine) = self.authority.machine()
             {
@@ -63,7 +60,7 @@ impl Sys<'_> {
             if now >= end {
                 return;
             }
-            let left = self.watchdog.feed(now, Some(end), &self.log).map(|next| now.until(next));
+            let left = self.watchdog.ping(now, Some(end), &self.log).map(|next| now.until(next));
             match raw::wait().0 {
                 pid if pid == child.raw() => return,
                 1.. => {}
@@ -74,8 +71,8 @@ impl Sys<'_> {
 }
 
 extern "C" fn handler(signal: i32) -> ! {
-    // SAFETY: `survive` was given a `Sys` that lives as long as the process. What was interrupted has it too, and never
-    // goes on.
-    let sys = unsafe { &mut *(arch::thread_pointer() as *mut Sys<'static>) };
-    sys.start_anew(signal)
+    // SAFETY: `install_fault_handler` stored the address of a `Sys` that lives as long as the process. The code that was
+    // interrupted holds it too, and never continues.
+    let sys = unsafe { &mut *(rt::arch::thread_pointer() as *mut Sys<'static>) };
+    sys.reexec_or_reboot(signal)
 }

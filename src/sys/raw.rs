@@ -1,4 +1,4 @@
-//! The system calls of `rt` with the types of the library and of rustix.
+//! The system calls of `rt`, with the types of the library and of rustix.
 
 use core::ffi::CStr;
 
@@ -13,11 +13,11 @@ pub use rt::raw::{
 
 /// Lends a descriptor to rustix by its number.
 ///
-/// The mask shows the compiler that the assertion inside, which would be a reachable panic, holds. It
-/// changes nothing but the -1 of a pipe that could not be made, which answers EBADF either way.
+/// The mask shows the compiler that the assertion inside, which would be a reachable panic, holds. It changes only the
+/// -1 of a pipe that could not be made: the answer is EBADF either way.
 pub const fn borrow<'a>(number: i32) -> BorrowedFd<'a> {
-    // SAFETY: no memory depends on it. 0-2 are open for as long as the process lives, an `Fd` for as long
-    // as it is borrowed, and other numbers are only asked whether they are open.
+    // SAFETY: no memory depends on it. 0-2 are open for as long as the process lives, an `Fd` for as long as it is
+    // borrowed, and other numbers are only asked whether they are open.
     unsafe { BorrowedFd::borrow_raw(number & i32::MAX) }
 }
 
@@ -31,12 +31,12 @@ pub fn is_child(pid: Pid) -> bool {
     rt::raw::is_child(pid.raw())
 }
 
-/// Gives a file another name, rename(2).
+/// Renames a file, rename(2).
 pub fn rename(from: &CStr, to: &CStr) -> Errno {
     rt::raw::rename(from, to).map_or_else(errno, |()| Errno::NONE)
 }
 
-/// Becomes another program, execve(2): it returns only what went wrong.
+/// Executes another program, execve(2): it returns only the error.
 ///
 /// # Safety
 /// `argv` and `envp` are arrays of strings, each ended by NULL.
@@ -45,12 +45,12 @@ pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8
     errno(unsafe { rt::raw::execve(path, argv, envp) })
 }
 
-/// An error as the library knows it.
+/// An error number in the library's type.
 pub const fn errno(number: i32) -> Errno {
     Errno(number as u8)
 }
 
-/// The error of an answer of the kernel, or none.
+/// The error of a raw system call, or none.
 pub const fn answer(answer: isize) -> Errno {
     Errno(if answer < 0 { answer.wrapping_neg() as u8 } else { 0 })
 }

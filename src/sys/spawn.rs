@@ -1,4 +1,4 @@
-//! Forked children: the server, and how any other child is started.
+//! Forked children: how any child is started, and the server, the tool and the rescue program.
 
 use core::ffi::{CStr, c_char};
 use core::ptr;
@@ -10,13 +10,12 @@ use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::{Errno, FileId, Pid};
 use zinit_pid1::parse::config::Config;
 
-use super::kmsg::Log;
+use super::log::Log;
 use super::raw::{self, Fd, errno};
 use super::signal;
 use super::stdio;
 
 /// Forks a child that does `work`, still with all signals blocked, and exits with its status.
-#[inline(never)]
 pub fn child(work: &mut dyn FnMut() -> u8) -> Event {
     match raw::fork() {
         0 => raw::exit(work()),
@@ -24,7 +23,33 @@ pub fn child(work: &mut dyn FnMut() -> u8) -> Event {
     }
 }
 
-/// What to start, and how.
+/// The reading end of a pipe from a child: what it is about to execute, and why that failed.
+pub struct Report(Fd);
+
+impl Report {
+    /// Of no child.
+    pub const NONE: Self = Self(Fd::NONE);
+
+    /// Reads the paths that the updater has written.
+    pub fn paths(&self, buf: &mut [u8]) {
+        let _nothing = raw::read(&self.0, buf);
+    }
+
+    /// Reads the file that the child is about to execute; `None` if it did not get so far, or this was read already.
+    pub fn server_file(&self) -> Option<FileId> {
+        let mut file = [0; size_of::<FileId>()];
+        let length = raw::read(&self.0, &mut file);
+        (length == Ok(4)).then_some(FileId(u32::from_ne_bytes(file)))
+    }
+
+    /// Reads the error of a failed execve(2), which stands behind the file.
+    pub fn errno(&self) -> Option<Errno> {
+        let mut errno = [0];
+        (raw::read(&self.0, &mut errno) == Ok(1)).then_some(Errno(errno[0]))
+    }
+}
+
+/// What to start as the server, and how.
 pub struct Server<'a> {
     /// The settings.
     pub config: &'a Config<'a>,
@@ -34,172 +59,126 @@ pub struct Server<'a> {
     pub machine: bool,
 }
 
-/// Where a failed `execve` leaves its errno: readable once the child was reaped.
-pub struct Report(Fd);
-
-impl Report {
-    /// That of no child.
-    pub const NONE: Self = Self(Fd::NONE);
-
-    /// Reads what the updater has to say.
-    pub fn text(&self, room: &mut [u8]) {
-        let _nothing = raw::read(&self.0, room);
-    }
-
-    /// What the child is about to become, if it got so far.
-    pub fn program(&self) -> Option<FileId> {
-        let mut program = [0; size_of::<FileId>()];
-        let length = raw::read(&self.0, &mut program);
-        (length == Ok(4)).then_some(FileId(u32::from_ne_bytes(program)))
-    }
-
-    /// The errno that is behind it, if the child could not become the server.
-    pub fn errno(&self) -> Option<Errno> {
-        let mut errno = [0];
-        (raw::read(&self.0, &mut errno) == Ok(1)).then_some(Errno(errno[0]))
-    }
-}
-
 impl Server<'_> {
-    /// Forks a child that becomes the server.
+    /// Forks a child that executes the server.
     ///
-    /// Without a pipe, because all descriptors are in use, only the exit status is left to tell of a
-    /// failure.
+    /// Without a pipe, because all descriptors are in use, only the exit status tells of a failure.
     pub fn spawn(&self, log: &Log) -> (Event, Report) {
         let (reading, writing) = raw::pipe();
         let event = child(&mut || {
             let path = self.path();
-            let file = path.and_then(|path| rustix::fs::stat(path).ok());
-            let program = file.map_or(FileId::NONE, |file| {
-                FileId::new(file.st_ino, file.st_mtime as u64, file.st_mtime_nsec)
+            let stat = path.and_then(|path| rustix::fs::stat(path).ok());
+            let file = stat.map_or(FileId::NONE, |stat| {
+                FileId::new(stat.st_ino, stat.st_mtime as u64, stat.st_mtime_nsec)
             });
-            let _sent = raw::write(writing.number(), &program.0.to_ne_bytes());
-            let errno = self.become_server(path, log);
+            let _sent = raw::write(writing.number(), &file.0.to_ne_bytes());
+            let errno = self.exec(path, log);
             let _sent = raw::write(writing.number(), &[errno.0]);
             errno.exec_status()
         });
         (event, Report(reading))
     }
 
-    /// The server's program.
+    /// The server's program: the one that is set, or the first that exists.
     pub fn path(&self) -> Option<&CStr> {
-        self.config.server().or_else(|| PLACES.iter().map(place).find(|path| exists(path)))
+        self.config.server().or_else(|| SERVERS.into_iter().find(|path| exists(path)))
     }
 
-    /// Becomes the server; it returns only what went wrong, after it was logged.
-    fn become_server(&self, path: Option<&CStr>, log: &Log) -> Errno {
+    /// Executes the server; returns only the error, after it was logged.
+    fn exec(&self, path: Option<&CStr>, log: &Log) -> Errno {
         let Some(path) = path else {
             log.error(Message::ServerMissing, Errno::NONE);
             return Errno::NOENT;
         };
-        let config = self.config;
-        let level = config.level_word();
         let mode = if self.machine { c"--pid1-mode".as_ptr() } else { ptr::null() };
         let argv = [
             path.as_ptr(),
             c"-c".as_ptr(),
-            config.config_dir().as_ptr(),
+            self.config.config_dir().as_ptr(),
             c"-s".as_ptr(),
-            config.socket().as_ptr(),
+            self.config.socket().as_ptr(),
             c"--log-level".as_ptr(),
-            level.as_ptr(),
+            self.config.level_word().as_ptr(),
             mode,
             ptr::null(),
         ];
-
         if let Some(fd) = log.instead_of_console() {
             for number in [libc::STDOUT_FILENO, libc::STDERR_FILENO] {
                 let _placed = stdio::duplicate(fd, number);
             }
         }
         // SAFETY: the array ends in NULL, its strings in NUL.
-        unsafe { become_program(self.start, path, argv.as_ptr(), log) }
+        unsafe { exec(self.start, path, argv.as_ptr(), log) }
     }
 }
 
-/// Forks a child that looks for an update, and answers through the pipe.
+/// Forks a child that looks for an update, and writes to the pipe what PID 1 has to become.
 pub fn updater(start: Start, log: &Log) -> (Event, Report) {
     let (reading, writing) = raw::pipe();
     let event = child(&mut || {
         let _placed = stdio::duplicate(writing.number(), libc::STDOUT_FILENO);
-        become_tool(start, c"update", start.name(), log).exec_status()
+        exec_ctl(start, c"update", start.name(), log).exec_status()
     });
     (event, Report(reading))
 }
 
-/// Becomes the other program of this package, which does what need not be a part of PID 1; it returns only what
-/// went wrong, after it was logged.
-pub fn become_tool(start: Start, what: &CStr, with: &CStr, log: &Log) -> Errno {
-    let _placed = stdio::duplicate(log.number(), libc::STDERR_FILENO);
-    let argv = [TOOL.as_ptr(), c"--helper".as_ptr(), what.as_ptr(), with.as_ptr(), ptr::null()];
+/// Executes `zinit-pid1ctl --helper WHAT WITH`, which does what need not be in PID 1; returns only the error, after it
+/// was logged.
+pub fn exec_ctl(start: Start, what: &CStr, with: &CStr, log: &Log) -> Errno {
+    let _placed = stdio::duplicate(log.fd(), libc::STDERR_FILENO);
+    let argv = [CTL.as_ptr(), c"--helper".as_ptr(), what.as_ptr(), with.as_ptr(), ptr::null()];
     // SAFETY: the array ends in NULL, its strings in NUL.
-    unsafe { become_program(start, TOOL, argv.as_ptr(), log) }
+    unsafe { exec(start, CTL, argv.as_ptr(), log) }
 }
 
-/// Where this other program is.
-pub const TOOL: &CStr = c"/sbin/zinit-pid1ctl";
-
-/// Forks a child that becomes the rescue program, on the console.
+/// Forks a child that executes the rescue program on the console.
 pub fn rescue(program: &CStr, start: Start, log: &Log) -> Event {
     child(&mut || {
         let _leader = rustix::process::setsid();
         stdio::take_console();
         let argv = [program.as_ptr(), ptr::null()];
         // SAFETY: the array ends in NULL, its string in NUL.
-        unsafe { become_program(start, program, argv.as_ptr(), log) }.0
+        unsafe { exec(start, program, argv.as_ptr(), log) }.0
     })
 }
 
-/// Becomes a program with the environment that this one got; it returns only what went wrong, after it was
-/// logged.
+/// Executes a program with the environment of this one; returns only the error, after it was logged.
 ///
 /// # Safety
 /// `argv` ends in NULL, its strings in NUL.
-#[inline(never)]
-unsafe fn become_program(start: Start, path: &CStr, argv: *const *const c_char, log: &Log) -> Errno {
+unsafe fn exec(start: Start, path: &CStr, argv: *const *const c_char, log: &Log) -> Errno {
     // A session of its own: Ctrl-C on a terminal is for PID 1, which then tells the server.
     let _leader = rustix::process::setsid();
-    // SAFETY: this process reads no argv any more.
-    let envp = unsafe { start.environment_with(DEFAULTS) };
-    // Last, so that a signal finds either a blocked child or the program.
+    // SAFETY: this process reads its argv no more.
+    let envp = unsafe { start.environment_with(DEFAULT_ENVIRONMENT) };
+    // Last, so that a signal finds either a child that blocks it or the program.
     signal::unblock_all();
     // SAFETY: both arrays end in NULL, their strings in NUL.
     let errno = unsafe { raw::execve(path, argv.cast(), envp) };
-    // Or a log that nobody reads any more would end this child before its report.
+    // A log without a reader would end this child by SIGPIPE before its report.
     signal::block_all();
-    let interpreter = errno == Errno::NOENT && exists(path);
-    let fact = if interpreter { Message::ExecNoInterpreter } else { Message::ExecFailed };
-    log.fact(fact, errno, path.to_bytes());
+    let no_interpreter = errno == Errno::NOENT && exists(path);
+    let message = if no_interpreter { Message::ExecNoInterpreter } else { Message::ExecFailed };
+    log.message(message, errno, path.to_bytes());
     errno
 }
 
-/// True if there is a file of this name.
+/// True if a file exists, access(2).
 pub fn exists(path: &CStr) -> bool {
     rustix::fs::accessat(CWD, path, Access::EXISTS, AtFlags::empty()).is_ok()
 }
 
-/// Where the server is looked for; the strings lie in the rows, as those of a mount do.
-static PLACES: [[u8; 28]; 4] = [
-    row(c"/sbin/zinit-server"),
-    row(c"/usr/sbin/zinit-server"),
-    row(c"/usr/bin/zinit-server"),
-    row(c"/usr/local/bin/zinit-server"),
+/// The second program of this project.
+pub const CTL: &CStr = c"/sbin/zinit-pid1ctl";
+
+/// Where the server is looked for.
+const SERVERS: [&CStr; 4] = [
+    c"/sbin/zinit-server",
+    c"/usr/sbin/zinit-server",
+    c"/usr/bin/zinit-server",
+    c"/usr/local/bin/zinit-server",
 ];
 
-/// A string with its NUL, filled up with more of them; too long a string does not compile.
-const fn row(string: &CStr) -> [u8; 28] {
-    let bytes = string.to_bytes_with_nul();
-    let mut row = [0; 28];
-    row.split_at_mut(bytes.len()).0.copy_from_slice(bytes);
-    row
-}
-
-/// The string in a row.
-fn place(row: &[u8; 28]) -> &CStr {
-    // SAFETY: `row` left at least one NUL.
-    unsafe { CStr::from_ptr(row.as_ptr().cast()) }
-}
-
-/// For a server to which nobody gave them: the kernel gives no PATH, and `env -i` none of these.
-const DEFAULTS: &[u8] =
+/// What a program needs that nobody has set: the kernel sets no PATH, and `env -i` none of these.
+const DEFAULT_ENVIRONMENT: &[u8] =
     b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\0HOME=/\0TERM=linux\0\0";

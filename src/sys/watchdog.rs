@@ -1,77 +1,75 @@
-//! A hardware watchdog: it restarts the machine unless somebody writes to it in time.
+//! The hardware watchdog: it resets the machine unless it is pinged in time.
 //!
-//! PID 1 feeds it from its one wait, so that it bites where that wait is not reached any more; Linux watchdog
-//! driver API, in the kernel's documents.
+//! PID 1 pings it from its one wait, so that a PID 1 that does not reach that wait any more is reset;
+//! watchdog/watchdog-api in the kernel's documentation.
 
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::time::Instant;
 
-use super::kmsg::Log;
-use super::power::Machine;
+use super::authority::Machine;
+use super::log::Log;
 use super::raw;
 
-/// A watchdog that is armed, or will be once it is there, or none.
+/// A watchdog that is enabled, or will be once its device is there, or none.
 pub struct Watchdog {
-    /// The time it is to have, s; 0 for no watchdog.
-    seconds: u32,
+    /// The timeout that is asked for, s; 0 for no watchdog.
+    timeout: u32,
     /// The device; negative as long as it is not open.
     device: i32,
-    /// When it is to be fed, or looked for, again.
-    next: Instant,
+    /// When to ping it, or to look for the device, again.
+    next_ping: Instant,
 }
 
 impl Watchdog {
-    /// Feeds nothing.
-    pub const NONE: Self = Self { seconds: 0, device: -1, next: Instant(0) };
+    /// No watchdog.
+    pub const NONE: Self = Self { timeout: 0, device: -1, next_ping: Instant(0) };
 
-    /// Opens the device when it is to be fed for the first time.
-    pub const fn arm_with(&mut self, _: &Machine, seconds: u32) {
-        self.seconds = seconds;
+    /// Enables it, by the first ping.
+    pub const fn enable(&mut self, _: &Machine, timeout: u32) {
+        self.timeout = timeout;
     }
 
-    /// Feeds it if it is time to; the answer is when to do so again, or the deadline if that is earlier.
+    /// Pings it if that is due; returns when to do so again, or the deadline if that is earlier.
     ///
-    /// A module may be loaded later: the device is looked for as often as it would be fed.
-    #[inline(never)]
-    pub fn feed(&mut self, now: Instant, deadline: Option<Instant>, log: &Log) -> Option<Instant> {
-        if self.seconds == 0 {
+    /// Its module may be loaded later: the device is looked for as often as it would be pinged.
+    pub fn ping(&mut self, now: Instant, deadline: Option<Instant>, log: &Log) -> Option<Instant> {
+        if self.timeout == 0 {
             return deadline;
         }
-        if self.next <= now {
+        if self.next_ping <= now {
             if self.device >= 0 {
-                let _fed = raw::write(self.device, b".");
-            } else if let Err(errno) = self.arm(log)
-                && self.next == Instant(0)
+                let _pinged = raw::write(self.device, b".");
+            } else if let Err(errno) = self.open(log)
+                && self.next_ping == Instant(0)
             {
                 log.error(Message::WatchdogFailed, raw::errno(errno));
             }
-            // Half of the time it has, in ms; no hardware has 99 days.
-            self.next = now + self.seconds.wrapping_mul(500);
+            // Half of its timeout, in ms; no hardware has 99 days.
+            self.next_ping = now + self.timeout.wrapping_mul(500);
         }
-        Some(deadline.unwrap_or(self.next).min(self.next))
+        Some(deadline.unwrap_or(self.next_ping).min(self.next_ping))
     }
 
-    /// Opens it, which is what arms it, and sets its time as far as the hardware lets itself be told.
-    fn arm(&mut self, log: &Log) -> raw::Result<()> {
+    /// Opens the device, which enables it, and sets its timeout if the hardware can be set.
+    fn open(&mut self, log: &Log) -> raw::Result<()> {
         let device = raw::open(c"/dev/watchdog", libc::O_WRONLY | libc::O_NONBLOCK)?;
-        let seconds = &raw mut self.seconds;
-        // SAFETY: both orders read or write one number.
-        let order = |order| unsafe { raw::ioctl(&device, order, raw::address(seconds)) };
-        if let Err(errno) = order(SET_TIMEOUT) {
+        let timeout = &raw mut self.timeout;
+        // SAFETY: both requests read or write one number.
+        let request = |request| unsafe { raw::ioctl(&device, request, raw::address(timeout)) };
+        if let Err(errno) = request(SET_TIMEOUT) {
             log.error(Message::WatchdogFailed, raw::errno(errno));
-            let _unknown = order(GET_TIMEOUT);
+            let _unknown = request(GET_TIMEOUT);
         }
         self.device = device.keep();
-        log.note(&Record::new(Message::WatchdogArmed).number(self.seconds));
+        log.record(&Record::new(Message::WatchdogArmed).number(self.timeout));
         Ok(())
     }
 
-    /// Feeds it no more. The magic letter in front of the close disarms it, if that is wanted and the hardware can be
-    /// disarmed at all.
-    #[inline(always)]
-    pub fn leave(&mut self, disarm: bool) {
-        let _disarmed = raw::write(self.device, &b"V"[..usize::from(disarm)]);
-        self.seconds = 0;
+    /// Stops pinging it. With `disable` the magic letter goes in front of the close, which disables it if the hardware
+    /// can be disabled at all.
+    pub fn close(&mut self, disable: bool) {
+        let _disabled = raw::write(self.device, &b"V"[..usize::from(disable)]);
+        self.timeout = 0;
         // Once: the number may be another file's by the next time.
         raw::close(core::mem::replace(&mut self.device, -1));
     }

@@ -80,7 +80,7 @@ fn a_panic_of_a_debug_build_is_a_fault_that_it_survives() {
     // Nothing is known to panic, so where an update would begin there is a jump to the panic handler now.
     let program = debug_program();
     let [from, to] =
-        [address(&program, "::update", "sys::reexec::"), address(&program, "rust_begin_unwind", "")];
+        [address(&program, "::spawn_updater", "sys::reexec::"), address(&program, "rust_begin_unwind", "")];
     let mut bytes = fs::read(&program).expect("the program");
     assert_eq!(
         bytes[64..72],

@@ -1,9 +1,9 @@
-//! The courier: a forked child that takes one request to the server's socket and reads the reply.
+//! The RPC client: a forked child that sends one request to the server's socket and reads the reply.
 //!
 //! It may block wherever it likes: PID 1 kills it at its deadline.
 //!
 //! # Safety
-//! That of `raw`.
+//! The structures are the kernel's, unix(7).
 
 use core::ffi::CStr;
 use core::mem::{ManuallyDrop, MaybeUninit};
@@ -15,21 +15,20 @@ use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::Errno;
 use zinit_pid1::parse::rpc::{self, Outcome, Reply};
 
-use super::kmsg::Log;
+use super::log::Log;
 use super::raw::{self, Fd, Result};
 
-/// Takes `method` to the server; what went wrong is logged.
-#[inline(always)]
+/// Sends `method` to the server and reads the reply; a failure is logged.
 pub fn run(method: Method, socket: &CStr, log: &Log) -> Outcome {
-    let mut room = [0; REPLY];
-    let reply = match send(method, socket).and_then(|server| receive(&server, &mut room)) {
+    let mut buf = [0; REPLY];
+    let reply = match send(method, socket).and_then(|server| receive(&server, &mut buf)) {
         Ok(reply) => reply,
         Err(errno) => {
-            log.fact(Message::Unreachable, raw::errno(errno), socket.to_bytes());
+            log.message(Message::Unreachable, raw::errno(errno), socket.to_bytes());
             return Outcome::Failed;
         }
     };
-    let (fact, text, outcome) = match reply {
+    let (message, text, outcome) = match reply {
         Received::Line(line) => match rpc::decode(method, line) {
             Reply::Agreed => return Outcome::Agreed,
             Reply::Refused => (Message::ReplyRefused, line, Outcome::Unclear),
@@ -38,7 +37,7 @@ pub fn run(method: Method, socket: &CStr, log: &Log) -> Outcome {
         Received::Part(part) => (Message::ReplyPart, part, Outcome::Unclear),
         Received::TooMuch(part) => (Message::ReplyTooLong, part, Outcome::Failed),
     };
-    log.fact(fact, Errno::NONE, text);
+    log.message(message, Errno::NONE, text);
     outcome
 }
 
@@ -55,8 +54,8 @@ fn send(method: Method, socket: &CStr) -> Result<ManuallyDrop<Fd>> {
     // The exit of this process closes it.
     let server = ManuallyDrop::new(unix_socket()?);
     connect(&server, socket)?;
-    // A new socket takes a line at once and whole; SIGPIPE is blocked, as all signals are. In one piece, or a server
-    // that hangs up behind the first one would seem not to have been asked.
+    // A new socket takes a line at once and whole; SIGPIPE is blocked, as all signals are. One call for both pieces:
+    // a server that closes the connection behind the first one would seem not to have been asked.
     let pieces = [rpc::HEAD, rpc::request(method)]
         .map(|piece| libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() });
     // SAFETY: the kernel reads the bytes that two pieces name.
@@ -75,45 +74,46 @@ fn unix_socket() -> Result<Fd> {
 
 /// Connects a socket to a path, unix(7): ENAMETOOLONG from 108 bytes on.
 fn connect(socket: &Fd, path: &CStr) -> Result<()> {
-    // With its NUL, so that it cannot be mistaken for an abstract name.
+    // With its NUL, so that it is no abstract name.
     let path = path.to_bytes_with_nul();
     if path.len() > SUN_PATH {
         return Err(libc::ENAMETOOLONG);
     }
-    let mut room = MaybeUninit::<libc::sockaddr_un>::uninit();
-    let peer = room.as_mut_ptr();
-    // SAFETY: the path fits into its room. What is behind it is not read.
+    let mut address = MaybeUninit::<libc::sockaddr_un>::uninit();
+    let peer = address.as_mut_ptr();
+    // SAFETY: the path fits. The kernel does not read what is behind it.
     unsafe {
         (&raw mut (*peer).sun_family).write(libc::AF_UNIX as libc::sa_family_t);
-        for (index, byte) in path.iter().enumerate() {
-            (&raw mut (*peer).sun_path).cast::<u8>().add(index).write(*byte);
-        }
+        (&raw mut (*peer).sun_path).cast::<u8>().copy_from_nonoverlapping(path.as_ptr(), path.len());
     }
-    let arguments =
-        [raw::word(socket.number()), raw::address(peer), size_of::<libc::sa_family_t>() + path.len()];
-    // SAFETY: the kernel reads one address of the length that is said.
-    raw::checked(unsafe { syscall(libc::SYS_connect, arguments) }).map(drop)
+    let length = size_of::<libc::sa_family_t>() + path.len();
+    // SAFETY: the kernel reads one address of that length.
+    let answer =
+        unsafe { syscall(libc::SYS_connect, [raw::word(socket.number()), raw::address(peer), length]) };
+    raw::checked(answer).map(drop)
 }
 
-/// Bytes of a path in such an address, with its NUL.
+/// Bytes of the path in a socket address, with its NUL.
 const SUN_PATH: usize = 108;
 
-fn receive<'a>(server: &Fd, room: &'a mut [u8; REPLY]) -> Result<Received<'a>> {
+fn receive<'a>(server: &Fd, buf: &'a mut [u8; REPLY]) -> Result<Received<'a>> {
     let mut length = 0;
-    while let Some(free) = room.get_mut(length..) {
-        let taken = match raw::read(server, free) {
-            // A full room leaves nothing to read into.
+    while let Some(free) = buf.get_mut(length..) {
+        let count = match raw::read(server, free) {
+            // A full buffer leaves no byte to read into.
             Ok(0) if length == REPLY => break,
             // A server that exits with unread requests resets the connection: that is a close too.
-            Ok(0) | Err(libc::ECONNRESET) => return Ok(Received::Part(room.get(..length).unwrap_or(&[]))),
+            Ok(0) | Err(libc::ECONNRESET) => {
+                return Ok(Received::Part(buf.get(..length).unwrap_or_default()));
+            }
             answer => answer? as usize,
         };
-        for _ in 0..taken {
-            if room.get(length) == Some(&b'\n') {
-                return Ok(Received::Line(room.get(..length).unwrap_or(&[])));
+        for _ in 0..count {
+            if buf.get(length) == Some(&b'\n') {
+                return Ok(Received::Line(buf.get(..length).unwrap_or_default()));
             }
             length += 1;
         }
     }
-    Ok(Received::TooMuch(room))
+    Ok(Received::TooMuch(buf))
 }

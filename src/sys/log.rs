@@ -1,0 +1,118 @@
+//! Where log lines go: the kernel's log on a machine, standard error elsewhere. Writing never blocks.
+//!
+//! A line that is not accepted at once is dropped: PID 1 must not wait for a reader, so its log cannot be complete.
+
+use zinit_pid1::model::buffer::Buffer;
+use zinit_pid1::model::message::{Level, Message, Record};
+use zinit_pid1::model::process::Errno;
+use zinit_pid1::text::line;
+
+use super::raw;
+
+/// The log, and the lowest level that it takes.
+pub struct Log {
+    /// Where lines go, for as long as this process lives.
+    fd: i32,
+    sink: Sink,
+    /// Lines of a lower level are not written.
+    pub level: Level,
+}
+
+/// What kind of file lines go to, which says how to write without waiting for a reader.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sink {
+    /// `/dev/kmsg`: it takes a level and is always writable.
+    Kmsg,
+    /// Nowhere: there is no reader, or no way not to wait for one.
+    None,
+    /// An open file description of our own with O_NONBLOCK, or a regular file, which has no reader to wait for.
+    OwnFile,
+    /// A pipe or socket that others write to as well, and may fill between poll(2) and write(2).
+    Shared,
+}
+
+impl Log {
+    /// Drops all lines.
+    pub const NONE: Self = Self { fd: STDERR, sink: Sink::None, level: Level::Info };
+
+    /// Standard error of a command that a person has typed. It may block: a terminal that this user cannot open anew.
+    pub const STDERR: Self = Self { fd: STDERR, sink: Sink::OwnFile, level: Level::Trace };
+
+    /// Opens the log: the kernel's on a machine where it can be opened, else standard error if this process inherited
+    /// one; kmsg in the kernel's ABI documents.
+    pub fn open(&mut self, machine: bool, has_stderr: bool) {
+        (self.fd, self.sink) = sink(machine, has_stderr);
+        self.level = Level::Info;
+    }
+
+    /// The kernel's log, for a server whose console has no reader: it would block in its first write.
+    pub fn instead_of_console(&self) -> Option<i32> {
+        (self.sink == Sink::Kmsg && !raw::is_writable(STDERR)).then_some(self.fd)
+    }
+
+    /// The descriptor, for a helper that writes lines of its own.
+    pub const fn fd(&self) -> i32 {
+        self.fd
+    }
+
+    /// Writes a message with an error and with `text` from outside.
+    pub fn message(&self, message: Message, errno: Errno, text: &[u8]) {
+        self.write(&Record::new(message).errno(errno), text);
+    }
+
+    /// Writes a message with an error.
+    pub fn error(&self, message: Message, errno: Errno) {
+        self.message(message, errno, &[]);
+    }
+
+    /// Writes a record.
+    pub fn record(&self, record: &Record) {
+        self.write(record, &[]);
+    }
+
+    /// Writes a record with `text` from outside.
+    pub fn write(&self, record: &Record, text: &[u8]) {
+        if record.message.level() > self.level || self.sink == Sink::None {
+            return;
+        }
+        let mut line = Buffer::default();
+        line::compose(&mut line, record, text, self.sink == Sink::Kmsg);
+        if self.sink != Sink::Kmsg && !raw::is_writable(self.fd) {
+            return;
+        }
+        // Without a reader the answer is EPIPE; the SIGPIPE is blocked, and ignored when it is taken.
+        let write = if self.sink == Sink::Shared { raw::write_now } else { raw::write };
+        let _dropped = write(self.fd, line.as_bytes());
+    }
+}
+
+fn sink(machine: bool, has_stderr: bool) -> (i32, Sink) {
+    if machine {
+        // The kernel would take about ten lines in a burst and drop the rest.
+        let _locked = raw::write_file(c"/proc/sys/kernel/printk_devkmsg", b"on\n");
+        if let Ok(fd) = raw::open(c"/dev/kmsg", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY) {
+            return (fd.keep(), Sink::Kmsg);
+        }
+    }
+    if has_stderr { stderr() } else { (STDERR, Sink::None) }
+}
+
+/// Opens the file behind standard error anew with O_NONBLOCK: the flag belongs to the open file description, which
+/// others share, so it must not be set on the inherited one.
+///
+/// A regular file is used as it is, since two offsets in it would overwrite each other. A socket cannot be opened this
+/// way, and without `/proc` nothing can. A terminal then gets no line: poll(2) says that it is writable when it takes
+/// one byte, and the rest of a line would wait for its reader.
+fn stderr() -> (i32, Sink) {
+    let kind = rustix::fs::fstat(raw::borrow(STDERR)).map_or(0, |stat| stat.st_mode & libc::S_IFMT);
+    if kind == libc::S_IFREG {
+        return (STDERR, Sink::OwnFile);
+    }
+    match raw::open(c"/proc/self/fd/2", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY) {
+        Ok(fd) => (fd.keep(), Sink::OwnFile),
+        Err(_) if matches!(kind, libc::S_IFIFO | libc::S_IFSOCK) => (STDERR, Sink::Shared),
+        Err(_) => (STDERR, Sink::None),
+    }
+}
+
+const STDERR: i32 = libc::STDERR_FILENO;

@@ -1,0 +1,141 @@
+//! The tasks of a shutdown, as the forked child of each does them.
+//!
+//! Such a child may hang: PID 1 kills it at its deadline. What writes to a disk is done by a child of its own once more,
+//! so that one dead disk does not keep the others from being unmounted.
+
+use core::ffi::CStr;
+
+use rustix::mount::UnmountFlags;
+use rustix::process as kernel;
+use rustix::system::RebootCommand;
+use zinit_pid1::model::event::Event;
+use zinit_pid1::model::limits::{PROC_BUFFER, PROGRESS_CHECK};
+use zinit_pid1::model::message::{Message, Record};
+use zinit_pid1::model::process::{Errno, Exit, Signal};
+use zinit_pid1::model::task::Task;
+use zinit_pid1::parse::lines;
+use zinit_pid1::parse::meminfo::{self, Progress};
+use zinit_pid1::reaper;
+
+use super::authority::{Authority, Machine};
+use super::log::Log;
+use super::mount;
+use super::unmount::Unmount;
+use super::{raw, signal, spawn};
+
+/// Does a task; what is lost by it is logged.
+pub fn run(task: Task, authority: &Authority, log: &Log) -> Errno {
+    // Policy asks a process for nothing that it may not do.
+    let Some(pid1) = authority.pid1() else { return NOT_PERMITTED };
+    match (task, authority.machine()) {
+        (Task::Terminate, _) => {
+            pid1.signal_all(kernel::Signal::TERM);
+            // A stopped process does not die of TERM before it is continued.
+            pid1.signal_all(kernel::Signal::CONT);
+        }
+        (Task::Kill, _) => pid1.signal_all(kernel::Signal::KILL),
+        (_, None) => return NOT_PERMITTED,
+        (Task::Sync, Some(machine)) => sync(*machine, log),
+        (Task::Swapoff, Some(machine)) => Unmount { machine: *machine, log }.swapoff(),
+        (Task::Unmount, Some(machine)) => Unmount { machine: *machine, log }.unmount(),
+        (Task::SyncAgain, Some(machine)) => {
+            sync(*machine, log);
+            // Only now, since the progress of the sync is read from `/proc`.
+            Unmount { machine: *machine, log }.detach_kernel_mounts();
+        }
+        (Task::Kexec, Some(machine)) => return machine.reboot(RebootCommand::Kexec),
+        (Task::Poweroff, Some(machine)) => return machine.reboot(RebootCommand::PowerOff),
+        (Task::Reboot, Some(machine)) => return machine.reboot(RebootCommand::Restart),
+        (Task::Halt, Some(machine)) => return machine.reboot(RebootCommand::Halt),
+        (Task::SysRqPoweroff | Task::SysRqReboot, Some(machine)) => {
+            // It was detached before.
+            machine.mount_early(mount::PROC, None);
+            let errno = machine.sysrq(if task == Task::SysRqReboot { b"b" } else { b"o" });
+            if errno == Errno::NONE {
+                // The kernel does it in its own time; PID 1 has a deadline for that.
+                let _never = signal::wait(None);
+            }
+            return errno;
+        }
+    }
+    Errno::NONE
+}
+
+fn sync(machine: Machine, log: &Log) {
+    if run_with_progress(machine, Write::All) != Errno::NONE {
+        log.record(&Record::new(Message::SyncStuck).number(unwritten().unwrap_or(0)));
+    }
+}
+
+/// A call that writes to a disk, and therefore can hang.
+#[derive(Clone, Copy)]
+pub enum Write<'a> {
+    /// Write the caches of all disks.
+    All,
+    /// Make a mount read-only.
+    MakeReadOnly(&'a CStr),
+    /// Unmount a mount.
+    Unmount(&'a CStr, UnmountFlags),
+}
+
+/// Makes a call in a child, and waits for that as long as the disks make progress; ETIMEDOUT if they do not.
+pub fn run_with_progress(machine: Machine, write: Write<'_>) -> Errno {
+    let mut work = || match write {
+        Write::All => {
+            machine.sync();
+            0
+        }
+        Write::MakeReadOnly(point) => machine.make_read_only(point).0,
+        Write::Unmount(point, flags) => machine.unmount(point, flags).0,
+    };
+    let Event::Spawned(child) = spawn::child(&mut work) else {
+        // PID 1 has a deadline for this process too.
+        return Errno(work());
+    };
+    let mut progress = Progress::begin(raw::now());
+    loop {
+        // The child's end is a signal as well, also one that came before this call.
+        let _woken = signal::wait(Some(PROGRESS_CHECK));
+        match raw::wait() {
+            (pid, status) if pid == child.raw() => {
+                return match reaper::exit(status) {
+                    Some(Exit::Exited(errno)) => Errno(errno),
+                    _ => INTERRUPTED,
+                };
+            }
+            // One that was given up before has ended after all.
+            (1.., _) => {}
+            _ => {
+                if !progress.goes_on(unwritten(), raw::now()) {
+                    signal::send(child, Signal::KILL);
+                    return TIMED_OUT;
+                }
+            }
+        }
+    }
+}
+
+/// What is left to write to the disks, kB.
+fn unwritten() -> Option<u32> {
+    let mut sum: Option<u32> = None;
+    read_backwards(c"/proc/meminfo", &mut |line| {
+        if let Some(part) = meminfo::unwritten(line) {
+            sum = Some(part.saturating_add(sum.unwrap_or(0)));
+        }
+    });
+    sum
+}
+
+/// Shows the lines of a file from the last to the first; one that cannot be read has none.
+#[inline(never)] // 64 kB of stack, which would stay in the frame of its callers
+pub fn read_backwards(path: &CStr, show: &mut lines::Show<'_>) {
+    let Ok(file) = raw::open(path, libc::O_RDONLY) else { return };
+    let mut buf = [0; PROC_BUFFER];
+    let mut read = |at, free: &mut [u8]| raw::read_at(&file, at, free).map_or(0, |count| count as usize);
+    lines::backwards(&mut buf, &mut read, show);
+}
+
+const INTERRUPTED: Errno = Errno(libc::EINTR as u8);
+const NOT_PERMITTED: Errno = Errno(libc::EPERM as u8);
+/// The disks made no progress.
+pub const TIMED_OUT: Errno = Errno(libc::ETIMEDOUT as u8);
