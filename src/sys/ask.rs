@@ -1,7 +1,7 @@
-//! What another process than PID 1 is asked by its name or its words.
+//! The command line of a process that is not PID 1.
 
 use rt::start::Start;
-use zinit_pid1::command::{Own, USAGE, own};
+use zinit_pid1::command::{CliMode, USAGE, cli_mode};
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::reexec::VERSION;
 
@@ -9,25 +9,25 @@ use super::log::Log;
 use super::raw;
 use super::spawn::CTL;
 
-/// Does what argv asks of a process that is not PID 1: it returns if that is to supervise a server.
+/// Does what argv asks; returns if that is to supervise a server.
 pub fn run_cli(start: Start, log: &Log) {
-    match own(start.name(), start.words()) {
-        Own::Ask => {}
-        Own::Help => print_and_exit(USAGE),
-        Own::Run => return,
-        Own::Version => print_and_exit(VERSION),
+    match cli_mode(start.name(), start.words()) {
+        CliMode::Help => print_and_exit(USAGE),
+        CliMode::Supervise => return,
+        CliMode::Tool => {}
+        CliMode::Version => print_and_exit(VERSION),
     }
-    // SAFETY: nobody has written to where the words are: a guest that goes no further has no server yet.
+    // SAFETY: argv is as the kernel left it: only a child of this process overwrites it.
     let errno = raw::errno(unsafe { start.become_same(CTL) });
     log.message(Message::ExecFailed, errno, CTL.to_bytes());
     raw::exit(errno.exec_status())
 }
 
-/// Prints text for a person and exits.
+/// Prints text and exits.
 fn print_and_exit(text: &str) -> ! {
     let mut rest = text.as_bytes();
     while let Ok(written @ 1..) = raw::write(libc::STDOUT_FILENO, rest) {
-        rest = rest.get(written as usize..).unwrap_or(&[]);
+        rest = rest.get(written as usize..).unwrap_or_default();
         if rest.is_empty() {
             break;
         }

@@ -25,7 +25,7 @@ mod watchdog;
 use core::ffi::CStr;
 
 use rt::start::Start;
-use zinit_pid1::command::asks_for_container;
+use zinit_pid1::command::is_container_hint;
 use zinit_pid1::model::action::{Action, Method};
 use zinit_pid1::model::event::Event;
 use zinit_pid1::model::limits::REAP_BUDGET;
@@ -90,7 +90,7 @@ impl<'a> Sys<'a> {
     /// Reads all settings of argv and the environment. Before there is a log this is silent, so it is done twice.
     pub fn configure(&mut self) {
         self.start.environment().for_each(|word| self.set(word));
-        self.config.container_hint(self.start.words().any(asks_for_container));
+        self.config.container_hint(self.start.words().any(is_container_hint));
         self.log.level = self.config.level();
     }
 

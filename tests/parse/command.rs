@@ -2,18 +2,19 @@
 
 use std::ffi::{CStr, CString};
 
-use zinit_pid1::command::Command::{self, Ask, Force, Help, Run, Status, Unknown, Version};
-use zinit_pid1::command::{Own, asks_for_container, command, own};
+use zinit_pid1::command::{CliMode, cli_mode, is_container_hint};
 use zinit_pid1::model::event::{Ending, Request};
 use zinit_pid1::model::process::Signal;
 use zinit_pid1::signals;
+use zinit_pid1ctl::cli::Command::{self, Ask, Force, Help, Status, Supervise, Unknown, Version};
+use zinit_pid1ctl::cli::parse;
 
 /// What a line of argv asks for, the program's name in front.
 fn of(line: &str) -> Command<'static> {
     let word =
         |word: &str| -> &'static CStr { Box::leak(CString::new(word).expect("no NUL").into_boxed_c_str()) };
     let words: Vec<&CStr> = line.split(' ').map(word).collect();
-    command(words[0], words[1..].iter().copied())
+    parse(words[0], words[1..].iter().copied())
 }
 
 const HALT: Command<'_> = Ask(Signal::HALT);
@@ -23,9 +24,9 @@ const POWEROFF: Command<'_> = Ask(Signal::POWEROFF);
 #[test]
 fn each_word_means_one_thing() {
     let table = [
-        ("zinit-pid1", Run),
-        ("/sbin/zinit-pid1 -c", Run),
-        ("zinit-pid1 --container -c", Run),
+        ("zinit-pid1", Supervise),
+        ("/sbin/zinit-pid1 -c", Supervise),
+        ("zinit-pid1 --container -c", Supervise),
         ("zinit-pid1 -h", Help),
         ("zinit-pid1 --help", Help),
         ("zinit-pid1 -V", Version),
@@ -59,11 +60,11 @@ fn each_word_means_one_thing() {
         ("shutdown -r -f", Force(Ending::Reboot)),
         ("shutdown --help", Help),
         // A name that is none of an ending is no order, so that a link by chance does nothing.
-        ("status", Run),
-        ("update", Run),
-        ("init", Run),
-        ("", Run),
-        ("/reboot/zinit-pid1", Run),
+        ("status", Supervise),
+        ("update", Supervise),
+        ("init", Supervise),
+        ("", Supervise),
+        ("/reboot/zinit-pid1", Supervise),
     ];
     for (line, expected) in table {
         assert_eq!(of(line), expected, "{line}");
@@ -101,37 +102,37 @@ fn what_is_not_understood_does_nothing() {
     }
     assert_eq!(of("reboot -f 5"), Unknown(c"5"));
     let strange = c"\xff\xfe";
-    assert_eq!(command(c"zinit-pid1", [strange].into_iter()), Unknown(strange));
+    assert_eq!(parse(c"zinit-pid1", [strange].into_iter()), Unknown(strange));
 }
 
 #[test]
 fn the_program_answers_by_itself_what_needs_nobody_else() {
     for (line, expected) in [
-        ("zinit-pid1", Own::Run),
-        ("/sbin/init -c", Own::Run),
-        ("zinit-pid1 --container -c", Own::Run),
-        ("", Own::Run),
-        ("status", Own::Run),
-        ("zinit-pid1 --probe", Own::Version),
-        ("zinit-pid1 -c -V", Own::Version),
-        ("zinit-pid1 --version nonsense", Own::Version),
-        ("zinit-pid1 -h", Own::Help),
-        ("zinit-pid1 -c --help nonsense", Own::Help),
-        ("zinit-pid1 nonsense -h", Own::Ask),
-        ("zinit-pid1 --container=1", Own::Ask),
-        ("zinit-pid1 reboot", Own::Ask),
-        ("zinit-pid1 reboot --help", Own::Ask),
-        ("zinit-pid1 status", Own::Ask),
-        ("/sbin/reboot", Own::Ask),
-        ("poweroff --version", Own::Ask),
-        ("shutdown", Own::Ask),
-        ("halt -c", Own::Ask),
+        ("zinit-pid1", CliMode::Supervise),
+        ("/sbin/init -c", CliMode::Supervise),
+        ("zinit-pid1 --container -c", CliMode::Supervise),
+        ("", CliMode::Supervise),
+        ("status", CliMode::Supervise),
+        ("zinit-pid1 --probe", CliMode::Version),
+        ("zinit-pid1 -c -V", CliMode::Version),
+        ("zinit-pid1 --version nonsense", CliMode::Version),
+        ("zinit-pid1 -h", CliMode::Help),
+        ("zinit-pid1 -c --help nonsense", CliMode::Help),
+        ("zinit-pid1 nonsense -h", CliMode::Tool),
+        ("zinit-pid1 --container=1", CliMode::Tool),
+        ("zinit-pid1 reboot", CliMode::Tool),
+        ("zinit-pid1 reboot --help", CliMode::Tool),
+        ("zinit-pid1 status", CliMode::Tool),
+        ("/sbin/reboot", CliMode::Tool),
+        ("poweroff --version", CliMode::Tool),
+        ("shutdown", CliMode::Tool),
+        ("halt -c", CliMode::Tool),
     ] {
         let words: Vec<CString> = line.split(' ').map(|word| CString::new(word).expect("no NUL")).collect();
-        let found = own(&words[0], words[1..].iter().map(CString::as_c_str));
+        let found = cli_mode(&words[0], words[1..].iter().map(CString::as_c_str));
         assert_eq!(found, expected, "{line}");
         // What it leaves to the other program means something there, and no supervising.
-        assert_eq!(of(line) == Run, expected == Own::Run, "{line}");
+        assert_eq!(of(line) == Supervise, expected == CliMode::Supervise, "{line}");
     }
 }
 
@@ -152,9 +153,9 @@ fn each_signal_means_to_pid_1_what_was_asked_for() {
 #[test]
 fn only_two_words_of_argv_ask_for_a_container() {
     for word in [c"-c", c"--container"] {
-        assert!(asks_for_container(word));
+        assert!(is_container_hint(word));
     }
     for word in [c"", c"-", c"--", c"c", c"-h", c"--help", c"-V", c"reboot", c"-cc", c"--container=1"] {
-        assert!(!asks_for_container(word), "{word:?}");
+        assert!(!is_container_hint(word), "{word:?}");
     }
 }

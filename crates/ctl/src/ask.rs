@@ -4,9 +4,10 @@ use core::fmt;
 
 use rt::raw;
 use rustix::io::Errno;
-use zinit_pid1::command::{self, Command};
+use zinit_pid1::command::USAGE;
 use zinit_pid1::model::process::Signal;
 use zinit_pid1::model::reexec::VERSION;
+use zinit_pid1ctl::cli::Command;
 
 use super::force::Forced;
 use super::sys;
@@ -25,8 +26,8 @@ pub fn obey(command: Command<'_>) -> u8 {
             let word = word.to_bytes().escape_ascii();
             refused(format_args!("{word}: unknown word, nothing was started, try --help"), 2)
         }
-        // That of no word at all comes here only by a name that is not PID 1's.
-        Command::Help | Command::Run => printed(command::USAGE),
+        // zinit-pid1 does not start this program without a command, so this is a person who looks what it is.
+        Command::Help | Command::Supervise => printed(USAGE),
         Command::Version => printed(VERSION),
     }
 }

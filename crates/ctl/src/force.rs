@@ -4,9 +4,9 @@ use rt::{raw, signal};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions};
 use rustix::system::{RebootCommand, reboot};
-use zinit_pid1::command::Command;
 use zinit_pid1::model::event::Ending;
 use zinit_pid1::model::limits::FORCED_SYNC_TIMEOUT;
+use zinit_pid1ctl::cli::Command;
 
 use super::sys;
 

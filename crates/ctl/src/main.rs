@@ -33,8 +33,7 @@ use core::panic::PanicInfo;
 use rt::raw;
 use rt::start::Start;
 use rustix::io::Errno;
-use zinit_pid1::command;
-use zinit_pid1ctl::minisign;
+use zinit_pid1ctl::{cli, minisign};
 
 use file::{Content, Folder, Path, Running};
 
@@ -90,7 +89,7 @@ fn program(start: Start) -> ! {
     let status = if words.next() == Some(c"--helper") {
         helper(words.next().unwrap_or(c""), words.next().unwrap_or(c""))
     } else {
-        ask::obey(command::command(start.name(), start.words()))
+        ask::obey(cli::parse(start.name(), start.words()))
     };
     raw::exit(status)
 }
