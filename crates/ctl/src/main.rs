@@ -18,13 +18,12 @@
 mod ask;
 mod file;
 mod force;
-mod install;
 mod orphans;
-mod probe;
 mod process;
 mod rollback;
 mod status;
 mod sys;
+mod update;
 
 use core::ffi::CStr;
 use core::fmt::{self, Write};
@@ -36,6 +35,7 @@ use rustix::io::Errno;
 use zinit_pid1ctl::{cli, minisign};
 
 use file::{Content, Folder, Path, Running};
+use update::{install, probe};
 
 /// What was found.
 enum Found {
@@ -104,7 +104,7 @@ fn helper(task: &CStr, argument: &CStr) -> u8 {
     match task.to_bytes() {
         b"orphans" => orphans::end(argument),
         b"rollback" => rollback::roll_back(argument),
-        b"update" => update(argument),
+        b"update" => look_for_update(argument),
         other => {
             say(format_args!("unknown helper: {}", other.escape_ascii()));
             UNKNOWN
@@ -113,7 +113,7 @@ fn helper(task: &CStr, argument: &CStr) -> u8 {
 }
 
 /// Looks for an update; the exit status is 0 only if PID 1 is to become the program that is printed.
-fn update(name: &CStr) -> u8 {
+fn look_for_update(name: &CStr) -> u8 {
     sys::set_alarm(DEADLINE);
     match Running::find(name).and_then(|running| look(&running).map(|found| (running, found))) {
         Ok((running, Found::Nothing)) => {

@@ -7,9 +7,9 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 use zinit_pid1::model::reexec;
 
-use super::file::Path;
-use super::sys;
-use super::{Result, Why};
+use crate::file::Path;
+use crate::sys;
+use crate::{Result, Why};
 
 /// What a program says that its version is.
 pub type Version = heapless::String<64>;

@@ -4,9 +4,11 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::file::{Content, Folder, Path, Running, inode, is_ours, open, regular};
-use super::sys;
-use super::{Result, Why, kernel, probe, say, verify};
+use crate::file::{Content, Folder, Path, Running, inode, is_ours, open, regular};
+use crate::sys;
+use crate::{Result, Why, kernel, say, verify};
+
+use super::probe;
 
 /// Puts the candidate in the place of the program, if it is signed and answers; false if there is no other one any more.
 ///
