@@ -45,8 +45,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("rt/mem", "arch"),
     ("rt/raw", "arch"),
     ("rt/signal", "arch raw"),
-    ("ctl/main", "ask command file install minisign orphans probe rollback status sys"),
-    ("ctl/", "command file force kernel model name parse probe process say stat status sys verify"),
+    ("ctl/main", "cli command file force model orphans process refusal rollback status sys update"),
+    ("ctl/", "cli command file model parse print probe process refusal report stat sys verify"),
 ];
 
 /// Most lines of a file.

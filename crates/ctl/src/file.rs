@@ -4,15 +4,14 @@ use core::ffi::CStr;
 use core::fmt;
 use core::ops::Deref;
 
-use rt::raw;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
-use rustix::io::Errno;
 
-use super::{Result, Why, kernel, name, say};
+use crate::refusal::{Result, Why, cannot, errno_name};
+use crate::report;
 
 /// Bytes of a candidate, a signature or a key. PID 1 itself has a tenth of it.
-pub const ROOM: usize = 262_144;
+pub const SIZE_MAX: usize = 262_144;
 
 /// A path with its NUL.
 #[derive(Clone, Default)]
@@ -48,7 +47,7 @@ impl fmt::Display for Path {
 
 /// What a file holds.
 #[derive(Default)]
-pub struct Content(heapless::Vec<u8, ROOM>);
+pub struct Content(heapless::Vec<u8, SIZE_MAX>);
 
 impl Content {
     /// Reads a file whole.
@@ -56,7 +55,7 @@ impl Content {
         self.0.clear();
         let mut piece = [0; 4096];
         loop {
-            let taken = rustix::io::read(file, &mut piece[..]).map_err(kernel("read", path))?;
+            let taken = rustix::io::read(file, &mut piece[..]).map_err(cannot("read", path))?;
             if taken == 0 {
                 break;
             }
@@ -76,59 +75,6 @@ impl Deref for Content {
     }
 }
 
-/// The program that started this one: PID 1.
-pub struct Running {
-    /// Where it was, and where its successor has to be.
-    pub path: Path,
-    inode: Option<(u64, u64)>,
-}
-
-impl Running {
-    /// Finds it by `/proc`, or else by the name that it was started with.
-    pub fn find(name: &CStr) -> Result<Self> {
-        let parent = rustix::process::getppid().map_or(1, rustix::process::Pid::as_raw_pid);
-        let mut link = heapless::String::<32>::new();
-        let _fits = fmt::Write::write_fmt(&mut link, format_args!("/proc/{parent}/exe\0"));
-        let link = CStr::from_bytes_with_nul(link.as_bytes()).unwrap_or(c"");
-        let mut target = [0; libc::PATH_MAX as usize];
-        let length = raw::read_link(link, &mut target).unwrap_or(0);
-        let stat = rustix::fs::stat(link).ok();
-        let target = &target[..length as usize];
-        let running = stat.as_ref().map(inode);
-        let mut found = Path::default().with(target);
-        // What the kernel writes behind a name that the file has no more, though it may have others; but a file's
-        // own name may end so too.
-        if let Some(name) = target.strip_suffix(b" (deleted)")
-            && rustix::fs::stat(found.name()).ok().as_ref().map(inode) != running
-        {
-            found = Path::default().with(name);
-        }
-        let path = if target.is_empty() { Path::from(name) } else { found };
-        if !path.name().to_bytes().starts_with(b"/") {
-            return Why::Kernel("find", Errno::NOENT).of(&Path::from(c"PID 1's program"));
-        }
-        Ok(Self { path, inode: running })
-    }
-
-    /// The program that is where this one was, if it is another one; only root can have put it there.
-    pub fn successor(&self) -> Result<Option<OwnedFd>> {
-        let file = open(&self.path).map_err(kernel("open", &self.path))?;
-        let found = rustix::fs::fstat(&file).map_err(kernel("look at", &self.path))?;
-        if self.inode.is_none_or(|running| running == inode(&found)) {
-            return Ok(None);
-        }
-        Folder::of(&self.path)?.is_ours()?;
-        regular(&self.path, &is_ours(&self.path, &file)?)?;
-        Ok(Some(file))
-    }
-
-    /// True if a path names what runs.
-    pub fn is(&self, path: &Path) -> bool {
-        let there = rustix::fs::lstat(path.name()).ok();
-        self.inode.is_some() && self.inode == there.as_ref().map(inode)
-    }
-}
-
 /// A folder with a file in it.
 pub struct Folder {
     path: Path,
@@ -144,13 +90,13 @@ impl Folder {
             None => Path::from(c"."),
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path.name(), flags, Mode::empty()).map_err(kernel("open", &path))?;
+        let fd = rustix::fs::open(path.name(), flags, Mode::empty()).map_err(cannot("open", &path))?;
         Ok(Self { path, fd })
     }
 
     /// Refuses a folder in which somebody else than root could put files.
-    pub fn is_ours(&self) -> Result<()> {
-        is_ours(&self.path, &self.fd).map(drop)
+    pub fn check_owner(&self) -> Result<()> {
+        check_owner(&self.path, &self.fd).map(drop)
     }
 
     /// Writes to the disk which files are in it.
@@ -158,7 +104,7 @@ impl Folder {
     /// Where that fails, what is in it counts all the same until the power fails, and then that or what was.
     pub fn sync(&self) {
         if let Err(errno) = rustix::fs::fsync(&self.fd) {
-            say(format_args!("cannot write {} to the disk: {}", self.path, name(errno)));
+            report(format_args!("cannot write {} to the disk: {}", self.path, errno_name(errno)));
         }
     }
 }
@@ -170,15 +116,24 @@ pub fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
 }
 
 /// Opens a file that only root can have written.
-pub fn open_ours(path: &Path) -> Result<OwnedFd> {
-    let file = open(path).map_err(kernel("open", path))?;
-    regular(path, &is_ours(path, &file)?)?;
+pub fn open_checked(path: &Path) -> Result<OwnedFd> {
+    let file = open(path).map_err(cannot("open", path))?;
+    check(path, &file)?;
     Ok(file)
 }
 
+/// Refuses what is no regular file, or one that somebody else than root can have written; returns which file it is.
+pub fn check(path: &Path, file: &OwnedFd) -> Result<FileId> {
+    let stat = check_owner(path, file)?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok(FileId::of(&stat)),
+        _ => Why::NotAFile.of(path),
+    }
+}
+
 /// Refuses a file that another user than root has, or can write to.
-pub fn is_ours(path: &Path, file: impl AsFd) -> Result<Stat> {
-    let stat = rustix::fs::fstat(file).map_err(kernel("look at", path))?;
+fn check_owner(path: &Path, file: impl AsFd) -> Result<Stat> {
+    let stat = rustix::fs::fstat(file).map_err(cannot("look at", path))?;
     let others = Mode::WGRP | Mode::WOTH;
     if stat.st_uid != 0 || Mode::from_raw_mode(stat.st_mode).intersects(others) {
         return Why::NotOurs.of(path);
@@ -186,15 +141,23 @@ pub fn is_ours(path: &Path, file: impl AsFd) -> Result<Stat> {
     Ok(stat)
 }
 
-/// Refuses what is no regular file.
-pub fn regular(path: &Path, stat: &Stat) -> Result<()> {
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Ok(()),
-        _ => Why::NotAFile.of(path),
+/// Device and inode: what tells files apart, whatever their names are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FileId(u64, u64);
+
+impl FileId {
+    /// That of a file.
+    pub const fn of(stat: &Stat) -> Self {
+        Self(stat.st_dev, stat.st_ino)
     }
 }
 
-/// What tells files apart, whatever their names are.
-pub const fn inode(stat: &Stat) -> (u64, u64) {
-    (stat.st_dev, stat.st_ino)
+/// Which file a path leads to, if there is one.
+pub fn id(path: &CStr) -> Option<FileId> {
+    rustix::fs::stat(path).ok().as_ref().map(FileId::of)
+}
+
+/// Which file has a path, if there is one; a symbolic link is a file of its own.
+pub fn link_id(path: &Path) -> Option<FileId> {
+    rustix::fs::lstat(path.name()).ok().as_ref().map(FileId::of)
 }

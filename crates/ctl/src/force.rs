@@ -8,7 +8,7 @@ use zinit_pid1::model::event::Ending;
 use zinit_pid1::model::limits::FORCED_SYNC_TIMEOUT;
 use zinit_pid1ctl::cli::Command;
 
-use super::sys;
+use crate::sys;
 
 /// The right to end the machine without PID 1, and how.
 pub struct Forced(Ending);

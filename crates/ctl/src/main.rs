@@ -1,25 +1,29 @@
-//! zinit-pid1ctl: what need not be a part of PID 1, and what may be large, slow or wrong.
+//! zinit-pid1ctl: the tasks that PID 1 leaves to another program, and the command line tool.
 //!
-//! PID 1 starts it by `--helper`: `update NAME` looks for another version of PID 1's program, puts it in its place
-//! and prints its path; `rollback PATH` puts the previous file of the server back; `orphans STATE` ends what a server
-//! left behind. By any other words it is the command line tool. All of it is outside of PID 1's memory, and of the
-//! proof that PID 1 cannot panic.
+//! Responsible for:
+//! - `--helper update NAME`: finds another version of PID 1's program, puts it in its place and prints its path;
+//! - `--helper rollback PATH`: puts the previous file of the server back;
+//! - `--helper orphans STATE`: ends the processes that a server left behind;
+//! - any other words: what a person asks for, see [`zinit_pid1ctl::cli`].
+//!
+//! It may be large, slow or wrong: it shares no memory with PID 1, and is no part of the proof that PID 1 cannot
+//! panic.
 
-// `cargo clippy --all-targets` looks at programs as tests too, and std's panic handler would meet ours.
+// `cargo clippy --all-targets` compiles programs as tests too, where std's panic handler would be a second one.
 #![cfg(not(test))]
 #![no_std]
 #![no_main]
 #![allow(
     clippy::large_enum_variant,
     clippy::result_large_err,
-    reason = "there are paths in both, and there is no heap to put them on"
+    reason = "both hold paths, and there is no heap to put them on"
 )]
 
-mod ask;
 mod file;
 mod force;
 mod orphans;
 mod process;
+mod refusal;
 mod rollback;
 mod status;
 mod sys;
@@ -32,211 +36,115 @@ use core::panic::PanicInfo;
 use rt::raw;
 use rt::start::Start;
 use rustix::io::Errno;
-use zinit_pid1ctl::{cli, minisign};
+use zinit_pid1::command::USAGE;
+use zinit_pid1::model::process::Signal;
+use zinit_pid1::model::reexec::VERSION;
+use zinit_pid1ctl::cli::{self, Command};
 
-use file::{Content, Folder, Path, Running};
-use update::{install, probe};
+use force::Forced;
+use refusal::errno_name;
 
-/// What was found.
-enum Found {
-    /// Nothing that PID 1 does not run already.
-    Nothing,
-    /// Another program is in place.
-    Replaced {
-        /// Its predecessor was kept, which another one may have put away.
-        kept: bool,
-    },
-}
+rt::entry!(main);
 
-/// Why nothing is done: what is wrong, and with which file.
-struct Refusal {
-    path: Path,
-    why: Why,
-}
-
-enum Why {
-    Answer,
-    BeingWritten,
-    Busy,
-    Crashed(i32),
-    Hung,
-    Kernel(&'static str, Errno),
-    Size,
-    NotAFile,
-    NotOurs,
-    Signature(minisign::Refusal),
-}
-
-type Result<T> = core::result::Result<T, Refusal>;
-
-impl Why {
-    /// Makes a refusal of it.
-    fn of<T>(self, path: &Path) -> Result<T> {
-        Err(Refusal { path: path.clone(), why: self })
-    }
-}
-
-/// Says in a refusal what the kernel did not want to do with a file.
-fn kernel<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(Errno) -> Refusal + 'a {
-    move |errno| Refusal { path: path.clone(), why: Why::Kernel(doing, errno) }
-}
-
-rt::entry!(program);
-
-/// From the first function to the exit status.
-fn program(start: Start) -> ! {
+fn main(start: Start) -> ! {
     let mut words = start.words();
     let status = if words.next() == Some(c"--helper") {
-        helper(words.next().unwrap_or(c""), words.next().unwrap_or(c""))
+        run_helper(words.next().unwrap_or(c""), words.next().unwrap_or(c""))
     } else {
-        ask::obey(cli::parse(start.name(), start.words()))
+        run_command(cli::parse(start.name(), start.words()))
     };
     raw::exit(status)
 }
 
-/// Does what PID 1 starts this program for, and returns the exit status.
-fn helper(task: &CStr, argument: &CStr) -> u8 {
-    if !process::is_ours() {
-        say(format_args!("only zinit-pid1 may start this program with --helper"));
-        return UNKNOWN;
+/// Does a task for PID 1, and returns the exit status.
+fn run_helper(task: &CStr, argument: &CStr) -> u8 {
+    if !process::parent_is_zinit_pid1() {
+        report(format_args!("only zinit-pid1 may start this program with --helper"));
+        return BAD_USAGE;
     }
     sys::block_signals_of_files();
     match task.to_bytes() {
         b"orphans" => orphans::end(argument),
         b"rollback" => rollback::roll_back(argument),
-        b"update" => look_for_update(argument),
+        b"update" => update::update(argument),
         other => {
-            say(format_args!("unknown helper: {}", other.escape_ascii()));
-            UNKNOWN
+            report(format_args!("unknown helper: {}", other.escape_ascii()));
+            BAD_USAGE
         }
     }
 }
 
-/// Looks for an update; the exit status is 0 only if PID 1 is to become the program that is printed.
-fn look_for_update(name: &CStr) -> u8 {
-    sys::set_alarm(DEADLINE);
-    match Running::find(name).and_then(|running| look(&running).map(|found| (running, found))) {
-        Ok((running, Found::Nothing)) => {
-            say(format_args!("no update is there: {}", running.path.with(b".new")));
-            NOTHING
+/// Does what a person asks for, and returns the exit status.
+fn run_command(command: Command<'_>) -> u8 {
+    match command {
+        Command::Ask(_) | Command::Status if !pid1_is_zinit_pid1() => FAILED,
+        Command::Ask(signal) => signal_pid1(signal),
+        Command::Status => status::status(),
+        Command::Force(_) => {
+            let errno = Forced::by(&command).map_or(Errno::INVAL, |forced| forced.end());
+            print(libc::STDERR_FILENO, format_args!("reboot(2) refused: {}", errno_name(errno)));
+            FAILED
         }
-        Ok((running, Found::Replaced { kept })) => {
-            answer(&running.path, kept.then(|| running.path.with(b".old")).as_ref());
-            0
+        Command::Unknown(word) => {
+            let word = word.to_bytes().escape_ascii();
+            print(libc::STDERR_FILENO, format_args!("{word}: unknown word, nothing was started, try --help"));
+            BAD_USAGE
         }
-        Err(Refusal { path, why }) => {
-            say(format_args!("update refused, {path}: {why}"));
-            REFUSED
+        // zinit-pid1 supervises a server by itself, so this is zinit-pid1ctl without a word.
+        Command::Help | Command::Supervise => write_out(USAGE),
+        Command::Version => write_out(VERSION),
+    }
+}
+
+/// True if PID 1 runs zinit-pid1; else it prints what PID 1 is.
+fn pid1_is_zinit_pid1() -> bool {
+    let mut buf = [0; 16];
+    let comm = raw::read_file(c"/proc/1/comm", &mut buf);
+    let comm = comm.split_last().map_or(b"unknown, no /proc".as_slice(), |(_newline, comm)| comm);
+    let same = comm == b"zinit-pid1";
+    if !same {
+        let line = format_args!("PID 1 is {}, nothing was sent to it", comm.escape_ascii());
+        print(libc::STDERR_FILENO, line);
+    }
+    same
+}
+
+/// Sends PID 1 a signal, kill(2): the kernel answers EPERM to all users but root.
+fn signal_pid1(signal: Signal) -> u8 {
+    match sys::send_to_pid1(signal) {
+        Ok(()) => 0,
+        Err(errno) => {
+            let errno = errno_name(Errno::from_raw_os_error(errno));
+            print(libc::STDERR_FILENO, format_args!("cannot signal PID 1: {errno}"));
+            FAILED
         }
     }
 }
 
-/// Looks for a candidate, or for another program where the running one was.
-fn look(running: &Running) -> Result<Found> {
-    let new = running.path.with(b".new");
-    match file::open(&new) {
-        Ok(candidate) => {
-            let kept = install::replace(running, &new, &candidate)?;
-            Ok(Found::Replaced { kept })
-        }
-        Err(Errno::NOENT) => {
-            let Some(program) = running.successor()? else { return Ok(Found::Nothing) };
-            let version = probe::probe(&program, &running.path)?;
-            say(format_args!("{} is version {version} now", running.path));
-            Ok(Found::Replaced { kept: false })
-        }
-        Err(errno) => Err(kernel("open", &new)(errno)),
-    }
+fn write_out(text: &str) -> u8 {
+    let _nobody_reads = raw::write(libc::STDOUT_FILENO, text.as_bytes());
+    0
 }
 
-/// Compares the candidate with its signature.
-fn verify(new: &Path, candidate: &[u8], room: &mut Content) -> Result<()> {
-    let key = Path::from(KEY);
-    Folder::of(&key)?.is_ours()?;
-    let mut public = Content::default();
-    public.read(&key, &file::open_ours(&key)?)?;
-    let path = new.with(b".minisig");
-    room.read(&path, &file::open_ours(&path)?)?;
-    match minisign::verify(&public, room, candidate) {
-        Ok(comment) => {
-            say(format_args!("{new} is signed: {}", comment.escape_ascii()));
-            Ok(())
-        }
-        Err(refusal) => {
-            let path = if refusal == minisign::Refusal::Key { &key } else { &path };
-            Why::Signature(refusal).of(path)
-        }
-    }
+/// Prints a line for a person.
+fn print(fd: i32, line: fmt::Arguments<'_>) {
+    let mut buf = heapless::String::<500>::new();
+    let _fits = writeln!(buf, "zinit-pid1: {line}");
+    let _nobody_reads = raw::write(fd, buf.as_bytes());
 }
 
-/// Tells PID 1 what to become, and what to put back if it cannot.
-fn answer(path: &Path, old: Option<&Path>) {
-    let mut answer = heapless::Vec::<u8, 8_192>::new();
-    let _fits = answer.extend_from_slice(path.name().to_bytes_with_nul());
-    let _fits = answer.extend_from_slice(old.map_or(c"", Path::name).to_bytes_with_nul());
-    let _nobody_there = raw::write(libc::STDOUT_FILENO, &answer);
+/// Writes a line to PID 1's log, which is a helper's standard error.
+fn report(line: fmt::Arguments<'_>) {
+    let mut buf = heapless::String::<1_000>::new();
+    let _cut = writeln!(buf, "zinit-pid1ctl: {line}");
+    sys::log(buf.as_bytes());
 }
 
-/// Writes a line to standard error, which is PID 1's log.
-fn say(what: fmt::Arguments<'_>) {
-    let mut line = heapless::String::<1_000>::new();
-    let _cut = writeln!(line, "zinit-pid1ctl: {what}");
-    sys::log(line.as_bytes());
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Answer => to.write_str("it does not understand this version's hand-over"),
-            Self::BeingWritten => to.write_str("somebody is writing to it"),
-            Self::Busy => to.write_str("another update of it is at work"),
-            Self::Crashed(status) => write!(to, "it did not answer to --probe, wait status {status}"),
-            Self::Hung => to.write_str("it did not answer to --probe in time"),
-            Self::Kernel(doing, errno) => write!(to, "cannot {doing} it: {}", name(*errno)),
-            Self::Size => write!(to, "it is empty, or larger than {} bytes", file::ROOM),
-            Self::NotAFile => to.write_str("it is no regular file"),
-            Self::NotOurs => to.write_str("it has to be root's, and writable by nobody else"),
-            Self::Signature(refusal) => to.write_str(refusal.words()),
-        }
-    }
-}
-
-/// An error's name, errno(3), for those that a person can do something about.
-fn name(errno: Errno) -> impl fmt::Display {
-    struct Name(Errno);
-    impl fmt::Display for Name {
-        fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-            to.write_str(match self.0 {
-                Errno::ACCESS => "EACCES (no permission)",
-                Errno::LOOP => "ELOOP (a symbolic link)",
-                Errno::MLINK | Errno::NOTSUP => "EMLINK (no hard links there)",
-                Errno::NAMETOOLONG => "ENAMETOOLONG (too long)",
-                Errno::NOENT => "ENOENT (no such file or directory)",
-                Errno::NOEXEC => "ENOEXEC (no program for this machine)",
-                Errno::NOSPC => "ENOSPC (no space left)",
-                Errno::PERM => "EPERM (not permitted)",
-                Errno::ROFS => "EROFS (read-only file system)",
-                Errno::TXTBSY => "ETXTBSY (somebody is writing to it)",
-                other => return write!(to, "errno {}", other.raw_os_error()),
-            })
-        }
-    }
-    Name(errno)
-}
-
-/// The key that updates have to be signed with.
-const KEY: &CStr = c"/etc/zinit/update.pub";
-
-/// The kernel ends this program after so many seconds, whatever holds it up.
-const DEADLINE: i64 = 60;
-
-/// Exit statuses.
-const REFUSED: u8 = 1;
-const UNKNOWN: u8 = 2;
-const NOTHING: u8 = 3;
+const FAILED: u8 = 1;
+const BAD_USAGE: u8 = 2;
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    say(format_args!("fault, nothing was replaced: {info}"));
+    report(format_args!("fault, nothing was replaced: {info}"));
     raw::exit(101)
 }

@@ -10,10 +10,8 @@ use zinit_pid1::model::limits::{KILL_GRACE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
 use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::parse::procstat;
 
-use super::file::inode;
-use super::process;
-use super::say;
-use super::sys;
+use crate::file::{self, FileId};
+use crate::{process, report, sys};
 
 /// Ends the children of PID 1 and all processes below them by TERM, and later by KILL, but for the rescue program,
 /// those that run this program, and what is below these. `here` is what PID 1 would hand over.
@@ -23,17 +21,17 @@ pub fn end(here: &CStr) -> u8 {
     let mut link = [0; 16];
     let length = raw::read_link(c"/proc/self", &mut link).unwrap_or(0) as usize;
     if decimal::parse(&link[..length]) != Some(rustix::process::getpid().as_raw_pid().unsigned_abs()) {
-        say(format_args!("/proc is not there or that of other processes, nothing is known of orphans"));
+        report(format_args!("/proc is not there or that of other processes, nothing is known of orphans"));
         return SOME_LEFT;
     }
     signal::block_all();
     let mut orphans = Orphans::new(ReexecState::decode(here));
     for (signal, grace) in [(Signal::TERM, TERM_GRACE), (Signal::KILL, KILL_GRACE)] {
-        orphans.told.clear();
+        orphans.signalled.clear();
         let end = sys::now() + grace;
         loop {
             if orphans.is_of_another() {
-                say(format_args!("PID 1 was replaced, and ends orphans by itself"));
+                report(format_args!("PID 1 was replaced, and ends orphans by itself"));
                 return SOME_LEFT;
             }
             if !orphans.tell(signal) {
@@ -45,7 +43,7 @@ pub fn end(here: &CStr) -> u8 {
             let _nothing = signal::wait(Some(ORPHANS_CHECK));
         }
     }
-    say(format_args!("some of what the last server left behind does not end"));
+    report(format_args!("some of what the last server left behind does not end"));
     SOME_LEFT
 }
 
@@ -54,17 +52,23 @@ struct Orphans {
     /// PID 1, or who else is the parent of this process.
     parent: u32,
     /// This program's file.
-    itself: Option<(u64, u64)>,
+    itself: Option<FileId>,
     /// Those that have got the signal at hand. One that finds no room gets it with each look.
-    told: heapless::Vec<u32, ORPHANS>,
-    /// Somebody was told.
-    said: bool,
+    signalled: heapless::Vec<u32, ORPHANS>,
+    /// Somebody was signalled.
+    reported: bool,
 }
 
 impl Orphans {
     fn new(here: ReexecState) -> Self {
         let parent = rustix::process::getppid().map_or(0, Pid::as_raw_pid).unsigned_abs();
-        Self { here, parent, itself: file(c"/proc/self/exe"), told: heapless::Vec::new(), said: false }
+        Self {
+            here,
+            parent,
+            itself: file::id(c"/proc/self/exe"),
+            signalled: heapless::Vec::new(),
+            reported: false,
+        }
     }
 
     /// True if PID 1 is not the one any more that started this process.
@@ -89,7 +93,7 @@ impl Orphans {
         if !self.contains(pid) {
             return false;
         }
-        let Some(number) = Pid::from_raw(pid.cast_signed()).filter(|_| !self.told.contains(&pid)) else {
+        let Some(number) = Pid::from_raw(pid.cast_signed()).filter(|_| !self.signalled.contains(&pid)) else {
             return true;
         };
         let process = pidfd_open(number, PidfdFlags::empty()).ok();
@@ -97,19 +101,19 @@ impl Orphans {
         if !self.contains(pid) {
             return false;
         }
-        if !self.said {
-            self.said = true;
-            say(format_args!("ending what the last server left behind"));
+        if !self.reported {
+            self.reported = true;
+            report(format_args!("ending what the last server left behind"));
         }
         // A stopped one would not die of TERM before it is continued.
         for signal in [signal, Signal::CONT] {
-            let told = process.as_ref().map(|process| pidfd_send_signal(process, signal));
+            let signalled = process.as_ref().map(|process| pidfd_send_signal(process, signal));
             // Linux before 5.3, and filters of system calls from before that.
-            if told != Some(Ok(())) && told != Some(Err(Errno::SRCH)) {
+            if signalled != Some(Ok(())) && signalled != Some(Err(Errno::SRCH)) {
                 let _gone = kill_process(number, signal);
             }
         }
-        let _told_again = self.told.push(pid);
+        let _signalled_again = self.signalled.push(pid);
         true
     }
 
@@ -118,19 +122,14 @@ impl Orphans {
         let mut room = [0; 512];
         let Some(parent) = procstat::parent(process::read(pid, "stat", &mut room)) else { return false };
         let child = parent == self.parent;
-        if !child && !self.told.contains(&parent) {
+        if !child && !self.signalled.contains(&parent) {
             return false;
         }
         // One below another one counts as well: that can be gone by the next look.
         let rescue = self.here.rescue().is_some_and(|rescue| rescue.raw().unsigned_abs() == pid);
-        let alike = self.itself.is_some() && file(process::Path::new(pid, "exe").name()) == self.itself;
+        let alike = self.itself.is_some() && file::id(process::Path::new(pid, "exe").name()) == self.itself;
         !rescue && !alike
     }
-}
-
-/// What tells a file apart, if it is there.
-fn file(path: &CStr) -> Option<(u64, u64)> {
-    rustix::fs::stat(path).ok().as_ref().map(inode)
 }
 
 const SOME_LEFT: u8 = 1;

@@ -33,7 +33,7 @@ pub fn read<'a>(pid: u32, name: &str, room: &'a mut [u8]) -> &'a [u8] {
 /// True if zinit-pid1 started this process: whatever is done for another one would be done to that one's children.
 ///
 /// Without `/proc` nobody can tell, and nobody's children are found.
-pub fn is_ours() -> bool {
+pub fn parent_is_zinit_pid1() -> bool {
     let mut room = [0; 16];
     let parent = rustix::process::getppid().map_or(0, rustix::process::Pid::as_raw_pid);
     let hidden = raw::read_link(c"/proc/self", &mut [0; 16]).is_err();

@@ -5,8 +5,9 @@ use core::ffi::CStr;
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 
-use super::file::{Folder, Path};
-use super::{Refusal, Result, kernel, say};
+use crate::file::{Folder, Path};
+use crate::refusal::{Result, cannot};
+use crate::report;
 
 /// Puts `PATH.old` in the place of `PATH`, where it is left for somebody to look at as `PATH.bad`; an exit status.
 ///
@@ -18,8 +19,8 @@ pub fn roll_back(path: &CStr) -> u8 {
     }
     match put_back(&Path::from(path)) {
         Ok(()) => 0,
-        Err(Refusal { path, why }) => {
-            say(format_args!("no roll-back of the server, {path}: {why}"));
+        Err(refusal) => {
+            report(format_args!("no roll-back of the server, {refusal}"));
             1
         }
     }
@@ -34,8 +35,8 @@ fn put_back(path: &Path) -> Result<()> {
     let _of_one_before = rustix::fs::unlink(bad.name());
     // Some file systems have no hard links, and there may be no file any more.
     let _not_kept = rustix::fs::linkat(CWD, path.name(), CWD, bad.name(), AtFlags::empty());
-    rustix::fs::rename(old.name(), path.name()).map_err(kernel("restore", &old))?;
+    rustix::fs::rename(old.name(), path.name()).map_err(cannot("restore", &old))?;
     folder.sync();
-    say(format_args!("{path} keeps dying, {old} is put back, and {bad} is what kept dying"));
+    report(format_args!("{path} keeps dying, {old} is put back, and {bad} is what kept dying"));
     Ok(())
 }

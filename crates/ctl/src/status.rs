@@ -1,14 +1,12 @@
 //! What PID 1 does, as `/proc` has it: for `zinit-pid1 status`.
 
-use core::fmt::{self, Write};
-
 use rt::raw;
 use zinit_pid1::model::decimal;
 use zinit_pid1::model::process::INITIAL_NAMESPACE;
 use zinit_pid1::parse::lines;
 use zinit_pid1::parse::procstat;
 
-use super::process;
+use crate::{print, process};
 
 /// Prints it. The answer is 0 if the server runs and 3 if none does, as the Linux Standard Base has it for services.
 pub fn status() -> u8 {
@@ -83,13 +81,6 @@ fn version(program: &[u8]) -> &[u8] {
 /// The whole seconds of a number that has this many characters more.
 fn seconds(number: &[u8], fraction: usize) -> u32 {
     decimal::parse(&number[..number.len().saturating_sub(fraction)]).unwrap_or(0)
-}
-
-/// Prints a line for a person.
-pub fn print(to: i32, what: fmt::Arguments<'_>) {
-    let mut line = heapless::String::<500>::new();
-    let _fits = writeln!(line, "zinit-pid1: {what}");
-    let _nobody_there = raw::write(to, line.as_bytes());
 }
 
 const STDOUT: i32 = libc::STDOUT_FILENO;

@@ -4,11 +4,13 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::file::{Content, Folder, Path, Running, inode, is_ours, open, regular};
-use crate::sys;
-use crate::{Result, Why, kernel, say, verify};
+use crate::file::{self, Content, FileId, Folder, Path};
+use crate::refusal::{Result, Why, cannot};
+use crate::{report, sys};
 
-use super::probe;
+use super::Running;
+use super::probe::{self, Version};
+use super::verify::verify;
 
 /// Puts the candidate in the place of the program, if it is signed and answers; false if there is no other one any more.
 ///
@@ -18,16 +20,15 @@ use super::probe;
 pub fn replace(running: &Running, new: &Path, candidate: &OwnedFd) -> Result<bool> {
     let program = &running.path;
     let folder = Folder::of(program)?;
-    folder.is_ours()?;
-    let looked_at = is_ours(new, candidate)?;
-    regular(new, &looked_at)?;
+    folder.check_owner()?;
+    let checked = file::check(new, candidate)?;
     // Refused while the file is open for writing anywhere; some file systems do not tell.
     if sys::is_being_written(candidate) {
         return Why::BeingWritten.of(new);
     }
-    let (mut bytes, mut room) = (Content::default(), Content::default());
+    let (mut bytes, mut signature) = (Content::default(), Content::default());
     bytes.read(new, candidate)?;
-    verify(new, &bytes, &mut room)?;
+    verify(new, &bytes, &mut signature)?;
 
     // Another one at work would use the same names: that of a PID 1 that was at fault meanwhile.
     let _lock = Lock::take(program)?;
@@ -38,26 +39,25 @@ pub fn replace(running: &Running, new: &Path, candidate: &OwnedFd) -> Result<boo
     }
     let (kept, version) = done?;
     // Unless another one lies there by now. Left behind it would only be asked for once more.
-    let there = rustix::fs::lstat(new.name()).ok().as_ref().map(inode);
-    if there == Some(inode(&looked_at)) {
+    if file::link_id(new) == Some(checked) {
         for used in [new, &new.with(b".minisig")] {
             let _left = rustix::fs::unlink(used.name());
         }
     }
     folder.sync();
-    say(format_args!("{program} is version {version} now"));
+    report(format_args!("{program} is version {version} now"));
     Ok(kept)
 }
 
 /// Puts a program into its place by way of a file, if it answers: whether the one before is left, and its version.
-fn install(running: &Running, by: &Path, bytes: &[u8], folder: &Folder) -> Result<(bool, probe::Version)> {
+fn install(running: &Running, by: &Path, bytes: &[u8], folder: &Folder) -> Result<(bool, Version)> {
     let version = probe::probe(&write(by, bytes)?, &running.path.with(b".new"))?;
     Ok((exchange(running, by, folder)?, version))
 }
 
 /// Writes a program to a new file, and opens it for execution only.
 fn write(path: &Path, bytes: &[u8]) -> Result<OwnedFd> {
-    let failed = |errno| kernel("write", path)(errno);
+    let failed = |errno| cannot("write", path)(errno);
     let _of_an_update_that_was_cut_short = rustix::fs::unlink(path.name());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let writer = rustix::fs::open(path.name(), flags, Mode::RWXU).map_err(failed)?;
@@ -69,8 +69,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<OwnedFd> {
     rustix::fs::fchmod(&writer, Mode::from_raw_mode(0o755)).map_err(failed)?;
     rustix::fs::fsync(&writer).map_err(failed)?;
     // The kernel executes nothing that is open for writing.
-    let reader = open(path).map_err(failed)?;
-    let [written, read] = [&writer, &reader].map(|file| rustix::fs::fstat(file).as_ref().map(inode).ok());
+    let reader = file::open(path).map_err(failed)?;
+    let [written, read] =
+        [&writer, &reader].map(|file| rustix::fs::fstat(file).as_ref().map(FileId::of).ok());
     if written.is_none() || written != read {
         return Err(failed(Errno::STALE));
     }
@@ -84,19 +85,19 @@ fn exchange(running: &Running, verified: &Path, folder: &Folder) -> Result<bool>
     let program = &running.path;
     let (old, older) = (program.with(b".old"), program.with(b".old.new"));
     let _of_an_update_that_was_cut_short = rustix::fs::unlink(older.name());
-    let kept = running.is(&old);
+    let kept = running.has_name(&old);
     let linked = !kept
         && match rustix::fs::linkat(CWD, program.name(), CWD, older.name(), AtFlags::empty()) {
             Ok(()) => true,
             Err(Errno::NOENT) => false,
-            Err(errno) => return Err(kernel("keep", program)(errno)),
+            Err(errno) => return Err(cannot("keep", program)(errno)),
         };
     if linked {
-        rustix::fs::rename(older.name(), old.name()).map_err(kernel("replace", &old))?;
+        rustix::fs::rename(older.name(), old.name()).map_err(cannot("replace", &old))?;
     }
     // From here on PID 1 has to be told, however long a disk takes.
     sys::set_alarm(0);
-    rustix::fs::rename(verified.name(), program.name()).map_err(kernel("replace", program))?;
+    rustix::fs::rename(verified.name(), program.name()).map_err(cannot("replace", program))?;
     folder.sync();
     Ok(kept || linked)
 }
@@ -112,7 +113,7 @@ impl Lock {
     /// Takes it, by a file that only root can open: whoever can open a file can lock it.
     fn take(program: &Path) -> Result<Self> {
         let path = program.with(b".lock");
-        let failed = |errno| kernel("lock", &path)(errno);
+        let failed = |errno| cannot("lock", &path)(errno);
         // For writing as well, or a network file system would not have it locked.
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         loop {
@@ -122,9 +123,8 @@ impl Lock {
                 locked => locked.map_err(failed)?,
             }
             let here = rustix::fs::fstat(&file).map_err(failed)?;
-            let there = rustix::fs::lstat(path.name()).ok();
             // Or another one was through with it between the two calls, and has taken it away.
-            if there.as_ref().map(inode) == Some(inode(&here)) {
+            if file::link_id(&path) == Some(FileId::of(&here)) {
                 return Ok(Self { path, _file: file });
             }
         }

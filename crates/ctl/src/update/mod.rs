@@ -1,4 +1,134 @@
 //! Puts another version of PID 1's program in its place.
+//!
+//! That is a signed candidate beside the program, `PATH.new`, or else another file that somebody, a package manager
+//! mostly, has put where the running program was.
 
-pub mod install;
-pub mod probe;
+mod install;
+mod probe;
+mod verify;
+
+use core::ffi::CStr;
+use core::fmt::Write;
+
+use rt::raw;
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+
+use crate::file::{self, FileId, Folder, Path};
+use crate::refusal::{Result, Why, cannot};
+use crate::{report, sys};
+
+/// Looks for another version; the exit status is 0 only if PID 1 has to become the program whose path is printed.
+///
+/// `name` is PID 1's argv\[0\], by which its program is found where there is no `/proc`.
+pub fn update(name: &CStr) -> u8 {
+    sys::set_alarm(TIMEOUT);
+    match Running::find(name).and_then(|running| look(&running).map(|found| (running, found))) {
+        Ok((running, Found::Nothing)) => {
+            report(format_args!("no update is there: {}", running.path.with(b".new")));
+            NOTHING
+        }
+        Ok((running, Found::Replaced { kept })) => {
+            answer(&running.path, kept.then(|| running.path.with(b".old")).as_ref());
+            0
+        }
+        Err(refusal) => {
+            report(format_args!("update refused, {refusal}"));
+            REFUSED
+        }
+    }
+}
+
+/// What was found.
+enum Found {
+    /// No other version than the running one.
+    Nothing,
+    /// Another program is in place.
+    Replaced {
+        /// Its predecessor is `PATH.old` now.
+        kept: bool,
+    },
+}
+
+fn look(running: &Running) -> Result<Found> {
+    let new = running.path.with(b".new");
+    match file::open(&new) {
+        Ok(candidate) => {
+            let kept = install::replace(running, &new, &candidate)?;
+            Ok(Found::Replaced { kept })
+        }
+        Err(Errno::NOENT) => {
+            let Some(program) = running.successor()? else { return Ok(Found::Nothing) };
+            let version = probe::probe(&program, &running.path)?;
+            report(format_args!("{} is version {version} now", running.path));
+            Ok(Found::Replaced { kept: false })
+        }
+        Err(errno) => Err(cannot("open", &new)(errno)),
+    }
+}
+
+/// Tells PID 1 what to become, and what to rename back if that cannot be executed.
+fn answer(path: &Path, old: Option<&Path>) {
+    let mut answer = heapless::Vec::<u8, 8_192>::new();
+    let _fits = answer.extend_from_slice(path.name().to_bytes_with_nul());
+    let _fits = answer.extend_from_slice(old.map_or(c"", Path::name).to_bytes_with_nul());
+    let _nobody_reads = raw::write(libc::STDOUT_FILENO, &answer);
+}
+
+/// The program that the parent, which is PID 1, runs.
+struct Running {
+    /// Its path, which its successor has to have too.
+    path: Path,
+    /// Unknown without `/proc`.
+    id: Option<FileId>,
+}
+
+impl Running {
+    /// Finds it by `/proc`, or else by the name that it was started with.
+    fn find(name: &CStr) -> Result<Self> {
+        let parent = rustix::process::getppid().map_or(1, rustix::process::Pid::as_raw_pid);
+        let mut link = heapless::String::<32>::new();
+        let _fits = write!(link, "/proc/{parent}/exe\0");
+        let link = CStr::from_bytes_with_nul(link.as_bytes()).unwrap_or(c"");
+        let mut target = [0; libc::PATH_MAX as usize];
+        let length = raw::read_link(link, &mut target).unwrap_or(0);
+        let id = file::id(link);
+        let target = &target[..length as usize];
+        let mut found = Path::default().with(target);
+        // The kernel appends this to the path of a file that has lost its name; a file's own name may end so too.
+        if let Some(name) = target.strip_suffix(b" (deleted)")
+            && file::id(found.name()) != id
+        {
+            found = Path::default().with(name);
+        }
+        let path = if target.is_empty() { Path::from(name) } else { found };
+        if !path.name().to_bytes().starts_with(b"/") {
+            return Why::Cannot("find", Errno::NOENT).of(&Path::from(c"PID 1's program"));
+        }
+        Ok(Self { path, id })
+    }
+
+    /// The file that has the program's path now, if it is another one; it is refused unless only root can have put
+    /// it there.
+    fn successor(&self) -> Result<Option<OwnedFd>> {
+        let file = file::open(&self.path).map_err(cannot("open", &self.path))?;
+        let found = rustix::fs::fstat(&file).map_err(cannot("look at", &self.path))?;
+        if self.id.is_none_or(|running| running == FileId::of(&found)) {
+            return Ok(None);
+        }
+        Folder::of(&self.path)?.check_owner()?;
+        file::check(&self.path, &file)?;
+        Ok(Some(file))
+    }
+
+    /// True if a path names the running program.
+    fn has_name(&self, path: &Path) -> bool {
+        self.id.is_some() && self.id == file::link_id(path)
+    }
+}
+
+/// The kernel ends this program after so many seconds, whatever it waits for.
+const TIMEOUT: i64 = 60;
+
+const REFUSED: u8 = 1;
+const NOTHING: u8 = 3;

@@ -8,8 +8,8 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use zinit_pid1::model::reexec;
 
 use crate::file::Path;
+use crate::refusal::{Result, Why};
 use crate::sys;
-use crate::{Result, Why};
 
 /// What a program says that its version is.
 pub type Version = heapless::String<64>;
@@ -26,7 +26,7 @@ pub fn probe(program: &OwnedFd, path: &Path) -> Result<Version> {
     };
     drop(writing);
     let Some(child) = Pid::from_raw(child).filter(|_| child > 0) else {
-        return Why::Kernel("fork for", Errno::from_raw_os_error(child.wrapping_neg())).of(path);
+        return Why::Cannot("fork for", Errno::from_raw_os_error(child.wrapping_neg())).of(path);
     };
     let mut room = [0; 128];
     let (length, status) = listen(&reading, child, &mut room);
@@ -39,7 +39,7 @@ pub fn probe(program: &OwnedFd, path: &Path) -> Result<Version> {
         }
     };
     match &room[..length] {
-        [0, errno] => Why::Kernel("execute", Errno::from_raw_os_error((*errno).into())).of(path),
+        [0, errno] => Why::Cannot("execute", Errno::from_raw_os_error((*errno).into())).of(path),
         _ if status != 0 => Why::Crashed(status).of(path),
         answer => match version(answer) {
             Some(version) => Ok(version),
