@@ -31,7 +31,6 @@
     )
 )]
 
-pub mod command;
 pub mod init;
 pub mod model;
 pub mod parse;

@@ -24,11 +24,10 @@ const LAYERS: &[(&str, &str)] = &[
     ("stop", "model parse phase"),
     ("update", "model phase"),
     ("init", "model parse phase reaper"),
-    ("command", "model parse"),
     ("ctl/lib", ""),
     ("main", "init model parse sys"),
-    ("sys/mod", "command model parse reaper signals"),
-    ("sys/ask", "command log model raw spawn"),
+    ("sys/mod", "model parse reaper signals"),
+    ("sys/cli", "log model parse raw spawn"),
     ("sys/boot", "authority log model mount parse raw signal spawn stdio watchdog"),
     ("sys/fault", "model raw signal"),
     ("sys/raw", "model"),
@@ -45,8 +44,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("rt/mem", "arch"),
     ("rt/raw", "arch"),
     ("rt/signal", "arch raw"),
-    ("ctl/main", "cli command file force model orphans process refusal rollback status sys update"),
-    ("ctl/", "cli command file model parse print probe process refusal report stat sys verify"),
+    ("ctl/main", "cli file force model orphans process refusal rollback status sys update"),
+    ("ctl/", "cli file model parse print probe process refusal report stat sys verify"),
 ];
 
 /// Most lines of a file.

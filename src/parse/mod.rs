@@ -1,5 +1,6 @@
 //! Bytes from outside, read strictly and within bounds.
 
+pub mod cli;
 pub mod config;
 pub mod lines;
 pub mod meminfo;

@@ -5,9 +5,9 @@
 
 #![allow(unsafe_code)]
 
-mod ask;
 mod authority;
 pub mod boot;
+mod cli;
 mod fault;
 mod log;
 mod mount;
@@ -25,7 +25,6 @@ mod watchdog;
 use core::ffi::CStr;
 
 use rt::start::Start;
-use zinit_pid1::command::is_container_hint;
 use zinit_pid1::model::action::{Action, Method};
 use zinit_pid1::model::event::Event;
 use zinit_pid1::model::limits::REAP_BUDGET;
@@ -34,6 +33,7 @@ use zinit_pid1::model::process::{Errno, Exit, Pid, Role};
 use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::task::Task;
 use zinit_pid1::model::time::Instant;
+use zinit_pid1::parse::cli::is_container_hint;
 use zinit_pid1::parse::config::Config;
 use zinit_pid1::{reaper, signals};
 
@@ -103,7 +103,7 @@ impl<'a> Sys<'a> {
 
     /// Does what argv asks of a process that is not PID 1; returns if that is to supervise a server.
     pub fn run_cli(&self) {
-        ask::run_cli(self.start, &Log::STDERR);
+        cli::run_cli(self.start, &Log::STDERR);
     }
 
     /// Writes a log line with an error and `text` from outside.

@@ -2,9 +2,9 @@
 
 use std::ffi::{CStr, CString};
 
-use zinit_pid1::command::{CliMode, cli_mode, is_container_hint};
 use zinit_pid1::model::event::{Ending, Request};
 use zinit_pid1::model::process::Signal;
+use zinit_pid1::parse::cli::{CliMode, cli_mode, is_container_hint};
 use zinit_pid1::signals;
 use zinit_pid1ctl::cli::Command::{self, Ask, Force, Help, Status, Supervise, Unknown, Version};
 use zinit_pid1ctl::cli::parse;

@@ -2,9 +2,9 @@
 
 use core::ffi::CStr;
 
-use zinit_pid1::command::base_name;
 use zinit_pid1::model::event::Ending;
 use zinit_pid1::model::process::Signal;
+use zinit_pid1::parse::cli::base_name;
 
 /// What the command line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

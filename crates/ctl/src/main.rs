@@ -36,9 +36,9 @@ use core::panic::PanicInfo;
 use rt::raw;
 use rt::start::Start;
 use rustix::io::Errno;
-use zinit_pid1::command::USAGE;
 use zinit_pid1::model::process::Signal;
 use zinit_pid1::model::reexec::VERSION;
+use zinit_pid1::parse::cli::USAGE;
 use zinit_pid1ctl::cli::{self, Command};
 
 use force::Forced;

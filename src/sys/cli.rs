@@ -1,9 +1,9 @@
 //! The command line of a process that is not PID 1.
 
 use rt::start::Start;
-use zinit_pid1::command::{CliMode, USAGE, cli_mode};
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::reexec::VERSION;
+use zinit_pid1::parse::cli::{CliMode, USAGE, cli_mode};
 
 use super::log::Log;
 use super::raw;
