@@ -145,6 +145,15 @@ impl Namespace {
         self.log.line(text)
     }
 
+    /// Waits until the first server has started and the program has taken note of it.
+    ///
+    /// On a busy computer the server may write its diary before the program goes on behind its fork: a fault in between
+    /// would find nobody who knows this server.
+    pub fn is_up(&self) {
+        self.diary_line("started");
+        self.line(" started");
+    }
+
     /// Waits for the program's end.
     pub fn end(&mut self) -> ExitStatus {
         let begin = Instant::now();

@@ -15,7 +15,7 @@ const FAULTS: [i32; 6] =
 fn after_a_fault_it_becomes_itself_with_the_same_server_and_obeys() {
     for fault in FAULTS {
         let mut pid1 = Setup::stand_in("obey").start();
-        pid1.diary_line("started");
+        pid1.is_up();
         let server = pid1.server();
         pid1.signal(fault);
         pid1.line(&format!("fault, signal {fault}"));
@@ -35,7 +35,7 @@ fn after_a_fault_it_becomes_itself_with_the_same_server_and_obeys() {
 fn the_second_fault_in_a_minute_ends_a_container() {
     for fault in FAULTS {
         let mut pid1 = Setup::stand_in("obey").start();
-        pid1.diary_line("started");
+        pid1.is_up();
         pid1.signal(fault);
         pid1.line("the server goes on");
         pid1.signal(fault);
@@ -48,7 +48,7 @@ fn the_second_fault_in_a_minute_ends_a_container() {
 #[test]
 fn a_fault_in_a_shutdown_does_not_undo_it() {
     let mut pid1 = Setup::stand_in("stubborn").with("ZINIT_STOP_TIMEOUT", "5").start();
-    pid1.diary_line("started");
+    pid1.is_up();
     pid1.signal(libc::SIGTERM);
     pid1.line("stop begins");
     until("the courier", || pid1.diary().contains("system.shutdown"));
@@ -60,7 +60,7 @@ fn a_fault_in_a_shutdown_does_not_undo_it() {
 #[test]
 fn a_fault_of_its_child_is_not_its_own() {
     let mut pid1 = Setup::stand_in("silent").with("ZINIT_STOP_TIMEOUT", "20").start();
-    pid1.diary_line("started");
+    pid1.is_up();
     let server = pid1.server();
     pid1.signal(libc::SIGTERM);
     pid1.diary_line("system.shutdown");
@@ -96,8 +96,7 @@ fn a_panic_of_a_debug_build_is_a_fault_that_it_survives() {
     fs::set_permissions(&path, fs::metadata(&program).expect("a file").permissions()).expect("a mode");
 
     let mut pid1 = setup.run(&format!("exec {} \"$@\"", path.display())).start();
-    pid1.diary_line("started");
-    pid1.line(" started");
+    pid1.is_up();
     assert!(!pid1.log.text().contains("fault"), "not yet: {}", pid1.log.text());
     let server = pid1.server();
     pid1.signal(libc::SIGUSR2);
