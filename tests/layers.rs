@@ -44,7 +44,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("rt/mem", "arch"),
     ("rt/raw", "arch"),
     ("rt/signal", "arch raw"),
-    ("ctl/main", "cli file force model orphans process refusal rollback status sys update"),
+    ("ctl/main", "cli file force model orphans parse process refusal rollback status sys update"),
     ("ctl/", "cli file model parse print probe process refusal report stat sys verify"),
 ];
 
