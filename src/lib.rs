@@ -1,19 +1,22 @@
-//! What PID 1 decides: a state machine without system calls.
+//! The decisions of PID 1: a state machine without system calls.
+//!
+//! Start with [`init`], which routes each event to its transition, then [`phase`], the state, and the transitions
+//! themselves: [`server`], [`stop`], [`shutdown`] and [`update`].
 //!
 //! # Design rules
-//! 1. This crate decides, the binary does: nothing here can name the kernel.
+//! 1. This crate decides, the program `zinit-pid1` does: nothing here can name the kernel.
 //! 2. [`Init::handle`](init::Init::handle) takes one event and the time, and returns actions.
 //! 3. Time is an argument, so a test can live through a week in a microsecond.
 //! 4. All state is plain data of fixed size: no heap, no cell, no global.
-//! 5. Every stage of a shutdown has a deadline; no stage depends on an answer.
-//! 6. There is at most one server, and none is started once the end has begun.
+//! 5. Every phase of a shutdown has a deadline; no phase depends on an answer.
+//! 6. There is at most one server, and none is started once a shutdown has begun.
 //! 7. Only a reaped pid is a fact; a signal is a hint to look.
 //! 8. Every variant is matched by name: a new event breaks the build, not the machine.
-//! 9. Nothing here panics: the lints below keep out what could, the release link proves it.
+//! 9. Nothing here panics: the lints below keep out what could, and the release link proves it.
 //! 10. Full is a decision: each limit in [`limits`](model::limits) says what happens at it.
 //!
-//! Where a function has an `inline` attribute without a reason beside it, the reason is the size of the
-//! program: each was tried both ways.
+//! An `inline` attribute has its reason beside it: bytes of the program, or of stack that would stay in the frame of
+//! the loop.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -4,9 +4,8 @@ use crate::model::action::Actions;
 use crate::model::message::{Message, Record};
 use crate::model::process::{Exit, Pid, Signal};
 
-/// Decodes a wait status, wait(2); `None` for a child that was only stopped or continued.
+/// Decodes a wait status, wait(2); `None` for a child that was stopped or continued.
 #[must_use]
-#[inline(always)]
 pub fn exit(status: u32) -> Option<Exit> {
     let [low, high, ..] = status.to_le_bytes();
     match low & 0x7f {
@@ -16,10 +15,9 @@ pub fn exit(status: u32) -> Option<Exit> {
     }
 }
 
-/// Notes a child that nobody asked about: an orphan, or a helper whose stage is over.
+/// Logs a child that is neither the server nor the helper of the phase at hand: an orphan, or a late helper.
 ///
 /// At debug level only, so that a storm of orphans is not a storm of log lines.
-#[inline(always)]
 pub fn orphan(pid: Pid, exit: Exit, actions: &mut Actions) {
     actions.log_record(Record::new(Message::OrphanReaped).pid(pid).exit(exit));
 }

@@ -1,9 +1,9 @@
-//! The signal protocol: one row for each signal that means something.
+//! The signal protocol: one row for each signal that asks for something.
 
 use crate::model::event::{Ending, Request};
 use crate::model::process::Signal;
 
-/// What a signal asks for; `None` for all that PID 1 ignores.
+/// What a signal asks for; `None` for one that PID 1 ignores.
 #[must_use]
 pub fn request(signal: i32) -> Option<Request> {
     let row = PROTOCOL.iter().find(|(known, _)| i32::from(known.0) == signal);
