@@ -60,6 +60,12 @@ impl Init {
         &self.0.servers.history
     }
 
+    /// The phase at hand.
+    #[must_use]
+    pub const fn phase(&self) -> &Phase {
+        &self.0.phase
+    }
+
     /// When to deliver `Timeout`, if nothing else happens first.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {

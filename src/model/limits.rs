@@ -107,9 +107,6 @@ pub const FORCED_SYNC_TIMEOUT: Millis = 30_000;
 /// Interval of the log lines in the dead end, ms.
 pub const DEAD_END_REMINDER: Millis = 60_000;
 
-/// Most events that a [`RateWindow`](crate::model::rate::RateWindow) counts.
-pub const RATE_EVENTS: usize = CTRL_ALT_DELS;
-
 /// How many Ctrl-Alt-Del within [`CTRL_ALT_DEL_WINDOW`] end the phase at hand: nobody does that by mistake.
 pub const CTRL_ALT_DELS: usize = 7;
 

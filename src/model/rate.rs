@@ -1,25 +1,25 @@
 //! Sliding-window counter: N events within a time window.
 
-use crate::model::limits::RATE_EVENTS;
+use crate::model::limits::CTRL_ALT_DELS;
 use crate::model::time::{Instant, Millis};
 
 /// The last events, oldest first, each by the time at which it leaves the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RateWindow([u64; RATE_EVENTS]);
+pub struct RateWindow([u64; CAPACITY]);
 
 impl RateWindow {
     /// No event yet.
-    pub const NONE: Self = Self([0; RATE_EVENTS]);
+    pub const NONE: Self = Self([0; CAPACITY]);
 
     /// Records an event; true if it is the last one of `count` within the window, ms. Then all are forgotten.
     ///
-    /// `count` is at most [`RATE_EVENTS`].
+    /// `count` is at most the capacity, [`CTRL_ALT_DELS`].
     pub fn record(&mut self, count: usize, window: Millis, now: Instant) -> bool {
         self.0.copy_within(1.., 0);
         if let Some(last) = self.0.last_mut() {
             *last = (now + window + 1).0;
         }
-        let first = self.0.get(RATE_EVENTS.wrapping_sub(count));
+        let first = self.0.get(CAPACITY.wrapping_sub(count));
         let reached = first.is_some_and(|first| *first > now.0);
         if reached {
             *self = Self::NONE;
@@ -27,3 +27,6 @@ impl RateWindow {
         reached
     }
 }
+
+/// Most events that are counted, since more are never asked for.
+const CAPACITY: usize = CTRL_ALT_DELS;

@@ -5,6 +5,7 @@ mod transcript;
 #[path = "../common/words.rs"]
 mod words;
 
+mod documents;
 mod handover;
 mod log;
 mod random;

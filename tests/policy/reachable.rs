@@ -4,8 +4,11 @@
 //! one if they differ only in when things happen, to the nearest [`COARSE`] of time left; every event is
 //! still tried at exact times, a millisecond on either side of each deadline.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
+use std::mem::discriminant;
+use std::sync::OnceLock;
 
 use zinit_pid1::init::Init;
 use zinit_pid1::model::action::{Action, Actions};
@@ -21,23 +24,45 @@ use zinit_pid1::model::rate::RateWindow;
 use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::task::Task;
 use zinit_pid1::model::time::Instant;
+use zinit_pid1::phase::Phase;
 
 #[test]
 fn every_state_of_a_container_keeps_the_invariants() {
-    explore(Role::Container, false);
-    explore(Role::Container, true);
+    explored(Role::Container, false);
+    explored(Role::Container, true);
 }
 
 #[test]
-fn every_state_of_a_guest_keeps_the_invariants() {
-    explore(Role::Subreaper, false);
-    explore(Role::Subreaper, true);
+fn every_state_of_a_subreaper_keeps_the_invariants() {
+    explored(Role::Subreaper, false);
+    explored(Role::Subreaper, true);
 }
 
 #[test]
 fn every_state_of_a_machine_keeps_the_invariants() {
     // Where the server has agreed to a soft restart there are no orphans here either; a container shows the rest.
-    explore(Role::Machine, true);
+    explored(Role::Machine, true);
+}
+
+/// What one search has found: each pair of phases, and each pair of steps in `Stopping`, that an event leads from and to.
+#[derive(Default)]
+struct Edges {
+    phases: BTreeSet<(String, String)>,
+    steps: BTreeSet<(String, String)>,
+}
+
+/// The edges that any role can take.
+pub fn edges(kind: &str) -> BTreeSet<(String, String)> {
+    let searches = [(Role::Container, false), (Role::Container, true), (Role::Subreaper, false)];
+    let searches = searches.into_iter().chain([(Role::Subreaper, true), (Role::Machine, true)]);
+    let all = searches.map(|(role, stop_orphans)| explored(role, stop_orphans));
+    all.flat_map(|found| if kind == "phases" { &found.phases } else { &found.steps }).cloned().collect()
+}
+
+/// Searches once, for all tests that ask.
+fn explored(role: Role, stop_orphans: bool) -> &'static Edges {
+    static FOUND: [OnceLock<Edges>; 6] = [const { OnceLock::new() }; 6];
+    FOUND[role as usize * 2 + usize::from(stop_orphans)].get_or_init(|| explore(role, stop_orphans))
 }
 
 /// The time left of two states that count as one differs by less than this, ms.
@@ -56,7 +81,8 @@ const STRANGER: i32 = 99;
 /// What comes before the first `reboot`.
 const TASKS: [Task; 4] = [Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain];
 
-fn explore(role: Role, stop_orphans: bool) {
+fn explore(role: Role, stop_orphans: bool) -> Edges {
+    let mut edges = Edges::default();
     let start = World::boot(role, stop_orphans);
     let mut seen = HashSet::from([start.key()]);
     // With each state: its parent, and the event that led here at which time.
@@ -68,6 +94,7 @@ fn explore(role: Role, stop_orphans: bool) {
         for (event, now) in world.events() {
             let mut after = world.clone();
             let checked = after.handle(event, now);
+            edges.add(world.init.phase(), after.init.phase());
             let is_new = alike.insert(after.clone());
             if let Err(why) = checked.and_then(|()| if is_new { after.ends_by_itself() } else { Ok(()) }) {
                 panic!("{why}\nafter:\n{}{event:?} at {now:?}\n{after:#?}", path(&states, next));
@@ -86,6 +113,23 @@ fn explore(role: Role, stop_orphans: bool) {
     assert!(reached(|world| world.did.kill_all) == (role != Role::Subreaper));
     assert!(reached(|world| world.ended_orphans) == stop_orphans);
     println!("{role:?}, stop of orphans {stop_orphans}: {} states", states.len());
+    edges
+}
+
+impl Edges {
+    fn add(&mut self, from: &Phase, to: &Phase) {
+        let name = |value: &dyn Debug| {
+            let text = format!("{value:?}");
+            text.split(' ').next().expect("a name").to_owned()
+        };
+        if discriminant(from) != discriminant(to) {
+            self.phases.insert((name(from), name(to)));
+        } else if let (Phase::Stopping { step: from, .. }, Phase::Stopping { step: to, .. }) = (from, to)
+            && from != to
+        {
+            self.steps.insert((name(from), name(to)));
+        }
+    }
 }
 
 fn path(states: &[(World, usize, Event)], mut at: usize) -> String {

@@ -1,0 +1,92 @@
+//! The documents say what the code says: log lines, limits, settings, signals, and the phases' edges.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::reachable;
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A section of a manual page, from its `.Sh` to the next one.
+fn section<'a>(page: &'a str, name: &str) -> &'a str {
+    let start = page.split_once(&format!(".Sh {name}\n")).unwrap_or_else(|| panic!("no section {name}")).1;
+    start.split("\n.Sh ").next().expect("a first part")
+}
+
+/// Each log line of PID 1 by its template, and its level, as `messages!` has them.
+fn messages() -> BTreeMap<String, String> {
+    let source = read("src/model/message.rs");
+    let rows = source.lines().filter_map(|line| {
+        let (head, text) = line.trim().strip_suffix("\";")?.split_once(" \"")?;
+        let (_, level) = head.split_once(' ')?;
+        Some((text.to_owned(), level.to_lowercase()))
+    });
+    rows.collect()
+}
+
+#[test]
+fn the_manual_explains_every_log_line_and_no_other() {
+    let page = read("doc/zinit-pid1.8");
+    let mut items = BTreeMap::new();
+    let mut lines = section(&page, "DIAGNOSTICS").lines();
+    while let Some(line) = lines.next() {
+        if let Some(text) = line.strip_prefix(".It Sy ") {
+            let level = lines.next().and_then(|line| line.strip_prefix(".Em ")?.strip_suffix(" :"));
+            items.insert(text.to_owned(), level.unwrap_or_else(|| panic!("no level: {text}")).to_owned());
+        }
+    }
+    assert!(items.len() > 40, "{items:#?}");
+    assert_eq!(items, messages());
+}
+
+#[test]
+fn each_limit_is_in_a_manual_by_its_name() {
+    let pages = read("doc/zinit-pid1.8") + &read("doc/zinit-pid1ctl.8");
+    let words: BTreeSet<&str> = pages.split_whitespace().map(|word| word.trim_matches(',')).collect();
+    let source = read("src/model/limits.rs");
+    let names = source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());
+    let missing: Vec<&str> = names.clone().filter(|name| !words.contains(name)).collect();
+    assert!(names.count() > 30);
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
+fn each_setting_is_in_the_manual() {
+    let page = read("doc/zinit-pid1.8");
+    let environment = section(&page, "ENVIRONMENT");
+    let items: BTreeSet<&str> = environment
+        .lines()
+        .filter_map(|line| line.strip_prefix(".It Ev "))
+        .flat_map(|names| names.split(" , "))
+        .collect();
+    let source = read("src/parse/config.rs");
+    let settings: BTreeSet<&str> = source
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with("ZINIT_") || ["zinitdebug", "container"].contains(word))
+        .collect();
+    assert_eq!(items, settings);
+}
+
+#[test]
+fn the_phase_diagram_has_the_edges_of_the_code_and_no_other() {
+    assert_eq!(edges("phases"), reachable::edges("phases"));
+    assert_eq!(edges("steps"), reachable::edges("steps"));
+}
+
+/// The edges in the fenced blocks of doc/architecture.md: `phases`, and `steps` of the phase `Stopping`.
+fn edges(block: &str) -> BTreeSet<(String, String)> {
+    let text = read("doc/architecture.md");
+    let start = text.split_once(&format!("```{block}\n")).unwrap_or_else(|| panic!("no block {block}")).1;
+    let lines = start.split("```").next().expect("an end").lines();
+    lines
+        .map(|line| {
+            let (edge, _why) = line.split_once(" : ").unwrap_or_else(|| panic!("no reason: {line}"));
+            let (from, to) = edge.split_once(" -> ").unwrap_or_else(|| panic!("no arrow: {line}"));
+            (from.to_owned(), to.to_owned())
+        })
+        .collect()
+}
