@@ -5,8 +5,8 @@
 use std::ffi::{CStr, CString};
 
 use libfuzzer_sys::fuzz_target;
-use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::buffer::Buffer;
+use zinit_pid1::model::reexec::ReexecState;
 
 fuzz_target!(|input: &[u8]| {
     let length = input.iter().position(|byte| *byte == 0).unwrap_or(input.len());
