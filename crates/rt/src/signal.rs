@@ -17,7 +17,6 @@ pub fn block_all() {
 /// A disposition of "ignore" survives `execve`: for SIGCHLD it would break `wait`, for SIGPIPE the services
 /// would inherit it. The other stack lies below the one in use, which would have to grow by as much to reach it: it
 /// takes no memory before it is needed. It has room for what the last sync reads of `/proc`.
-#[inline(always)]
 pub fn dispose(handler: usize) {
     let below = address(&raw const handler).wrapping_sub(0x8_0000);
     let stack = [below, 0, 0x4_0000];

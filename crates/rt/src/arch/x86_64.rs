@@ -21,7 +21,6 @@ extern "C" fn _start() -> ! {
 ///
 /// # Safety
 /// The arguments are what this call takes, syscalls(2).
-#[inline(always)]
 pub unsafe fn syscall<const N: usize>(number: libc::c_long, arguments: [usize; N]) -> isize {
     // What a call does not take needs no instruction to set it.
     let argument = |index: usize| match arguments.get(index) {
@@ -40,7 +39,6 @@ pub unsafe fn syscall<const N: usize>(number: libc::c_long, arguments: [usize; N
 }
 
 /// Copies from the first byte on: `to` does not start inside of `from`.
-#[inline(always)]
 pub unsafe fn copy_forward(to: *mut u8, from: *const u8, count: usize) {
     // SAFETY: the caller's contract.
     unsafe {
@@ -50,7 +48,6 @@ pub unsafe fn copy_forward(to: *mut u8, from: *const u8, count: usize) {
 }
 
 /// Copies from the last byte on: `from` does not start inside of `to`, and `count` is at least 1.
-#[inline(always)]
 pub unsafe fn copy_backward(to: *mut u8, from: *const u8, count: usize) {
     // SAFETY: the caller's contract.
     unsafe {
@@ -61,7 +58,6 @@ pub unsafe fn copy_backward(to: *mut u8, from: *const u8, count: usize) {
 }
 
 /// Sets bytes to a value.
-#[inline(always)]
 pub unsafe fn fill(to: *mut u8, byte: u8, count: usize) {
     // SAFETY: the caller's contract.
     unsafe {
