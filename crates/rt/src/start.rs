@@ -121,6 +121,7 @@ fn strings(mut at: *const *const u8) -> impl Iterator<Item = &'static CStr> + Cl
     })
 }
 
+#[cfg(not(test))]
 /// Called by `_start`, once, with the kernel's stack.
 pub(crate) unsafe extern "C" fn start(stack: *const usize) -> ! {
     // SAFETY: argc lies first, argv behind it, envp behind the NULL of argv.
@@ -129,6 +130,7 @@ pub(crate) unsafe extern "C" fn start(stack: *const usize) -> ! {
     rt_main(start)
 }
 
+#[cfg(not(test))]
 unsafe extern "Rust" {
     /// The program's first function: [`entry!`](crate::entry) defines it with this very signature.
     safe fn rt_main(start: Start) -> !;

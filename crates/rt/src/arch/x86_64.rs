@@ -1,9 +1,12 @@
 //! x86_64, System V ABI. The direction flag is clear whenever Rust code runs.
 
-use core::arch::{asm, naked_asm};
+use core::arch::asm;
+#[cfg(not(test))]
+use core::arch::naked_asm;
 use core::mem::MaybeUninit;
 
 /// The first instruction: calls `start` with the kernel's stack, which holds argc, argv and envp.
+#[cfg(not(test))]
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
