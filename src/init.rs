@@ -74,6 +74,7 @@ impl Init {
 
     /// Takes one event. A `Timeout` that is early or repeated changes nothing, and neither does an answer
     /// that nobody waits for.
+    #[inline(never)]
     pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Actions) {
         let state = &mut self.0;
         match event {

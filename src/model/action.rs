@@ -82,6 +82,7 @@ impl Actions {
     }
 
     /// Appends a log line.
+    #[inline(never)]
     pub fn log_record(&mut self, record: Record) {
         self.add(Action::Log(record));
     }

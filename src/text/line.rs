@@ -5,6 +5,7 @@
 use crate::model::buffer::Buffer;
 use crate::model::message::Record;
 use crate::model::process::{Errno, Exit, Pid, Signal};
+use crate::model::table;
 use crate::text::names;
 
 /// Composes a line with its newline into `line`, which has to be empty.
@@ -28,17 +29,17 @@ fn fill_in(line: &mut Buffer, record: &Record, text: &[u8]) {
     for piece in pieces {
         let length = piece.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
         let (placeholder, rest) = piece.split_at_checked(length).unwrap_or_default();
-        match placeholder {
-            b"errno" => errno(line, record.errno),
-            b"exit" => exit(line, record.exit),
-            b"ms" => {
+        match table::position(PLACEHOLDERS, placeholder) {
+            Some(ERRNO) => errno(line, record.errno),
+            Some(EXIT) => exit(line, record.exit),
+            Some(MS) => {
                 line.number(record.number);
                 line.extend(b" ms");
             }
-            b"number" => line.number(record.number),
-            b"pid" => line.number(record.pid.map_or(0, Pid::raw).cast_unsigned()),
-            b"signal" => line.extend(names::signal(record.signal)),
-            b"task" => line.extend(names::task(record.task)),
+            Some(NUMBER) => line.number(record.number),
+            Some(PID) => line.number(record.pid.map_or(0, Pid::raw).cast_unsigned()),
+            Some(SIGNAL) => line.extend(names::signal(record.signal)),
+            Some(TASK) => line.extend(names::task(record.task)),
             _text => from_outside(line, text),
         }
         line.extend(rest);
@@ -78,3 +79,12 @@ fn from_outside(line: &mut Buffer, text: &[u8]) {
         line.push(if matches!(byte, b' '..=b'~') { *byte } else { b'?' });
     }
 }
+
+const PLACEHOLDERS: &[u8] = b"errno\nexit\nms\nnumber\npid\nsignal\ntask";
+const ERRNO: usize = 0;
+const EXIT: usize = 1;
+const MS: usize = 2;
+const NUMBER: usize = 3;
+const PID: usize = 4;
+const SIGNAL: usize = 5;
+const TASK: usize = 6;

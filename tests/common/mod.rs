@@ -7,9 +7,9 @@
 
 pub mod disk;
 pub mod docker;
-pub mod handed;
 pub mod hold;
 pub mod namespace;
+pub mod reexec;
 pub mod trace;
 pub mod updatable;
 pub mod vm;

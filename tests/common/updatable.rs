@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::namespace::{Namespace, Setup};
-use super::{handed, minisign, program, with_tool};
+use super::{minisign, program, reexec, with_tool};
 
 /// Namespaces in which PID 1 can be replaced: a copy of the program, the other program, and a key.
 pub struct Updatable {
@@ -99,7 +99,7 @@ pub fn copy_alone(from: &Path, to: &Path) {
 
 /// How many PID 1s there were before.
 pub fn generation(pid: i32) -> u32 {
-    handed::number(pid, handed::GENERATION)
+    reexec::number(pid, reexec::GENERATION)
 }
 
 pub fn inode(path: &Path) -> u64 {

@@ -51,7 +51,7 @@ fn a_fault_in_a_shutdown_does_not_undo_it() {
     pid1.is_up();
     pid1.signal(libc::SIGTERM);
     pid1.line("stop begins");
-    until("the courier", || pid1.diary().contains("system.shutdown"));
+    until("the RPC client", || pid1.diary().contains("system.shutdown"));
     pid1.signal(libc::SIGSEGV);
     assert_eq!(pid1.end().code(), Some(128 + libc::SIGSEGV));
     assert!(!pid1.log.text().contains("the server goes on"));
@@ -64,10 +64,10 @@ fn a_fault_of_its_child_is_not_its_own() {
     let server = pid1.server();
     pid1.signal(libc::SIGTERM);
     pid1.diary_line("system.shutdown");
-    // The courier has PID 1's handlers until it ends.
-    let courier = pid1.children().into_iter().find(|child| *child != server).expect("it waits for an answer");
+    // The RPC client has PID 1's handlers until it ends.
+    let client = pid1.children().into_iter().find(|child| *child != server).expect("it waits for an answer");
     // SAFETY: a signal to a process that this test started.
-    unsafe { libc::kill(courier, libc::SIGSEGV) };
+    unsafe { libc::kill(client, libc::SIGSEGV) };
     pid1.line("request failed, sending SIGTERM");
     pid1.ends_well();
     assert!(!pid1.log.text().contains("fault, signal"));
@@ -119,12 +119,12 @@ fn address(program: &Path, end: &str, part: &str) -> u64 {
 }
 
 #[test]
-fn as_a_guest_it_is_a_process_like_any_other() {
+fn as_a_subreaper_it_is_a_process_like_any_other() {
     let run =
-        "\"$0\" \"$@\" & guest=$!; until grep -q started \"$STAND_IN_DIARY\"; do sleep 0.1; done 2>/dev/null
-        kill -SEGV $guest; wait $guest; echo guest ended with $?";
+        "\"$0\" \"$@\" & subreaper=$!; until grep -q started \"$STAND_IN_DIARY\"; do sleep 0.1; done 2>/dev/null
+        kill -SEGV $subreaper; wait $subreaper; echo subreaper ended with $?";
     let mut shell = Setup::stand_in("obey").run(run).start();
-    shell.line("guest ended with 139");
+    shell.line("subreaper ended with 139");
     shell.end();
     assert!(!shell.log.text().contains("fault, signal"));
 }

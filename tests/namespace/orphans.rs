@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::common::handed;
 use crate::common::namespace::{Namespace, Setup, children, state, status};
+use crate::common::reexec;
 use crate::common::trace::Trace;
 use crate::common::updatable::{HANGS, Updatable, generation, offer};
 use crate::common::{until, with_tool};
@@ -111,8 +111,8 @@ fn without_the_setting_they_are_left_alone() {
 }
 
 #[test]
-fn a_guest_ends_its_own_orphans_and_no_stranger() {
-    let run = "sleep 1000 & \"$0\" \"$@\" & guest=$!; wait $guest; echo ended $?; exec sleep 1000";
+fn a_subreaper_ends_its_own_orphans_and_no_stranger() {
+    let run = "sleep 1000 & \"$0\" \"$@\" & subreaper=$!; wait $subreaper; echo ended $?; exec sleep 1000";
     let pid1 = Orphaned::new("").setup.with("STAND_IN_STOPPED", "1").run(run).start();
     servers(&pid1, 1);
     let shell = pid1.shell();
@@ -126,8 +126,8 @@ fn a_guest_ends_its_own_orphans_and_no_stranger() {
         });
         found.expect("just found")
     };
-    let (stranger, guest) = (child("sleep"), child("zinit-pid1"));
-    let server = children(guest)[0];
+    let (stranger, subreaper) = (child("sleep"), child("zinit-pid1"));
+    let server = children(subreaper)[0];
     let mut orphan = None;
     until("a stopped child of the server", || {
         orphan = children(server).into_iter().find(|pid| state(*pid) == Some('T'));
@@ -137,7 +137,7 @@ fn a_guest_ends_its_own_orphans_and_no_stranger() {
     servers(&pid1, 2);
     assert_eq!(orphan.and_then(state), None, "a stopped process ends too");
     assert_eq!(state(stranger), Some('S'));
-    kill(guest, libc::SIGTERM);
+    kill(subreaper, libc::SIGTERM);
     pid1.line("ended 0");
 }
 
@@ -214,7 +214,7 @@ fn a_fault_and_an_update_while_orphans_are_ended_let_no_server_start_beside_them
 #[test]
 fn where_no_server_ever_ran_nobody_is_its_orphan() {
     // Though there was a file to be run: it could not be executed.
-    let run = handed::run_as(&handed::name(&[(handed::GENERATION, "1"), (handed::PROGRAM, "7")]));
+    let run = reexec::run_as(&reexec::name(&[(reexec::GENERATION, "1"), (reexec::PROGRAM, "7")]));
     let mut pid1 =
         Setup::stand_in("obey").with("ZINIT_ORPHANS", "stop").before(&with_tool()).run(&run).start();
     pid1.diary_line("started");

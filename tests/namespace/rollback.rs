@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::common::handed::{self, GENERATION, PROGRAM, SERVER};
 use crate::common::namespace::{Namespace, Setup};
+use crate::common::reexec::{self, GENERATION, PROGRAM, SERVER};
 use crate::common::trace::Trace;
 use crate::common::updatable::write_alone;
 use crate::common::{stand_in, until, with_tool};
@@ -32,8 +32,8 @@ fn start(before: &str) -> (Namespace, PathBuf) {
     let id = FileId::new(file.ino(), file.mtime().cast_unsigned(), file.mtime_nsec().cast_unsigned())
         .0
         .to_string();
-    let name = handed::name(&[(SERVER, "CHILD"), (GENERATION, "1"), (PROGRAM, &id)]);
-    let run = handed::run_as(&name);
+    let name = reexec::name(&[(SERVER, "CHILD"), (GENERATION, "1"), (PROGRAM, &id)]);
+    let run = reexec::run_as(&name);
     let pid1 = setup.with("ZINIT_SERVER", &server).before(before).run(&run).start();
     pid1.line("the server goes on");
     (pid1, server)

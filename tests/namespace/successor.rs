@@ -2,8 +2,8 @@
 
 use std::ffi::CString;
 
-use crate::common::handed::{DELAY, GENERATION, SERVER, name};
 use crate::common::namespace::{Namespace, Setup, status};
+use crate::common::reexec::{DELAY, GENERATION, SERVER, name};
 use crate::common::until;
 use zinit_pid1::model::limits::{RESPAWN_DELAY, RESPAWN_DELAY_MAX};
 use zinit_pid1::model::reexec::ReexecState;

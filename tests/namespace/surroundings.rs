@@ -6,8 +6,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crate::common::handed;
 use crate::common::namespace::{Setup, children, state, status};
+use crate::common::reexec;
 use crate::common::trace::Trace;
 use crate::common::{stand_in, terminal, until, with_tool};
 
@@ -320,7 +320,7 @@ fn log_lines_go_to_a_file_behind_what_is_there() {
 fn without_the_right_to_reboot_proc_or_a_hint_says_container() {
     let drop_right = "setpriv --bounding-set -sys_boot --inh-caps -sys_boot";
     // What the PID 1 before knew counts too.
-    let name = handed::name(&[(handed::GENERATION, "1"), (handed::CONTAINER, "1")]);
+    let name = reexec::name(&[(reexec::GENERATION, "1"), (reexec::CONTAINER, "1")]);
     for (before, run) in [
         (
             "mount -t tmpfs none /proc",
@@ -343,14 +343,14 @@ fn without_the_right_to_reboot_proc_or_a_hint_says_container() {
 }
 
 /// The program as a child of a shell that is PID 1.
-const GUEST: &str =
+const SUBREAPER: &str =
     "\"$0\" \"$@\" & child=$!; echo child $child; wait $child; echo ended $?; exec sleep 1000";
 
-/// The pid, outside of the namespaces, of the program that `GUEST` started.
-fn guest(pid1: &mut crate::common::namespace::Namespace) -> i32 {
+/// The pid, outside of the namespaces, of the program that `SUBREAPER` started.
+fn subreaper(pid1: &mut crate::common::namespace::Namespace) -> i32 {
     let mut found = None;
     let shell = pid1.shell();
-    until("the guest", || {
+    until("the subreaper", || {
         let name = |pid: i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         found = children(shell).into_iter().find(|pid| name(*pid).trim() == "zinit-pid1");
         found.is_some()
@@ -361,17 +361,17 @@ fn guest(pid1: &mut crate::common::namespace::Namespace) -> i32 {
 #[test]
 fn not_pid_1_it_supervises_adopts_orphans_and_touches_nothing_else() {
     for signal in [libc::SIGTERM, libc::SIGINT] {
-        let mut pid1 = Setup::stand_in("obey").before("sleep 1000 &").run(GUEST).start();
+        let mut pid1 = Setup::stand_in("obey").before("sleep 1000 &").run(SUBREAPER).start();
         pid1.line("not PID 1: it runs the server and touches nothing else");
         pid1.diary_line("started");
-        let guest = guest(&mut pid1);
-        let server = children(guest)[0];
+        let subreaper = subreaper(&mut pid1);
+        let server = children(subreaper)[0];
         // SAFETY: a signal to a process that this test started.
         unsafe { libc::kill(server, libc::SIGKILL) };
         pid1.line("respawn in 1000 ms");
         until("the second server", || pid1.diary().matches("started").count() == 2);
         // SAFETY: as above.
-        unsafe { libc::kill(guest, signal) };
+        unsafe { libc::kill(subreaper, signal) };
         pid1.line("stop begins");
         pid1.line("ended 0");
         assert!(pid1.diary().contains("system.shutdown"));
@@ -391,33 +391,33 @@ fn not_pid_1_it_answers_questions_and_refuses_what_it_does_not_know() {
         ("--hlep", "--hlep: unknown word, nothing was started, try --help", 2),
         ("reboot", "PID 1 is sh, nothing was sent to it", 1),
     ] {
-        let pid1 = Setup::stand_in("obey").words(&[word]).before(&with_tool()).run(GUEST).start();
+        let pid1 = Setup::stand_in("obey").words(&[word]).before(&with_tool()).run(SUBREAPER).start();
         pid1.line(text);
         pid1.line(&format!("ended {code}"));
         assert_eq!(pid1.diary(), "", "{word}");
     }
     // All but the first of them are the other program's work.
     let pid1 =
-        Setup::stand_in("obey").words(&["--hlep"]).before("mount -t tmpfs none /sbin").run(GUEST).start();
+        Setup::stand_in("obey").words(&["--hlep"]).before("mount -t tmpfs none /sbin").run(SUBREAPER).start();
     pid1.line("cannot execute /sbin/zinit-pid1ctl: ENOENT");
     pid1.line("ended 127");
     // A hint that means nothing outside of PID 1.
-    let pid1 = Setup::stand_in("obey").words(&["-c"]).run(GUEST).start();
+    let pid1 = Setup::stand_in("obey").words(&["-c"]).run(SUBREAPER).start();
     pid1.diary_line("started");
 }
 
 #[test]
-fn a_guest_is_the_reaper_of_the_orphans_below_it() {
+fn a_subreaper_is_the_reaper_of_the_orphans_below_it() {
     let mut pid1 = Setup::stand_in("storm")
         .with("STAND_IN_ORPHANS", "50")
         .with("STAND_IN_RELEASE", "/proc/self/status")
         .with("ZINIT_LOG_LEVEL", "debug")
-        .run(GUEST)
+        .run(SUBREAPER)
         .start();
     pid1.diary_line("orphans released");
     pid1.log.nth("orphan ", 50);
-    let guest = guest(&mut pid1);
-    until("no zombie", || children(guest).len() == 1);
+    let subreaper = subreaper(&mut pid1);
+    until("no zombie", || children(subreaper).len() == 1);
 }
 
 fn pipe() -> (File, OwnedFd) {

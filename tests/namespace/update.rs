@@ -194,13 +194,13 @@ fn without_a_key_that_only_root_can_write_nothing_is_taken() {
 
 /// As another process than PID 1 it does the same, and its words are no words for a person.
 #[test]
-fn a_guest_is_replaced_too_and_goes_on_as_one() {
+fn a_subreaper_is_replaced_too_and_goes_on_as_one() {
     let Updatable { setup, path } = Updatable::new();
     let run = format!(
-        "{} & guest=$!; until grep -q started \"$STAND_IN_DIARY\" 2>/dev/null; do sleep 0.1; done; echo ready
-         until [ -e {}.minisig ]; do sleep 0.1; done; kill -USR2 $guest
-         until tr '\\0' '\\n' </proc/$guest/cmdline | grep -q '^zinit-pid1 2: [0-9]* [0-9]* 1 '; do sleep 0.1; done
-         kill -TERM $guest; wait $guest; echo guest ended with $?",
+        "{} & subreaper=$!; until grep -q started \"$STAND_IN_DIARY\" 2>/dev/null; do sleep 0.1; done; echo ready
+         until [ -e {}.minisig ]; do sleep 0.1; done; kill -USR2 $subreaper
+         until tr '\\0' '\\n' </proc/$subreaper/cmdline | grep -q '^zinit-pid1 2: [0-9]* [0-9]* 1 '; do sleep 0.1; done
+         kill -TERM $subreaper; wait $subreaper; echo subreaper ended with $?",
         path.display(),
         path.with_extension("new").display()
     );
@@ -208,7 +208,7 @@ fn a_guest_is_replaced_too_and_goes_on_as_one() {
     shell.line("ready");
     offer(&path, NEWER);
     shell.line("the server goes on");
-    shell.line("guest ended with 0");
+    shell.line("subreaper ended with 0");
     shell.end();
     assert_eq!(shell.log.text().matches("not PID 1").count(), 2, "{}", shell.log.text());
 }

@@ -3,9 +3,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod command;
+mod cli;
 mod config;
-mod finish;
 mod minisign;
+mod proc;
+mod procstat;
 mod rpc;
-mod stat;

@@ -82,7 +82,7 @@ fn only_what_the_server_sends_agrees() {
     }
 }
 
-/// The courier may read any part of a line, from a server that dies or one that is hostile.
+/// The RPC client may read any part of a line, from a server that dies or one that is hostile.
 #[test]
 fn no_part_of_a_reply_is_a_reply() {
     for (method, line) in [(PrepareRestart, READY), (Shutdown, OK)] {
@@ -129,7 +129,7 @@ fn outcomes_survive_the_way_through_an_exit_status() {
     for status in (1..=255).filter(|status| *status != Outcome::Unclear.status()) {
         assert_eq!(Outcome::of(Exit::Exited(status)), Outcome::Failed, "{status}");
     }
-    // A courier that did not come back by itself brings no answer.
+    // An RPC client that did not come back by itself brings no answer.
     assert_eq!(Outcome::of(Exit::Killed(Signal::KILL)), Outcome::Failed);
     assert_eq!(Outcome::of(Exit::Killed(Signal(0))), Outcome::Failed);
     assert_eq!(Outcome::of(Exit::NotExecuted(Errno(0))), Outcome::Failed);

@@ -6,9 +6,9 @@ mod transcript;
 mod words;
 
 mod documents;
-mod handover;
 mod log;
 mod random;
 mod reachable;
 mod reaper;
+mod reexec;
 mod transcripts;

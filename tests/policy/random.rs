@@ -145,7 +145,7 @@ struct World {
     /// How many files there were.
     files: u32,
     /// Who is with the server that is to be replaced.
-    courier: Option<Pid>,
+    client: Option<Pid>,
     /// What the next server will run.
     next: u32,
 }
@@ -163,7 +163,7 @@ impl World {
         #[rustfmt::skip]
         let mut world = Self {
             role, stop_timeout, poweroff, stop_orphans, init, now, model, delays, last_pid, failures, server, helpers,
-            tasks, over, orphans: false, update: false, file: 0, proven: 0, deaths: vec![], files: 1, next: 1, courier: None,
+            tasks, over, orphans: false, update: false, file: 0, proven: 0, deaths: vec![], files: 1, next: 1, client: None,
         };
         world.perform(actions.as_slice(), false);
         world
@@ -384,8 +384,8 @@ impl World {
             }
             (Model::Restarting { since, .. }, Reaped(pid, exit)) if Some(pid) == self.server => {
                 self.ran(since, exit);
-                if self.stop_orphans && self.courier.is_some() {
-                    // The courier is to say whether it agreed.
+                if self.stop_orphans && self.client.is_some() {
+                    // The RPC client has yet to say whether it agreed.
                     assert_eq!(actions, [Action::Log(Record::new(Message::ServerEnded).pid(pid).exit(exit))]);
                     return;
                 }
@@ -393,7 +393,7 @@ impl World {
                 self.start(&actions[actions.len() - 1..]);
             }
             (Model::Restarting { .. }, Reaped(pid, exit)) => {
-                let awaited = self.courier.take_if(|courier| *courier == pid).is_some();
+                let awaited = self.client.take_if(|client| *client == pid).is_some();
                 assert_eq!(actions.contains(&Action::Log(orphan(pid, exit))), !awaited);
                 self.orphans &= !awaited || exit != Exit::Exited(0);
                 if awaited && self.server.is_none() {
@@ -401,11 +401,11 @@ impl World {
                 }
             }
             (Model::Restarting { asked, .. }, Timeout) if self.server.is_none() => {
-                assert!(now >= asked + 2_500, "the courier has half of the time");
-                self.courier = None;
+                assert!(now >= asked + 2_500, "the RPC client has half of the time");
+                self.client = None;
                 self.start(&actions[actions.len() - 1..]);
             }
-            (Model::Restarting { .. }, Spawned(courier)) => self.courier = Some(courier),
+            (Model::Restarting { .. }, Spawned(client)) => self.client = Some(client),
             (Model::Stopping { since }, Timeout) => {
                 assert!(now >= since + 11_000, "they have 5 s after TERM and 5 s after KILL");
                 self.start(&actions[actions.len() - 1..]);
@@ -424,7 +424,7 @@ impl World {
             (Model::Up { .. }, Timeout) => assert_eq!(actions, []),
             (Model::Restarting { asked, .. }, Timeout) => {
                 let server = self.server.expect("it is being restarted");
-                self.courier = None;
+                self.client = None;
                 assert_eq!(kills(server), now >= asked + 5_000, "KILL comes 5 s after the request");
             }
             (Model::Starting, Spawned(pid)) => {
@@ -502,7 +502,7 @@ impl World {
         let action = if stops { Action::EndOrphans } else { Action::SpawnServer };
         assert_eq!(actions, [action]);
         self.orphans &= !stops;
-        self.courier = None;
+        self.client = None;
         self.model = if stops { Model::Stopping { since: self.now } } else { Model::Starting };
     }
 

@@ -159,7 +159,7 @@ struct World {
     due: Option<Due>,
     /// A server is alive.
     server: bool,
-    /// The last courier or child of a task, and whether it is alive and was not killed.
+    /// The last RPC client or child of a task, and whether it is alive and was not killed.
     helper: (i32, bool),
     did: Did,
     /// Orphans were ended at some time: what comes then does not depend on it.
@@ -348,7 +348,7 @@ impl World {
                 self.due = Some(Due::Helper);
                 match task {
                     Task::Terminate => {
-                        check(self.role != Role::Subreaper, "a guest signals no strangers")?;
+                        check(self.role != Role::Subreaper, "a subreaper signals no strangers")?;
                         check(
                             self.did.begin && !self.did.terminate_all,
                             "TERM to all comes in the end, once",

@@ -71,7 +71,7 @@ fn serve(mode: &str, mut stream: UnixStream) -> UnixStream {
         _ => agreed,
     };
     if mode == "flood" {
-        // A megabyte without a newline; the courier stops to read early.
+        // A megabyte without a newline; the RPC client stops to read early.
         let _broken = stream.write_all(&vec![b' '; 1 << 20]);
         return stream;
     }

@@ -8,29 +8,29 @@ use zinit_pid1::model::process::{FileId, Pid};
 use zinit_pid1::model::reexec::{FORMAT_LINE, ReexecState, ServerHistory, VERSION};
 use zinit_pid1::model::time::Instant;
 
-fn name(handed: &ReexecState) -> CString {
+fn name(state: &ReexecState) -> CString {
     let mut line = Buffer::default();
-    handed.encode(&mut line);
+    state.encode(&mut line);
     CStr::from_bytes_with_nul(line.as_bytes()).expect("it ends in its only NUL").to_owned()
 }
 
 #[test]
 fn the_name_is_as_the_documents_spell_it() {
     assert_eq!(name(&ReexecState::NONE).as_c_str(), c"zinit-pid1 2: 0 1000 0 4294967236 0 0 0 0 0 0");
-    let mut handed = ReexecState::NONE;
-    handed.set_server(Pid::new(42));
-    handed.set_history(&ServerHistory {
+    let mut state = ReexecState::NONE;
+    state.set_server(Pid::new(42));
+    state.set_history(&ServerHistory {
         started_at: Instant(60_000),
         next_backoff: 2_000,
         last_good: FileId(8),
     });
-    handed.set_server_file(FileId(7));
-    handed.set_rescue(Pid::new(43));
-    handed.set_restarting(true);
-    handed.set_container(true);
-    handed.add_generation(3);
-    assert!(handed.record_fault(Instant(77 * 1_024)), "there was no fault before");
-    assert_eq!(name(&handed).as_c_str(), c"zinit-pid1 2: 42 2000 3 77 1 59 7 8 43 1");
+    state.set_server_file(FileId(7));
+    state.set_rescue(Pid::new(43));
+    state.set_restarting(true);
+    state.set_container(true);
+    state.add_generation(3);
+    assert!(state.record_fault(Instant(77 * 1_024)), "there was no fault before");
+    assert_eq!(name(&state).as_c_str(), c"zinit-pid1 2: 42 2000 3 77 1 59 7 8 43 1");
     // A change of one is a change of the other: what a new program understands is what an old one says.
     assert_eq!(FORMAT_LINE, b"hand-over 2\n");
     assert_eq!(VERSION, format!("zinit-pid1 {}\nhand-over 2\n", env!("CARGO_PKG_VERSION")));
@@ -40,9 +40,9 @@ fn the_name_is_as_the_documents_spell_it() {
 #[test]
 fn a_time_is_rounded_up() {
     for (since, handed_over) in [(0, 0), (1, 1_024), (1_024, 1_024), (1_025, 2_048)] {
-        let mut handed = ReexecState::NONE;
-        handed.set_history(&ServerHistory { started_at: Instant(since), ..handed.history() });
-        assert_eq!(handed.history().started_at, Instant(handed_over));
+        let mut state = ReexecState::NONE;
+        state.set_history(&ServerHistory { started_at: Instant(since), ..state.history() });
+        assert_eq!(state.history().started_at, Instant(handed_over));
     }
 }
 
@@ -73,10 +73,10 @@ fn other_names_hand_nothing_over() {
 
 #[test]
 fn a_fault_is_survived_once_a_minute() {
-    let mut handed = ReexecState::NONE;
+    let mut state = ReexecState::NONE;
     for (time, survived) in [(0, true), (60_000, false), (120_416, false), (182_000, true), (242_000, false)]
     {
-        assert_eq!(handed.record_fault(Instant(time)), survived, "{time}");
+        assert_eq!(state.record_fault(Instant(time)), survived, "{time}");
     }
 }
 
@@ -89,18 +89,18 @@ proptest! {
         since: u32, delay in 1_000_u32..=30_000, proven: u32, program: u32, generation: i32, fault: u32, restarting: bool, container: bool,
     ) {
         let [server, rescue] = pids.map(Pid::new);
-        let mut handed = ReexecState::NONE;
-        handed.set_server(server);
-        handed.set_rescue(rescue);
+        let mut state = ReexecState::NONE;
+        state.set_server(server);
+        state.set_rescue(rescue);
         let memory = ServerHistory { started_at: Instant(u64::from(since) << 10), next_backoff: delay, last_good: FileId(proven) };
-        handed.set_history(&memory);
-        handed.set_server_file(FileId(program));
-        handed.add_generation(generation);
-        handed.set_restarting(restarting);
-        handed.set_container(container);
-        let _either = handed.record_fault(Instant(u64::from(fault) << 10));
-        let read = ReexecState::decode(&name(&handed));
-        prop_assert_eq!(read, handed);
+        state.set_history(&memory);
+        state.set_server_file(FileId(program));
+        state.add_generation(generation);
+        state.set_restarting(restarting);
+        state.set_container(container);
+        let _either = state.record_fault(Instant(u64::from(fault) << 10));
+        let read = ReexecState::decode(&name(&state));
+        prop_assert_eq!(read, state);
         prop_assert_eq!((read.server(), read.rescue(), read.history()), (server, rescue, memory));
         prop_assert_eq!((read.server_file(), read.generation()), (FileId(program), generation.cast_unsigned()));
         prop_assert_eq!((read.restarting(), read.container()), (restarting, container));
