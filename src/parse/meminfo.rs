@@ -3,6 +3,7 @@
 
 use crate::model::decimal;
 use crate::model::limits::PROGRESS_TIMEOUT;
+use crate::model::table;
 use crate::model::time::Instant;
 use crate::parse::lines;
 
@@ -35,8 +36,6 @@ impl Progress {
 /// What a line of `/proc/meminfo` says is left to write, kB, proc_meminfo(5); `None` for a line about something else.
 #[must_use]
 pub fn unwritten(line: &[u8]) -> Option<u32> {
-    match lines::field(line, 0) {
-        b"Dirty:" | b"Writeback:" => decimal::parse(lines::field(line, 1)),
-        _ => None,
-    }
+    table::position(b"Dirty:\nWriteback:", lines::field(line, 0))?;
+    decimal::parse(lines::field(line, 1))
 }

@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use rustix::mount::UnmountFlags;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::Errno;
+use zinit_pid1::model::table;
 use zinit_pid1::parse::mountinfo::{self, Path};
 
 use super::authority::Machine;
@@ -100,7 +101,7 @@ impl Unmount<'_> {
             return false;
         }
         // They hold no data, and all steps but the last one need them.
-        let is_kernel = matches!(point.to_bytes(), b"/proc" | b"/sys" | b"/dev");
+        let is_kernel = table::position(b"/proc\n/sys\n/dev", point.to_bytes()).is_some();
         if point == ROOT || is_kernel != (step == Step::Kernel) {
             return false;
         }
