@@ -1,17 +1,17 @@
-//! The part of libc that the two programs need: start code, memory functions and raw system calls.
+//! What libc would have given both programs: start code, memory functions and raw system calls.
 //!
 //! Responsible for:
-//! - `_start`, and what the kernel puts on the stack before it ([`start`]);
+//! - `_start`, and the arguments and environment that the kernel puts on the stack ([`start`]);
 //! - `memcpy` and the like, which the compiler calls by name (`mem`);
-//! - system calls that rustix lacks or that do not keep the link-time proofs ([`raw`], [`signal`]);
+//! - system calls that rustix lacks, or with which a program would not keep the link-time proofs ([`raw`], [`signal`]);
 //! - all assembly, in one file per architecture ([`arch`]).
 //!
-//! It knows no type of `zinit_pid1`: pids, errors and times are plain numbers here.
+//! It uses no type of `zinit_pid1`: pids, errors and times are plain numbers here.
 //!
 //! # Safety
-//! This crate is the bottom of all unsafe code. Each module says which contract it relies on.
+//! Most files contain unsafe code. The `# Safety` section of a module states the contract that it relies on.
 
-// Its tests have a libc, so they leave out `_start`, and the names of memory functions.
+// A test program has a libc: `_start` is left out there, and memory functions get no C name.
 #![cfg_attr(not(test), no_std)]
 #![warn(missing_docs)]
 
@@ -21,9 +21,9 @@ pub mod raw;
 pub mod signal;
 pub mod start;
 
-/// Names the first function of the program: a `fn(Start) -> !`.
+/// Declares the program's main function, a `fn(Start) -> !`.
 ///
-/// [`start`] calls it through one symbol, because this crate is compiled before the program is known.
+/// [`start`] calls it by the symbol that this macro defines, because this crate is compiled before the program is.
 #[macro_export]
 macro_rules! entry {
     ($main:path) => {

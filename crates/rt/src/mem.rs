@@ -1,8 +1,8 @@
-//! Memory functions that the compiler calls by name and that libc would have, string(3).
+//! The memory functions that the compiler calls by name, string(3).
 //!
 //! # Safety
-//! Signatures and contracts are C's. The bodies must not look like loops that LLVM turns into calls of these very
-//! functions: copies and fills are assembly, and other reads are volatile.
+//! Signatures and contracts are those of C. LLVM must not recognise a body as the function that it implements, or it
+//! would replace it by a call of itself: copies and fills are assembly, all other loops read volatile.
 
 use crate::arch::{copy_backward, copy_forward, fill};
 
@@ -15,12 +15,12 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut 
 
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
-    // Wraps around to a large number where `to` lies in front of `from`.
+    // A `to` below `from` wraps around to a large distance.
     if to.addr().wrapping_sub(from.addr()) >= count {
         // SAFETY: `to` does not start inside of `from`.
         unsafe { copy_forward(to, from, count) };
     } else {
-        // SAFETY: `to` starts inside of `from`, so `from` does not start inside of `to`, and `count` is at least 1.
+        // SAFETY: the distance is less than `count`, so that is at least 1, and `from` is not above `to`.
         unsafe { copy_backward(to, from, count) };
     }
     to
@@ -54,7 +54,7 @@ unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, count: usize) -> i3
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C" fn strlen(text: *const u8) -> usize {
     let mut length = 0;
-    // SAFETY: the caller's contract: a NUL ends it.
+    // SAFETY: the caller's contract: the text ends in NUL.
     while unsafe { text.add(length).read_volatile() } != 0 {
         length += 1;
     }

@@ -1,40 +1,42 @@
-//! The system calls that rustix does not offer, or only with a reachable panic, a writable global or an
-//! answer that takes more room to convert than the call; and some of its own.
+//! System calls that rustix lacks, or whose wrappers there do not suit PID 1.
+//!
+//! A wrapper of rustix does not suit if a panic stays reachable in it (`open`), if it has a writable global (`statx`,
+//! `clock_gettime`), or if it is larger than the call is worth.
 //!
 //! # Safety
-//! Each function passes what the kernel's signature asks for, syscalls(2).
+//! Each function passes arguments as the kernel's signature requires, syscalls(2).
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
 use crate::arch::syscall;
 
-/// The answer of a system call, or the number of the error, errno(3).
+/// The result of a system call, or its error number, errno(3).
 ///
-/// The number has the width of the answers, which lets both travel in registers.
+/// The error is an `i32` like most results, so that `Result<i32>` is returned in registers.
 pub type Result<T> = core::result::Result<T, i32>;
 
-/// A descriptor that this process opened and that no successor inherits.
+/// A descriptor with the close-on-exec flag, closed when it is dropped.
 ///
-/// It is closed when it is dropped; a forked child has copies of its own.
+/// A forked child has copies of its own.
 #[derive(Debug)]
 pub struct Fd(i32);
 
 impl Fd {
-    /// That of no file, as a pipe that could not be made.
+    /// An invalid descriptor (-1): pipe2 failed.
     pub const NONE: Self = Self(-1);
 
-    /// Takes what the kernel gave.
+    /// Owns a descriptor that the kernel has returned.
     pub const fn new(number: i32) -> Self {
         Self(number)
     }
 
-    /// The number that the kernel gave.
+    /// The descriptor's number.
     pub const fn number(&self) -> i32 {
         self.0
     }
 
-    /// Leaves it open for as long as this process lives.
+    /// Leaves it open for as long as the process lives.
     pub const fn keep(self) -> i32 {
         let number = self.0;
         core::mem::forget(self);
@@ -48,9 +50,9 @@ impl Drop for Fd {
     }
 }
 
-/// Closes a descriptor that this process opened, if there is one, close(2); rustix would not take that of none.
+/// Closes a descriptor, close(2); -1 is allowed, which the wrapper of rustix asserts against.
 pub fn close(number: i32) {
-    // SAFETY: the number is ours alone, or that of none.
+    // SAFETY: the caller owns the descriptor, or it is -1.
     unsafe { syscall(libc::SYS_close, [word(number)]) };
 }
 
@@ -62,46 +64,47 @@ pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
     checked(answer).map(Fd)
 }
 
-/// Reads what is there, up to a buffer full, read(2); the answer is never more than the buffer has room for.
+/// Reads what is available, read(2): the number of bytes, which is at most the buffer's length.
 #[inline(always)] // 48 bytes of PID 1
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
     // SAFETY: the kernel writes into the buffer and not beyond.
     checked(unsafe { syscall(libc::SYS_read, [word(fd.0), address(buffer.as_mut_ptr()), buffer.len()]) })
 }
 
-/// What a small file holds, up to a room full; nothing if it cannot be read. Whatever it is, nothing is waited for.
-pub fn read_file<'a>(path: &CStr, room: &'a mut [u8]) -> &'a mut [u8] {
+/// Reads a small file, or the part of it that fits; empty if it cannot be read. It never blocks on a pipe or device.
+pub fn read_file<'a>(path: &CStr, buf: &'a mut [u8]) -> &'a mut [u8] {
     let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let length = open(path, flags).and_then(|file| read(&file, room));
-    room.get_mut(..length.unwrap_or(0) as usize).unwrap_or(&mut [])
+    let length = open(path, flags).and_then(|file| read(&file, buf));
+    buf.get_mut(..length.unwrap_or(0) as usize).unwrap_or(&mut [])
 }
 
-/// Writes to a file of the kernel.
+/// Writes to a file, mostly one of the kernel's, write(2).
 pub fn write_file(path: &CStr, bytes: &[u8]) -> Result<i32> {
     write(open(path, libc::O_WRONLY)?.number(), bytes)
 }
 
-/// Reads what is there from a place on, up to a buffer full, pread(2).
-pub fn read_at(fd: &Fd, place: usize, buffer: &mut [u8]) -> Result<i32> {
-    let arguments = [word(fd.0), address(buffer.as_mut_ptr()), buffer.len(), place];
-    // SAFETY: the kernel writes where there is room for it.
+/// Reads from an offset on, pread(2): the number of bytes.
+pub fn read_at(fd: &Fd, offset: usize, buffer: &mut [u8]) -> Result<i32> {
+    let arguments = [word(fd.0), address(buffer.as_mut_ptr()), buffer.len(), offset];
+    // SAFETY: the kernel writes into the buffer and not beyond.
     checked(unsafe { syscall(libc::SYS_pread64, arguments) })
 }
 
-/// Writes what is taken at once, write(2).
+/// Writes bytes, write(2): how many of them were taken.
 pub fn write(fd: i32, bytes: &[u8]) -> Result<i32> {
     // SAFETY: the kernel reads these bytes and none beyond.
     checked(unsafe { syscall(libc::SYS_write, [word(fd), address(bytes.as_ptr()), bytes.len()]) })
 }
 
-/// Writes what is taken at once, even if others fill the pipe or socket meanwhile, pwritev2(2).
+/// Writes bytes without blocking, whatever the flags of the open file, pwritev2(2).
 ///
-/// A pipe of an older kernel does not know the flag, and keeps the little risk.
+/// Where the kernel does not know the flag for this kind of file, this is [`write`](self::write()): it blocks if another process has
+/// filled the pipe or socket since the caller looked.
 pub fn write_now(fd: i32, bytes: &[u8]) -> Result<i32> {
     let piece = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    let (here, flags) = (word(-1), word(libc::RWF_NOWAIT));
-    let arguments = [word(fd), address(&raw const piece), 1, here, here, flags];
-    // SAFETY: the kernel reads the bytes that one piece names.
+    let (position, flags) = (word(-1), word(libc::RWF_NOWAIT));
+    let arguments = [word(fd), address(&raw const piece), 1, position, position, flags];
+    // SAFETY: the kernel reads one iovec and the bytes that it names.
     match checked(unsafe { syscall(libc::SYS_pwritev2, arguments) }) {
         Err(libc::EOPNOTSUPP) => write(fd, bytes),
         answer => answer,
@@ -118,27 +121,27 @@ pub fn is_writable(fd: i32) -> bool {
     polled.revents & libc::POLLOUT != 0
 }
 
-/// Makes a pipe that never blocks, pipe(2): the reading and the writing end.
+/// Makes a non-blocking pipe, pipe(2): the reading and the writing end.
 ///
-/// Where there can be none, because all descriptors are in use, both are -1, and nothing goes through.
+/// If that fails, because all descriptors are in use, both are [`Fd::NONE`]: reads and writes answer EBADF.
 pub fn pipe() -> (Fd, Fd) {
     let mut ends = [-1_i32; 2];
     let flags = word(libc::O_CLOEXEC | libc::O_NONBLOCK);
-    // SAFETY: the kernel writes two numbers where there is room for two.
+    // SAFETY: the kernel writes two numbers.
     unsafe { syscall(libc::SYS_pipe2, [address(ends.as_mut_ptr()), flags]) };
     let [reading, writing] = ends;
     (Fd(reading), Fd(writing))
 }
 
-/// Reads where a link leads, readlink(2): how many bytes of it there are.
+/// Reads the target of a symbolic link, readlink(2): its length, without a NUL.
 pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
-    let (start, room) = (address(target.as_mut_ptr()), target.len());
-    let arguments = [word(libc::AT_FDCWD), address(path.as_ptr()), start, room];
-    // SAFETY: the path ends in NUL, and the kernel writes into the room and not beyond.
+    let (start, length) = (address(target.as_mut_ptr()), target.len());
+    let arguments = [word(libc::AT_FDCWD), address(path.as_ptr()), start, length];
+    // SAFETY: the path ends in NUL, and the kernel writes into the buffer and not beyond.
     checked(unsafe { syscall(libc::SYS_readlinkat, arguments) })
 }
 
-/// Asks about a file, statx(2); rustix keeps a writable global for kernels that lack this call.
+/// Reads the attributes of a file, statx(2); rustix has a writable global for kernels without this call.
 pub fn statx(path: &CStr) -> Result<libc::statx> {
     let mut file = MaybeUninit::<libc::statx>::uninit();
     let arguments = [word(libc::AT_FDCWD), address(path.as_ptr()), 0, 0, address(file.as_mut_ptr())];
@@ -148,48 +151,49 @@ pub fn statx(path: &CStr) -> Result<libc::statx> {
     Ok(unsafe { file.assume_init() })
 }
 
-/// The monotonic clock, ms, clock_gettime(2).
+/// Reads the monotonic clock, ms, clock_gettime(2).
 pub fn now() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel fills one timespec; this clock always exists.
     unsafe { syscall(libc::SYS_clock_gettime, [word(libc::CLOCK_MONOTONIC), address(&raw mut time)]) };
-    // It starts at 0 and never goes back, and the fraction is less than a second.
+    // Neither is negative, and the fraction is less than a second.
     let (seconds, fraction) = (time.tv_sec as u64, time.tv_nsec as u32);
     seconds.wrapping_mul(1_000).wrapping_add(u64::from(fraction / 1_000_000))
 }
 
-/// Forks, clone(2): 0 in the child, negative for an error.
+/// Forks, clone(2): 0 in the child, the child's pid in the parent, or a negative error number.
 pub fn fork() -> i32 {
-    // SAFETY: no memory is shared and there is one thread, so both sides go on as if alone.
+    // SAFETY: there is one thread, and no memory is shared.
     unsafe { syscall(libc::SYS_clone, [word(libc::SIGCHLD), 0]) as i32 }
 }
 
-/// Gives a device an order, ioctl(2).
+/// Controls a device, ioctl(2).
 ///
 /// # Safety
-/// The argument is what the order asks for.
-pub unsafe fn ioctl(device: &Fd, order: usize, argument: usize) -> Result<()> {
-    // SAFETY: as above.
-    checked(unsafe { syscall(libc::SYS_ioctl, [word(device.0), order, argument]) }).map(drop)
+/// The argument is valid for this request.
+pub unsafe fn ioctl(device: &Fd, request: usize, argument: usize) -> Result<()> {
+    // SAFETY: the caller's contract.
+    checked(unsafe { syscall(libc::SYS_ioctl, [word(device.0), request, argument]) }).map(drop)
 }
 
-/// Makes the orphans below this process its children, prctl(2).
+/// Makes this process the subreaper of its descendants: their orphans become its children, prctl(2).
 pub fn adopt_orphans() -> Result<()> {
     // SAFETY: five numbers.
     checked(unsafe { syscall(libc::SYS_prctl, [word(libc::PR_SET_CHILD_SUBREAPER), 1, 0, 0, 0]) }).map(drop)
 }
 
-/// Gives this process the name that it has in `/proc` and for ps(1), prctl(2).
+/// Sets the name of this process in `/proc/PID/comm`, prctl(2).
 pub fn set_name(name: &CStr) {
-    // SAFETY: the kernel reads a string up to its NUL.
+    // SAFETY: the name ends in NUL.
     unsafe { syscall(libc::SYS_prctl, [word(libc::PR_SET_NAME), address(name.as_ptr())]) };
 }
 
-/// Reaps a child that has ended, wait4(2): its pid, or 0 if none has, or a negative error, and its status.
+/// Reaps one child that has ended, without blocking, wait4(2): its pid and its wait status.
 ///
-/// Two numbers travel in registers, which a result with two of them does not.
+/// Instead of the pid there is 0 if no child has ended, or a negative error number: a pair is returned in registers,
+/// and a `Result` of a pair is not.
 pub fn wait() -> (i32, u32) {
-    // Children that send another signal than SIGCHLD when they end are children too, clone(2).
+    // __WALL: also those that were cloned to send another signal than SIGCHLD.
     let all = word(libc::WNOHANG | libc::__WALL);
     let mut status = 0_u32;
     // SAFETY: the kernel writes one status.
@@ -197,29 +201,29 @@ pub fn wait() -> (i32, u32) {
     (pid as i32, status)
 }
 
-/// The answer of [`wait`] if there is no child.
+/// What [`wait`] returns instead of a pid if there is no child.
 pub const NO_CHILD: i32 = -libc::ECHILD;
 
-/// True if a process is a child of this one that was not reaped yet, waitid(2).
+/// True if a pid is that of a child that was not reaped yet, waitid(2).
 pub fn is_child(pid: i32) -> bool {
     let look = word(libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL);
     let arguments = [libc::P_PID as usize, word(pid), 0, look, 0];
-    // SAFETY: five numbers; the kernel does not write to 0.
+    // SAFETY: five numbers; the kernel writes no result to a null pointer.
     unsafe { syscall(libc::SYS_waitid, arguments) == 0 }
 }
 
-/// Gives a file another name, rename(2).
+/// Renames a file, rename(2).
 pub fn rename(from: &CStr, to: &CStr) -> Result<()> {
     // SAFETY: both end in NUL.
     checked(unsafe { syscall(libc::SYS_rename, [address(from.as_ptr()), address(to.as_ptr())]) }).map(drop)
 }
 
-/// Becomes another program, execve(2): it returns only the number of the error.
+/// Executes a program in this process, execve(2); returns the error number.
 ///
 /// # Safety
-/// `argv` and `envp` are arrays of strings, each ended by NULL.
+/// `argv` and `envp` are arrays of pointers to C strings, and end in NULL.
 pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8) -> i32 {
-    // SAFETY: as above.
+    // SAFETY: the caller's contract.
     let answer = unsafe { syscall(libc::SYS_execve, [address(path.as_ptr()), address(argv), address(envp)]) };
     answer.wrapping_neg() as i32
 }
@@ -227,25 +231,25 @@ pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8
 /// Ends this process, exit_group(2).
 pub fn exit(status: u8) -> ! {
     loop {
-        // SAFETY: it does not return; the loop is for the compiler.
+        // SAFETY: one number. It does not return, which the loop tells the compiler.
         unsafe { syscall(libc::SYS_exit_group, [usize::from(status)]) };
     }
 }
 
-/// The kernel's answer as a number, or the error it stands for, intro(2).
+/// Tells the result of a system call from an error, syscall(2).
 #[inline(always)] // 40 bytes of PID 1
 pub const fn checked(answer: isize) -> Result<i32> {
-    // Neither is cut: descriptors, pids and short counts, and errors above -4096.
+    // An `i32` is enough for descriptors, pids, counts of our small buffers, and errors, which are above -4096.
     let answer = answer as i32;
     if answer < 0 { Err(answer.wrapping_neg()) } else { Ok(answer) }
 }
 
-/// A number as the kernel takes it: sign-extended to a register.
+/// A number as an argument of a system call: sign-extended to a register.
 pub const fn word(number: i32) -> usize {
     number as isize as usize
 }
 
-/// A pointer as the kernel takes it.
+/// A pointer as an argument of a system call.
 pub fn address<T>(pointer: *const T) -> usize {
     pointer as usize
 }

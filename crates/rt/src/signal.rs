@@ -1,22 +1,22 @@
-//! Signals: all blocked, taken one by one from `rt_sigtimedwait`.
+//! Signal masks, dispositions, and the wait for the next signal.
 //!
 //! # Safety
-//! The structures are the kernel's, not libc's: its sigset has 64 bits everywhere but on MIPS.
+//! The structures are those of the kernel and not of libc: a sigset has 64 bits, on all architectures but MIPS.
 
 use crate::arch::syscall;
 use crate::raw::{Result, address, checked, word};
 
-/// Blocks all signals that do not stand for a fault, sigprocmask(2).
+/// Blocks all signals but those of a fault, sigprocmask(2).
 pub fn block_all() {
     set_mask(WAITED_FOR);
 }
 
-/// Has a function called on another stack when this process is at fault, if there is one, and gives all other
-/// signals their default disposition, sigaction(2), sigaltstack(2).
+/// Sets all dispositions to default, but those of faults to `handler` if it is not 0, sigaction(2), sigaltstack(2).
 ///
-/// A disposition of "ignore" survives `execve`: for SIGCHLD it would break `wait`, for SIGPIPE the services
-/// would inherit it. The other stack lies below the one in use, which would have to grow by as much to reach it: it
-/// takes no memory before it is needed. It has room for what the last sync reads of `/proc`.
+/// An ignored signal stays ignored across `execve`: SIGCHLD would break `wait`, and services would inherit SIGPIPE.
+///
+/// The handler runs on a stack of its own of 256 kB, which is enough for the last sync's reading of `/proc`. It lies
+/// in the area into which the initial stack can grow, 256 kB below anything in use, so it takes no memory until then.
 pub fn dispose(handler: usize) {
     let below = address(&raw const handler).wrapping_sub(0x8_0000);
     let stack = [below, 0, 0x4_0000];
@@ -24,20 +24,20 @@ pub fn dispose(handler: usize) {
     unsafe { syscall(libc::SYS_sigaltstack, [address(stack.as_ptr()), 0]) };
     for signal in 1..65 {
         let called = if WAITED_FOR >> (signal - 1) & 1 == 0 { handler } else { 0 };
-        // The kernel's structure: handler, flags, restorer, mask; no handler is the default disposition. Without a
-        // restorer the kernel makes no frame, though only handlers that return have a use for it.
+        // Handler (0 is the default disposition), flags, restorer, mask. The kernel refuses to call a handler without
+        // a restorer, though this one never returns to it.
         let action = [called, (libc::SA_ONSTACK | SA_RESTORER) as usize, called, 0];
-        // SAFETY: the kernel reads one structure; KILL and STOP answer EINVAL.
+        // SAFETY: the kernel reads one structure. SIGKILL and SIGSTOP answer EINVAL.
         unsafe { syscall(libc::SYS_rt_sigaction, [signal, address(action.as_ptr()), 0, SET]) };
     }
 }
 
-/// Unblocks all signals: for a child that is about to become another program.
+/// Unblocks all signals: for a child that is about to execute another program.
 pub fn unblock_all() {
     set_mask(0);
 }
 
-/// Waits for a signal: for ever, or for a time in ms; EAGAIN says that none came in time, sigtimedwait(2).
+/// Waits for a signal, and for no longer than `patience` ms if that is given: EAGAIN then, sigtimedwait(2).
 pub fn wait(patience: Option<u32>) -> Result<i32> {
     let all = WAITED_FOR;
     let time = patience.map(|time| libc::timespec {
@@ -55,9 +55,21 @@ fn set_mask(mask: u64) {
     unsafe { syscall(libc::SYS_rt_sigprocmask, [how, address(&raw const mask), 0, SET]) };
 }
 
-/// All signals, a bit for each, but ILL, TRAP, ABRT, BUS, FPE and SEGV: the kernel kills whom it cannot tell of a
-/// fault.
-const WAITED_FOR: u64 = !(1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 10);
+/// The signals that are blocked and waited for: all but those of a fault, by which the kernel ends a process that
+/// blocks them.
+const WAITED_FOR: u64 = !(bit(libc::SIGILL)
+    | bit(libc::SIGTRAP)
+    | bit(libc::SIGABRT)
+    | bit(libc::SIGBUS)
+    | bit(libc::SIGFPE)
+    | bit(libc::SIGSEGV));
+
+/// The bit of a signal in the kernel's sigset.
+const fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
+/// asm/signal.h; libc has no name for it.
 const SA_RESTORER: i32 = 0x0400_0000;
 
 /// Bytes of the kernel's sigset.

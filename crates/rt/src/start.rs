@@ -1,42 +1,42 @@
-//! What the kernel hands over at the start.
+//! The arguments and the environment that the kernel puts on the initial stack.
 //!
 //! # Safety
-//! The layout is the kernel's, execve(2): argc, argv, NULL, envp, NULL, and the strings behind it. All of
-//! it lies on the initial stack and stays there for as long as the process lives.
+//! The kernel lays out words there: argc, argv, NULL, envp, NULL, and then the auxiliary vector. The strings lie
+//! above. All of it stays valid for as long as the process lives.
 
 use core::ffi::{CStr, c_char};
 
 use crate::raw;
 
-/// The program's arguments and environment.
+/// The arguments and the environment of this process.
 #[derive(Clone, Copy)]
 pub struct Start {
-    /// Where argc lies, and behind it argv.
+    /// The address of argc, which argv follows.
     stack: *const usize,
     envp: *mut *const u8,
 }
 
 impl Start {
-    /// The program's name; empty if it was started without.
+    /// argv\[0\]; empty if argv is.
     pub fn name(self) -> &'static CStr {
         strings(self.stack.wrapping_add(1).cast()).next().unwrap_or(c"")
     }
 
-    /// The words behind the program's name.
+    /// The arguments behind argv\[0\].
     pub fn words(self) -> impl Iterator<Item = &'static CStr> + Clone {
-        // SAFETY: argc lies here. Without a name there are no words either.
+        // SAFETY: argc is valid. If it is 0 there is no name to skip.
         let behind = unsafe { (*self.stack).min(1) };
         strings(self.stack.wrapping_add(behind).wrapping_add(1).cast())
     }
 
-    /// Becomes another program with the words and the environment that this one got, and with this name; it
-    /// returns only the number of the error.
+    /// Executes a program with the arguments and the environment of this one, but with `name` as argv\[0\]; returns
+    /// the error number.
     ///
     /// # Safety
     /// `name` ends in NUL.
     pub unsafe fn become_successor(self, path: &CStr, name: &[u8]) -> i32 {
-        // SAFETY: argv lies there. Where it has not even a name, the environment takes the place of the words, and
-        // PID 1 reads none of it there that it would not read in the environment.
+        // SAFETY: argv[0] is valid, or is the NULL of an empty argv. In the latter case the next program finds the
+        // environment among its arguments, which does no harm: it reads the same words there.
         unsafe {
             let argv = self.stack.cast_mut().add(1);
             let kept = argv.replace(name.as_ptr().addr());
@@ -46,34 +46,32 @@ impl Start {
         }
     }
 
-    /// Becomes another program with the name, the words and the environment that this one got; it returns only the
-    /// number of the error.
+    /// Executes a program with the arguments and the environment of this one; returns the error number.
     ///
     /// # Safety
-    /// The words still are where the kernel put them.
+    /// [`environment_with`](Self::environment_with) was not called, which overwrites argv.
     pub unsafe fn become_same(self, path: &CStr) -> i32 {
-        // SAFETY: argv lies there; both arrays end in NULL.
+        // SAFETY: argv and envp are as the kernel made them; both end in NULL.
         unsafe { raw::execve(path, self.stack.add(1).cast(), self.envp.cast_const()) }
     }
 
-    /// The environment, `NAME=VALUE` mostly.
+    /// The strings of the environment; most are `NAME=VALUE`.
     pub fn environment(self) -> impl Iterator<Item = &'static CStr> + Clone {
         strings(self.envp)
     }
 
-    /// The environment for a successor, with those of the defaults in front whose names it lacks.
+    /// The environment for another program: those defaults whose names are missing, and then this process's own.
     ///
-    /// The room for them is argv with the NULL that ends it and argc, just before envp: an array that cannot grow
-    /// at its end, where the kernel's auxiliary vector lies, grows at its front. There are three places since
-    /// Linux 5.18, which gives each program a name; before, one without has room for two defaults.
+    /// The array grows downwards, over argv and argc, because the auxiliary vector follows its end. That is room for
+    /// three defaults: argc, at least one argument and NULL. Before Linux 5.18 argv may be empty, and the third
+    /// default is left out.
     ///
     /// # Safety
-    /// argv is not read any more in this process. The defaults are `NAME=VALUE` and NUL, one behind the other, and
-    /// an empty one at the end.
+    /// argv is not used again in this process. Each default is `NAME=VALUE` and NUL, and an empty string ends them.
     #[inline(always)] // 48 bytes of PID 1
     pub unsafe fn environment_with(self, defaults: &'static [u8]) -> *const *const u8 {
         let mut first = self.envp;
-        // SAFETY: each default has its NUL and another string behind it, and the place is behind argc's or that.
+        // SAFETY: another string follows each default, and the place written to is not below argc.
         unsafe {
             let mut default = CStr::from_ptr(defaults.as_ptr().cast());
             while !default.is_empty() && first.cast_const().cast() > self.stack {
@@ -88,12 +86,12 @@ impl Start {
     }
 }
 
-/// True if two strings are the same up to the first `=`.
+/// True if both strings begin with the same `NAME=`.
 ///
 /// # Safety
-/// The second one holds such a byte, and the first one ends in NUL.
+/// `default` contains `=`, and `word` ends in NUL.
 unsafe fn same_name(mut word: *const c_char, mut default: *const c_char) -> bool {
-    // SAFETY: the first difference is at the end of either or before.
+    // SAFETY: the loop ends at the first difference or `=`, and neither string ends before that.
     unsafe {
         while *word == *default {
             if *default == b'='.cast_signed() {
@@ -105,15 +103,15 @@ unsafe fn same_name(mut word: *const c_char, mut default: *const c_char) -> bool
     false
 }
 
-/// The strings of an array that NULL ends.
+/// The strings of an array that ends in NULL.
 fn strings(mut at: *const *const u8) -> impl Iterator<Item = &'static CStr> + Clone {
     core::iter::from_fn(move || {
-        // SAFETY: `at` is inside the array or at its NULL, and does not move beyond.
+        // SAFETY: `at` is in the array: it never moves beyond the NULL.
         let string = unsafe { *at };
         if string.is_null() {
             return None;
         }
-        // SAFETY: not at the NULL, so there is a next place; the kernel ends each string by NUL.
+        // SAFETY: another element follows, since this one is not the NULL; each string ends in NUL.
         unsafe {
             at = at.add(1);
             Some(CStr::from_ptr(string.cast()))
@@ -121,10 +119,10 @@ fn strings(mut at: *const *const u8) -> impl Iterator<Item = &'static CStr> + Cl
     })
 }
 
+/// Calls the program's main function; `_start` calls this with the address of argc.
 #[cfg(not(test))]
-/// Called by `_start`, once, with the kernel's stack.
 pub(crate) unsafe extern "C" fn start(stack: *const usize) -> ! {
-    // SAFETY: argc lies first, argv behind it, envp behind the NULL of argv.
+    // SAFETY: envp follows argc, that many arguments, and NULL.
     let envp = unsafe { stack.add((*stack).wrapping_add(2)) };
     let start = Start { stack, envp: envp.cast_mut().cast() };
     rt_main(start)
@@ -132,6 +130,6 @@ pub(crate) unsafe extern "C" fn start(stack: *const usize) -> ! {
 
 #[cfg(not(test))]
 unsafe extern "Rust" {
-    /// The program's first function: [`entry!`](crate::entry) defines it with this very signature.
+    /// The program's main function, which [`entry!`](crate::entry) defines with this signature.
     safe fn rt_main(start: Start) -> !;
 }

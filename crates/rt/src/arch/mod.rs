@@ -1,7 +1,6 @@
-//! What depends on the processor: all assembly, in one file per architecture.
+//! The code that depends on the processor: all assembly, in one file per architecture.
 //!
-//! # Safety
-//! Each file has the same items, so that no other file names an architecture.
+//! Each file has the same items, so that no other file has to name an architecture.
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;

@@ -1,31 +1,31 @@
-//! x86_64, System V ABI. The direction flag is clear whenever Rust code runs.
+//! x86_64, System V ABI, which keeps the direction flag clear outside of [`copy_backward`].
 
 use core::arch::asm;
 #[cfg(not(test))]
 use core::arch::naked_asm;
 use core::mem::MaybeUninit;
 
-/// The first instruction: calls `start` with the kernel's stack, which holds argc, argv and envp.
+/// The entry point: calls `start` with the kernel's stack pointer.
 #[cfg(not(test))]
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
     naked_asm!(
-        "xor ebp, ebp",    // the ABI's mark of the outermost frame
-        "mov rdi, rsp",    // argc lies here, then argv, NULL, envp, NULL
-        "and rsp, -16",    // the kernel aligns it already; a call needs it so
+        "xor ebp, ebp",    // by the ABI, zero marks the outermost frame
+        "mov rdi, rsp",    // the first argument: the address of argc
+        "and rsp, -16",    // as the ABI requires before a call
         "call {start}",
         "ud2",             // `start` does not return
         start = sym crate::start::start,
     )
 }
 
-/// A system call with at most six arguments; negative answers are errors.
+/// Makes a system call with at most six arguments; a negative result is an error number, syscall(2).
 ///
 /// # Safety
-/// The arguments are what this call takes, syscalls(2).
+/// The arguments are valid for this system call, syscalls(2).
 pub unsafe fn syscall<const N: usize>(number: libc::c_long, arguments: [usize; N]) -> isize {
-    // What a call does not take needs no instruction to set it.
+    // An uninitialised argument costs no instruction: 512 bytes less than zeros in PID 1.
     let argument = |index: usize| match arguments.get(index) {
         Some(argument) => MaybeUninit::new(*argument),
         None => MaybeUninit::uninit(),
@@ -33,7 +33,7 @@ pub unsafe fn syscall<const N: usize>(number: libc::c_long, arguments: [usize; N
     let [a, b, c] = [argument(0), argument(1), argument(2)];
     let [d, e, f] = [argument(3), argument(4), argument(5)];
     let answer;
-    // SAFETY: the kernel clobbers rcx and r11 only; memory is clobbered by default.
+    // SAFETY: the kernel changes rax, rcx and r11 and no other register; asm! assumes that all memory changes.
     unsafe {
         asm!("syscall", inlateout("rax") number as isize => answer, in("rdi") a, in("rsi") b, in("rdx") c,
              in("r10") d, in("r8") e, in("r9") f, lateout("rcx") _, lateout("r11") _, options(nostack));
@@ -41,7 +41,7 @@ pub unsafe fn syscall<const N: usize>(number: libc::c_long, arguments: [usize; N
     answer
 }
 
-/// Copies from the first byte on: `to` does not start inside of `from`.
+/// Copies upwards; `to` must not start inside of `from`.
 pub unsafe fn copy_forward(to: *mut u8, from: *const u8, count: usize) {
     // SAFETY: the caller's contract.
     unsafe {
@@ -50,7 +50,7 @@ pub unsafe fn copy_forward(to: *mut u8, from: *const u8, count: usize) {
     }
 }
 
-/// Copies from the last byte on: `from` does not start inside of `to`, and `count` is at least 1.
+/// Copies downwards; `from` must not start inside of `to`, and `count` must be at least 1.
 pub unsafe fn copy_backward(to: *mut u8, from: *const u8, count: usize) {
     // SAFETY: the caller's contract.
     unsafe {
@@ -60,7 +60,7 @@ pub unsafe fn copy_backward(to: *mut u8, from: *const u8, count: usize) {
     }
 }
 
-/// Sets bytes to a value.
+/// Sets `count` bytes to `byte`.
 pub unsafe fn fill(to: *mut u8, byte: u8, count: usize) {
     // SAFETY: the caller's contract.
     unsafe {
@@ -69,14 +69,15 @@ pub unsafe fn fill(to: *mut u8, byte: u8, count: usize) {
     }
 }
 
-/// Keeps an address where it outlives every stack: in the register for thread-local storage, of which there is
-/// none here, arch_prctl(2).
+/// Stores an address in the register for thread-local storage, which nothing else uses here, arch_prctl(2).
+///
+/// A signal handler has no other way to find it, since there are no writable globals.
 pub fn set_thread_pointer(address: usize) {
     // SAFETY: two numbers.
     unsafe { syscall(libc::SYS_arch_prctl, [ARCH_SET_FS, address]) };
 }
 
-/// The address that was kept.
+/// Returns the address that was stored.
 pub fn thread_pointer() -> usize {
     let mut address = 0_usize;
     // SAFETY: the kernel writes one address.
@@ -84,11 +85,11 @@ pub fn thread_pointer() -> usize {
     address
 }
 
-const ARCH_SET_FS: usize = 0x1002; // asm/prctl.h, as the next one
+const ARCH_SET_FS: usize = 0x1002; // both from asm/prctl.h
 const ARCH_GET_FS: usize = 0x1003;
 
 /// Ends this process by an illegal instruction.
 pub fn trap() -> ! {
-    // SAFETY: it ends here.
+    // SAFETY: the instruction raises SIGILL and changes nothing.
     unsafe { asm!("ud2", options(noreturn, nomem, nostack)) }
 }
