@@ -18,7 +18,7 @@ pub fn run_cli(start: Start, log: &Log) {
         CliMode::Version => print_and_exit(VERSION),
     }
     // SAFETY: argv is as the kernel left it: only a child of this process overwrites it.
-    let errno = raw::errno(unsafe { start.become_same(CTL) });
+    let errno = raw::errno(unsafe { start.exec_same(CTL) });
     log.message(Message::ExecFailed, errno, CTL.to_bytes());
     raw::exit(errno.exec_status())
 }

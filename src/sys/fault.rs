@@ -15,7 +15,11 @@ impl Sys<'_> {
     /// Installs the fault handler: SIGSEGV and the like re-exec PID 1.
     pub fn install_fault_handler(&self) {
         rt::arch::set_thread_pointer(core::ptr::from_ref(self).addr());
-        signal::dispose(if self.authority.pid1().is_some() { handler as *const () as usize } else { 0 });
+        signal::set_dispositions(if self.authority.pid1().is_some() {
+            handler as *const () as usize
+        } else {
+            0
+        });
     }
 
     /// Re-execs PID 1. Where that fails, or the last fault was a minute ago or less, or a shutdown has begun, it

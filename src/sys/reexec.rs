@@ -79,7 +79,7 @@ impl Sys<'_> {
         self.reexec_state.add_generation(1);
         self.reexec_state.encode(&mut name);
         // SAFETY: the name ends in NUL.
-        let errno = raw::errno(unsafe { self.start.become_successor(path, name.as_bytes()) });
+        let errno = raw::errno(unsafe { self.start.exec_as(path, name.as_bytes()) });
         self.reexec_state.add_generation(-1);
         errno
     }

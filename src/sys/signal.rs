@@ -2,7 +2,7 @@
 
 use zinit_pid1::model::process::{Pid, Signal};
 
-pub use rt::signal::{block_all, dispose, unblock_all, wait};
+pub use rt::signal::{block_all, set_dispositions, unblock_all, wait};
 
 /// Sends a signal to one child, kill(2). If it has ended already, wait(2) tells.
 pub fn send(pid: Pid, signal: Signal) {

@@ -17,7 +17,7 @@ pub fn block_all() {
 ///
 /// The handler runs on a stack of its own of 256 kB, which is enough for the last sync's reading of `/proc`. It lies
 /// in the area into which the initial stack can grow, 256 kB below anything in use, so it takes no memory until then.
-pub fn dispose(handler: usize) {
+pub fn set_dispositions(handler: usize) {
     let below = address(&raw const handler).wrapping_sub(0x8_0000);
     let stack = [below, 0, 0x4_0000];
     // SAFETY: the kernel reads one structure.
@@ -37,10 +37,10 @@ pub fn unblock_all() {
     set_mask(0);
 }
 
-/// Waits for a signal, and for no longer than `patience` ms if that is given: EAGAIN then, sigtimedwait(2).
-pub fn wait(patience: Option<u32>) -> Result<i32> {
+/// Waits for a signal, and for no longer than `timeout` ms if that is given: EAGAIN then, sigtimedwait(2).
+pub fn wait(timeout: Option<u32>) -> Result<i32> {
     let all = WAITED_FOR;
-    let time = patience.map(|time| libc::timespec {
+    let time = timeout.map(|time| libc::timespec {
         tv_sec: libc::time_t::from(time / 1_000),
         tv_nsec: libc::c_long::from(time % 1_000) * 1_000_000,
     });

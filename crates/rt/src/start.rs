@@ -34,7 +34,7 @@ impl Start {
     ///
     /// # Safety
     /// `name` ends in NUL.
-    pub unsafe fn become_successor(self, path: &CStr, name: &[u8]) -> i32 {
+    pub unsafe fn exec_as(self, path: &CStr, name: &[u8]) -> i32 {
         // SAFETY: argv[0] is valid, or is the NULL of an empty argv. In the latter case the next program finds the
         // environment among its arguments, which does no harm: it reads the same words there.
         unsafe {
@@ -50,7 +50,7 @@ impl Start {
     ///
     /// # Safety
     /// [`environment_with`](Self::environment_with) was not called, which overwrites argv.
-    pub unsafe fn become_same(self, path: &CStr) -> i32 {
+    pub unsafe fn exec_same(self, path: &CStr) -> i32 {
         // SAFETY: argv and envp are as the kernel made them; both end in NULL.
         unsafe { raw::execve(path, self.stack.add(1).cast(), self.envp.cast_const()) }
     }
