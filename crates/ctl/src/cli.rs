@@ -1,4 +1,4 @@
-//! Reads the command line: what a person asks of PID 1, by this program's own name or by that of zinit-pid1.
+//! Parses the command line of a person: that of zinit-pid1ctl, of zinit-pid1, or of a link with a name like `reboot`.
 
 use core::ffi::CStr;
 
@@ -17,15 +17,15 @@ pub enum Command<'a> {
     Help,
     /// Print what PID 1 does.
     Status,
-    /// No command at all, by which zinit-pid1 supervises a server.
+    /// No command: zinit-pid1 supervises a server then.
     Supervise,
-    /// A word that means nothing in its place: do nothing.
+    /// Do nothing: this word has no meaning in its place.
     Unknown(&'a CStr),
     /// Print the version.
     Version,
 }
 
-/// The command so far, which decides what the words behind it mean.
+/// The command so far, on which the meaning of the next word depends.
 #[derive(Clone, Copy)]
 enum Verb {
     None,

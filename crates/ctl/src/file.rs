@@ -1,4 +1,4 @@
-//! Files: whose they are, and what is in them.
+//! Paths and files: their content, their owner, and which file a path leads to.
 
 use core::ffi::CStr;
 use core::fmt;
@@ -10,20 +10,20 @@ use rustix::fs::{FileType, Mode, OFlags, Stat};
 use crate::refusal::{Result, Why, cannot, errno_name};
 use crate::report;
 
-/// Bytes of a candidate, a signature or a key. PID 1 itself has a tenth of it.
+/// The largest candidate, signature or key, bytes; PID 1's program has a tenth of that.
 pub const SIZE_MAX: usize = 262_144;
 
-/// A path with its NUL.
+/// A path as a C string; one that is too long for the kernel is empty, and names no file.
 #[derive(Clone, Default)]
 pub struct Path(heapless::Vec<u8, { libc::PATH_MAX as usize }>);
 
 impl Path {
-    /// The path as the kernel takes it; one that does not fit is empty, which names no file.
+    /// The path as a C string.
     pub fn name(&self) -> &CStr {
         CStr::from_bytes_with_nul(&self.0).unwrap_or(c"")
     }
 
-    /// The path with something behind it; too long a path names no file.
+    /// The path with a suffix.
     pub fn with(&self, suffix: &[u8]) -> Self {
         let mut path = heapless::Vec::new();
         let whole = path.extend_from_slice(self.name().to_bytes()).is_ok()
@@ -45,12 +45,12 @@ impl fmt::Display for Path {
     }
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Default)]
 pub struct Content(heapless::Vec<u8, SIZE_MAX>);
 
 impl Content {
-    /// Reads a file whole.
+    /// Reads a whole file, and refuses an empty or too large one.
     pub fn read(&mut self, path: &Path, file: &OwnedFd) -> Result<()> {
         self.0.clear();
         let mut piece = [0; 4096];
@@ -75,14 +75,14 @@ impl Deref for Content {
     }
 }
 
-/// A folder with a file in it.
+/// An open folder.
 pub struct Folder {
     path: Path,
     fd: OwnedFd,
 }
 
 impl Folder {
-    /// Opens the folder of a file.
+    /// Opens the folder that a file is in.
     pub fn of(file: &Path) -> Result<Self> {
         let name = file.name().to_bytes();
         let path = match name.iter().rposition(|byte| *byte == b'/') {
@@ -94,14 +94,14 @@ impl Folder {
         Ok(Self { path, fd })
     }
 
-    /// Refuses a folder in which somebody else than root could put files.
+    /// Refuses a folder in which another user than root can create files.
     pub fn check_owner(&self) -> Result<()> {
         check_owner(&self.path, &self.fd).map(drop)
     }
 
-    /// Writes to the disk which files are in it.
+    /// Writes the folder's entries to the disk.
     ///
-    /// Where that fails, what is in it counts all the same until the power fails, and then that or what was.
+    /// A failure is only logged: it matters only if the power fails, and the old entries are as good as the new ones.
     pub fn sync(&self) {
         if let Err(errno) = rustix::fs::fsync(&self.fd) {
             report(format_args!("cannot write {} to the disk: {}", self.path, errno_name(errno)));
@@ -109,20 +109,20 @@ impl Folder {
     }
 }
 
-/// Opens a file to read it, and no link to one; whatever it is, nothing is waited for.
+/// Opens a file for reading; it refuses a symbolic link, and does not block on a pipe or device.
 pub fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     rustix::fs::open(path.name(), flags, Mode::empty())
 }
 
-/// Opens a file that only root can have written.
+/// Opens a file that [`check`] accepts.
 pub fn open_checked(path: &Path) -> Result<OwnedFd> {
     let file = open(path).map_err(cannot("open", path))?;
     check(path, &file)?;
     Ok(file)
 }
 
-/// Refuses what is no regular file, or one that somebody else than root can have written; returns which file it is.
+/// Refuses a file that is not regular or that another user than root may have written; returns which file it is.
 pub fn check(path: &Path, file: &OwnedFd) -> Result<FileId> {
     let stat = check_owner(path, file)?;
     match FileType::from_raw_mode(stat.st_mode) {
@@ -131,7 +131,7 @@ pub fn check(path: &Path, file: &OwnedFd) -> Result<FileId> {
     }
 }
 
-/// Refuses a file that another user than root has, or can write to.
+/// Refuses a file that another user than root owns or can write to.
 fn check_owner(path: &Path, file: impl AsFd) -> Result<Stat> {
     let stat = rustix::fs::fstat(file).map_err(cannot("look at", path))?;
     let others = Mode::WGRP | Mode::WOTH;
@@ -141,23 +141,23 @@ fn check_owner(path: &Path, file: impl AsFd) -> Result<Stat> {
     Ok(stat)
 }
 
-/// Device and inode: what tells files apart, whatever their names are.
+/// Device and inode: the same for all names of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FileId(u64, u64);
 
 impl FileId {
-    /// That of a file.
+    /// The identity of the file with these attributes.
     pub const fn of(stat: &Stat) -> Self {
         Self(stat.st_dev, stat.st_ino)
     }
 }
 
-/// Which file a path leads to, if there is one.
+/// The file that a path leads to.
 pub fn id(path: &CStr) -> Option<FileId> {
     rustix::fs::stat(path).ok().as_ref().map(FileId::of)
 }
 
-/// Which file has a path, if there is one; a symbolic link is a file of its own.
+/// The file at a path, where a symbolic link is a file of its own.
 pub fn link_id(path: &Path) -> Option<FileId> {
     rustix::fs::lstat(path.name()).ok().as_ref().map(FileId::of)
 }

@@ -1,4 +1,6 @@
-//! The end of a machine without its PID 1, as a type: only `-f` of a person makes one.
+//! Ends the machine without PID 1, for `-f` on the command line.
+//!
+//! The right to do so is a value of type [`Forced`], which only that option yields.
 
 use rt::{raw, signal};
 use rustix::io::Errno;
@@ -14,7 +16,7 @@ use crate::sys;
 pub struct Forced(Ending);
 
 impl Forced {
-    /// Looks whether argv asks for it.
+    /// The right, if the command has the option.
     pub const fn by(command: &Command<'_>) -> Option<Self> {
         match command {
             Command::Force(ending) => Some(Self(*ending)),
@@ -22,8 +24,7 @@ impl Forced {
         }
     }
 
-    /// Writes all caches to the disks, or gives that up after a time, and ends the machine, or in a container PID 1
-    /// of it, reboot(2); it returns what went wrong.
+    /// Syncs, for a limited time, and calls reboot(2), which ends the machine or the container; returns why not.
     pub fn end(&self) -> Errno {
         signal::block_all();
         match raw::fork() {
@@ -44,7 +45,7 @@ impl Forced {
     }
 }
 
-/// Waits for the writer; its end is a signal, and another signal does not give it more time.
+/// Waits until the writer has ended, or its time is over.
 fn wait_for(writer: i32) {
     let end = sys::now() + FORCED_SYNC_TIMEOUT;
     let writes = || {
@@ -52,6 +53,7 @@ fn wait_for(writer: i32) {
         ended.is_ok_and(|ended| ended.is_none())
     };
     while sys::now() < end && writes() {
+        // SIGCHLD or any other signal: both conditions are checked again.
         let _signal = signal::wait(Some(sys::now().until(end)));
     }
 }

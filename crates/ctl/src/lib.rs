@@ -1,4 +1,4 @@
-//! The parts of the second program that make no system call.
+//! The parts of zinit-pid1ctl that make no system call: a library, so that tests and fuzz targets can link them.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! zinit-pid1ctl: the tasks that PID 1 leaves to another program, and the command line tool.
+//! zinit-pid1ctl: tasks that PID 1 leaves to another program, and the command line tool.
 //!
 //! Responsible for:
 //! - `--helper update NAME`: finds another version of PID 1's program, puts it in its place and prints its path;

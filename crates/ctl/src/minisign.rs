@@ -1,29 +1,29 @@
-//! Signatures of minisign: whether a file is what the owner of a key signed.
+//! Verifies signatures of minisign.
 //!
-//! Both kinds are read: of the file's BLAKE2b-512 hash, which minisign makes by default, and of the file itself.
-//! The files must be spelled as minisign spells them, to the byte; only the text of an untrusted comment is free,
-//! since nothing signs it. See <https://jedisct1.github.io/minisign/> about the formats.
+//! Both kinds are supported: of the file's BLAKE2b-512 hash, minisign's default, and of the file itself. Keys and
+//! signatures must be formatted exactly as minisign does it; only the text of the untrusted comment is free, since it is
+//! not signed. The formats are described at <https://jedisct1.github.io/minisign/>.
 
 use blake2::{Blake2b512, Digest};
 use ed25519_dalek::{Signature, VerifyingKey};
 
-/// Why a file is not taken for what a key's owner signed.
+/// Why a signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// The comment that the signature covers was changed.
+    /// The trusted comment was changed.
     Comment,
-    /// The file was changed, or the signature.
+    /// The file or its signature was changed.
     File,
-    /// The key is not one of minisign's.
+    /// The key file is not a public key of minisign.
     Key,
-    /// It is a signature by another key.
+    /// The signature was made with another key.
     OtherKey,
-    /// The signature is not one of minisign's.
+    /// The signature file is not a signature of minisign.
     Signature,
 }
 
 impl Refusal {
-    /// The reason in words.
+    /// The reason as text for the log.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -36,10 +36,10 @@ impl Refusal {
     }
 }
 
-/// Returns the comment that is signed with the file, if `signature` is by the owner of `key` and for this `file`.
+/// Returns the trusted comment, if `signature` was made with the secret key of `key` for this `file`.
 ///
 /// # Errors
-/// Why it is not.
+/// Returns why the signature is not accepted.
 pub fn verify<'a>(key: &[u8], signature: &'a [u8], file: &[u8]) -> Result<&'a [u8], Refusal> {
     let (id, key) = read_key(key).ok_or(Refusal::Key)?;
     let parts = Parts::read(signature).ok_or(Refusal::Signature)?;
@@ -51,7 +51,7 @@ pub fn verify<'a>(key: &[u8], signature: &'a [u8], file: &[u8]) -> Result<&'a [u
         false => key.verify_strict(file, &parts.signature),
     };
     signed.map_err(|_| Refusal::File)?;
-    // The second signature covers the first one and the comment, which are not in one piece.
+    // The second signature is of the first one followed by the comment.
     let mut both = heapless::Vec::<u8, { SIGNATURE + COMMENT }>::new();
     let whole = both.extend_from_slice(&parts.signature.to_bytes()).is_ok()
         && both.extend_from_slice(parts.comment).is_ok()
@@ -59,7 +59,7 @@ pub fn verify<'a>(key: &[u8], signature: &'a [u8], file: &[u8]) -> Result<&'a [u
     if whole { Ok(parts.comment) } else { Err(Refusal::Comment) }
 }
 
-/// The key's number and the key, if this is a public key of minisign.
+/// Reads a public key and its number.
 fn read_key(file: &[u8]) -> Option<(KeyId, VerifyingKey)> {
     let mut lines = Lines(file);
     lines.next()?.strip_prefix(UNTRUSTED)?;
@@ -71,9 +71,9 @@ fn read_key(file: &[u8]) -> Option<(KeyId, VerifyingKey)> {
     Some((*id, VerifyingKey::from_bytes(point.try_into().ok()?).ok()?))
 }
 
-/// What a file with a signature says.
+/// The fields of a signature file.
 struct Parts<'a> {
-    /// Whether the hash of the file is signed, and not the file.
+    /// True if the hash of the file is signed, false if the file itself is.
     hashed: bool,
     /// The number of the key.
     key: KeyId,
@@ -102,7 +102,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The lines that are left of a file; each has its newline, and nothing else ends one.
+/// The remaining lines of a file, each of which must end in a newline.
 struct Lines<'a>(&'a [u8]);
 
 impl<'a> Lines<'a> {
@@ -118,8 +118,8 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// So many bytes in base64, RFC 4648 section 4, with its padding and without a bit that does not count.
-#[allow(clippy::arithmetic_side_effects)] // lengths of a line, and letters whose range was looked at
+/// Decodes exactly N bytes of base64, RFC 4648 section 4; the padding is required, and its unused bits must be 0.
+#[allow(clippy::arithmetic_side_effects)] // lengths of a line, and letters of a checked range
 fn base64<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     let mut bits = 0_u32;
@@ -157,7 +157,7 @@ type KeyId = [u8; ID];
 
 const ID: usize = 8;
 const SIGNATURE: usize = 64;
-/// Bytes of a trusted comment; minisign itself stops at 8,192 with its prefix.
+/// The longest trusted comment, bytes; minisign's own limit is 8,192 with the prefix.
 const COMMENT: usize = 8_192;
 
 const UNTRUSTED: &[u8] = b"untrusted comment: ";

@@ -1,4 +1,6 @@
-//! What a server left behind: found in `/proc`, and ended before the next one starts the same services again.
+//! Ends the processes that a server left behind, before the next one starts the same services again.
+//!
+//! They are found in `/proc`: the children of PID 1, and all processes below these.
 
 use core::ffi::CStr;
 
@@ -13,10 +15,10 @@ use zinit_pid1::parse::procstat;
 use crate::file::{self, FileId};
 use crate::{process, report, sys};
 
-/// Ends the children of PID 1 and all processes below them by TERM, and later by KILL, but for the rescue program,
-/// those that run this program, and what is below these. `here` is what PID 1 would hand over.
+/// Sends TERM to all orphans, and KILL to those that are left; the exit status is 0 if none is left then.
 ///
-/// The answer is an exit status: 0 says that none is left. A child that has ended is left until it was reaped.
+/// The rescue program, processes that run this program, and those below them are spared. `here` is PID 1's re-exec
+/// state. A zombie counts as left until PID 1 has reaped it.
 pub fn end(here: &CStr) -> u8 {
     let mut link = [0; 16];
     let length = raw::read_link(c"/proc/self", &mut link).unwrap_or(0) as usize;
@@ -34,7 +36,7 @@ pub fn end(here: &CStr) -> u8 {
                 report(format_args!("PID 1 was replaced, and ends orphans by itself"));
                 return SOME_LEFT;
             }
-            if !orphans.tell(signal) {
+            if !orphans.signal_all(signal) {
                 return 0;
             }
             if sys::now() >= end {
@@ -49,13 +51,13 @@ pub fn end(here: &CStr) -> u8 {
 
 struct Orphans {
     here: ReexecState,
-    /// PID 1, or who else is the parent of this process.
+    /// The parent of this process: zinit-pid1, whether or not its pid is 1.
     parent: u32,
-    /// This program's file.
+    /// The file of this program.
     itself: Option<FileId>,
-    /// Those that have got the signal at hand. One that finds no room gets it with each look.
+    /// The pids that were sent the current signal; one that finds no room is sent it again with each look.
     signalled: heapless::Vec<u32, ORPHANS>,
-    /// Somebody was signalled.
+    /// The line about orphans was written.
     reported: bool,
 }
 
@@ -71,7 +73,7 @@ impl Orphans {
         }
     }
 
-    /// True if PID 1 is not the one any more that started this process.
+    /// True if PID 1 has been replaced since it started this process.
     fn is_of_another(&self) -> bool {
         let mut room = [0; 512];
         let line = process::read(self.parent, "cmdline", &mut room);
@@ -79,17 +81,15 @@ impl Orphans {
         ReexecState::decode(name).generation() != self.here.generation()
     }
 
-    /// Sends the signal to each of them that has not got it yet; false if none is left.
-    fn tell(&mut self, signal: Signal) -> bool {
+    /// Sends the signal to each orphan that was not sent it yet; false if there is no orphan.
+    fn signal_all(&mut self, signal: Signal) -> bool {
         let mut left = false;
-        process::all(&mut |pid| left |= self.tell_one(pid, signal));
+        process::all(&mut |pid| left |= self.signal_one(pid, signal));
         left
     }
 
-    /// Sends one the signal, if it did not get it; true if it is one of them.
-    ///
-    /// It gets it once, also if its parent ends and PID 1 becomes that.
-    fn tell_one(&mut self, pid: u32, signal: Signal) -> bool {
+    /// Sends the signal to a process, if it is an orphan that was not sent it yet; true if it is an orphan.
+    fn signal_one(&mut self, pid: u32, signal: Signal) -> bool {
         if !self.contains(pid) {
             return false;
         }
@@ -97,7 +97,7 @@ impl Orphans {
             return true;
         };
         let process = pidfd_open(number, PidfdFlags::empty()).ok();
-        // Again, now that this stands for one process only, whoever has its number later.
+        // Checked again: the pid may have been reused before the descriptor was opened, which is bound to one process.
         if !self.contains(pid) {
             return false;
         }
@@ -105,30 +105,31 @@ impl Orphans {
             self.reported = true;
             report(format_args!("ending what the last server left behind"));
         }
-        // A stopped one would not die of TERM before it is continued.
+        // A stopped process does not die of TERM before it is continued.
         for signal in [signal, Signal::CONT] {
-            let signalled = process.as_ref().map(|process| pidfd_send_signal(process, signal));
-            // Linux before 5.3, and filters of system calls from before that.
-            if signalled != Some(Ok(())) && signalled != Some(Err(Errno::SRCH)) {
+            let sent = process.as_ref().map(|process| pidfd_send_signal(process, signal));
+            // Linux before 5.3 has no such descriptors, and older filters of system calls refuse them.
+            if sent != Some(Ok(())) && sent != Some(Err(Errno::SRCH)) {
                 let _gone = kill_process(number, signal);
             }
         }
-        let _signalled_again = self.signalled.push(pid);
+        let _full = self.signalled.push(pid);
         true
     }
 
-    /// True if a process is one of them.
+    /// True if a process is an orphan.
     fn contains(&self, pid: u32) -> bool {
         let mut room = [0; 512];
         let Some(parent) = procstat::parent(process::read(pid, "stat", &mut room)) else { return false };
         let child = parent == self.parent;
+        // Descendants count, because their parent may be gone by the next look.
         if !child && !self.signalled.contains(&parent) {
             return false;
         }
-        // One below another one counts as well: that can be gone by the next look.
         let rescue = self.here.rescue().is_some_and(|rescue| rescue.raw().unsigned_abs() == pid);
-        let alike = self.itself.is_some() && file::id(process::Path::new(pid, "exe").name()) == self.itself;
-        !rescue && !alike
+        let same_program =
+            self.itself.is_some() && file::id(process::Path::new(pid, "exe").name()) == self.itself;
+        !rescue && !same_program
     }
 }
 

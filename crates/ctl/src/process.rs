@@ -1,4 +1,4 @@
-//! Processes, as `/proc` has them.
+//! Reads `/proc`.
 
 use core::ffi::CStr;
 use core::fmt::Write;
@@ -8,39 +8,39 @@ use rt::raw;
 use rustix::fs::{Mode, OFlags, RawDir};
 use zinit_pid1::model::decimal;
 
-/// The path of a file of a process, with its NUL.
+/// A path below `/proc/PID`.
 pub struct Path(heapless::String<40>);
 
 impl Path {
-    /// That of the file with this name.
+    /// The path of `/proc/PID/NAME`.
     pub fn new(pid: u32, name: &str) -> Self {
         let mut path = heapless::String::new();
         let _fits = write!(path, "/proc/{pid}/{name}\0");
         Self(path)
     }
 
-    /// The path as the kernel takes it.
+    /// The path as a C string.
     pub fn name(&self) -> &CStr {
         CStr::from_bytes_with_nul(self.0.as_bytes()).unwrap_or(c"")
     }
 }
 
-/// What a file of a process holds, up to a room full; nothing if the process is gone.
-pub fn read<'a>(pid: u32, name: &str, room: &'a mut [u8]) -> &'a [u8] {
-    raw::read_file(Path::new(pid, name).name(), room)
+/// Reads `/proc/PID/NAME`, or the part of it that fits; empty if the process is gone.
+pub fn read<'a>(pid: u32, name: &str, buf: &'a mut [u8]) -> &'a [u8] {
+    raw::read_file(Path::new(pid, name).name(), buf)
 }
 
-/// True if zinit-pid1 started this process: whatever is done for another one would be done to that one's children.
+/// True if the parent of this process is zinit-pid1: the helpers act on the children and the program of their parent.
 ///
-/// Without `/proc` nobody can tell, and nobody's children are found.
+/// Also true without `/proc`, where the parent is unknown: no process can be found there either.
 pub fn parent_is_zinit_pid1() -> bool {
-    let mut room = [0; 16];
+    let mut buf = [0; 16];
     let parent = rustix::process::getppid().map_or(0, rustix::process::Pid::as_raw_pid);
     let hidden = raw::read_link(c"/proc/self", &mut [0; 16]).is_err();
-    hidden || parent > 0 && read(parent.unsigned_abs(), "comm", &mut room) == b"zinit-pid1\n"
+    hidden || parent > 0 && read(parent.unsigned_abs(), "comm", &mut buf) == b"zinit-pid1\n"
 }
 
-/// Shows the pid of each process.
+/// Calls `show` with the pid of each process.
 pub fn all(show: &mut dyn FnMut(u32)) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(folder) = rustix::fs::open(c"/proc", flags, Mode::empty()) else { return };

@@ -1,4 +1,4 @@
-//! The way back to the file of the server before.
+//! Puts the previous file of the server back, when a newer one keeps dying.
 
 use core::ffi::CStr;
 
@@ -9,11 +9,11 @@ use crate::file::{Folder, Path};
 use crate::refusal::{Result, cannot};
 use crate::report;
 
-/// Puts `PATH.old` in the place of `PATH`, where it is left for somebody to look at as `PATH.bad`; an exit status.
+/// Renames `PATH.old` to `PATH`, and keeps what was there as `PATH.bad`; returns the exit status.
 ///
-/// Without such a file nothing is done, and nothing said.
+/// Without a `PATH.old` it does nothing, and logs nothing.
 pub fn roll_back(path: &CStr) -> u8 {
-    // None in the usual places, and so none beside it.
+    // PID 1 found no server.
     if path.is_empty() {
         return 1;
     }
@@ -33,7 +33,7 @@ fn put_back(path: &Path) -> Result<()> {
     }
     let folder = Folder::of(path)?;
     let _of_one_before = rustix::fs::unlink(bad.name());
-    // Some file systems have no hard links, and there may be no file any more.
+    // This may fail: some file systems have no hard links, and the file may be gone.
     let _not_kept = rustix::fs::linkat(CWD, path.name(), CWD, bad.name(), AtFlags::empty());
     rustix::fs::rename(old.name(), path.name()).map_err(cannot("restore", &old))?;
     folder.sync();

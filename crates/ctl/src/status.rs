@@ -1,4 +1,4 @@
-//! What PID 1 does, as `/proc` has it: for `zinit-pid1 status`.
+//! Prints what PID 1 does, read from `/proc`: `zinit-pid1 status`.
 
 use rt::raw;
 use zinit_pid1::model::decimal;
@@ -8,11 +8,12 @@ use zinit_pid1::parse::procstat;
 
 use crate::{print, process};
 
-/// Prints it. The answer is 0 if the server runs and 3 if none does, as the Linux Standard Base has it for services.
+/// Prints version, server, children and zombies; the exit status is 0 if a server runs and else 3, the Linux Standard
+/// Base's "not running".
 pub fn status() -> u8 {
     let mut room = [0; ROOM];
     let mut link = [0; 32];
-    // That of PID 1 is not for everybody to read, and the same.
+    // Only root may read the link of PID 1, which leads to the same namespace.
     let length = raw::read_link(c"/proc/self/ns/pid", &mut link).unwrap_or(0);
     let place = match &link[..length as usize] {
         [] => "an unknown place",
@@ -34,16 +35,16 @@ pub fn status() -> u8 {
     if seen.server.is_some() { 0 } else { 3 }
 }
 
-/// What is found in `/proc`.
+/// What was found in `/proc`.
 #[derive(Default)]
 struct Seen {
-    /// Its pid, and when it was started, s since the boot.
+    /// The pid of the server, and the time of its start, s since the boot.
     server: Option<(u32, u32)>,
     children: u32,
     zombies: u32,
 }
 
-/// Looks at every process, proc(5).
+/// Reads about every process, proc(5).
 fn look(room: &mut [u8]) -> Seen {
     let mut seen = Seen::default();
     process::all(&mut |pid| seen.process(pid, room));
@@ -51,7 +52,7 @@ fn look(room: &mut [u8]) -> Seen {
 }
 
 impl Seen {
-    /// Looks at a process; it can be gone already.
+    /// Counts a process, which may be gone already.
     fn process(&mut self, pid: u32, room: &mut [u8]) {
         let stat = process::read(pid, "stat", room);
         let words = procstat::fields(stat);
@@ -63,14 +64,14 @@ impl Seen {
         let since = seconds(lines::field(words, 19), TICKS);
         let arguments = process::read(pid, "cmdline", room);
         let mut words = arguments.split(|byte| *byte == 0).skip(1).step_by(2);
-        // Nobody else has these in these places.
+        // No other program is started with these options in this order.
         if ARGUMENTS.iter().all(|known| words.next() == Some(known)) {
             self.server = Some((pid, since));
         }
     }
 }
 
-/// The version of the program that PID 1 runs, which may be another one than what is installed now.
+/// The version in the program of PID 1, which may not be the installed one.
 fn version(program: &[u8]) -> &[u8] {
     let end = program.windows(BEHIND.len()).position(|window| window == BEHIND);
     let text = end.map_or([].as_slice(), |end| &program[..end]);
@@ -78,23 +79,23 @@ fn version(program: &[u8]) -> &[u8] {
     start.map_or(b"unknown".as_slice(), |start| &text[start + NAME.len()..])
 }
 
-/// The whole seconds of a number that has this many characters more.
+/// The whole seconds of a time whose last `fraction` characters are less than a second.
 fn seconds(number: &[u8], fraction: usize) -> u32 {
     decimal::parse(&number[..number.len().saturating_sub(fraction)]).unwrap_or(0)
 }
 
 const STDOUT: i32 = libc::STDOUT_FILENO;
 
-/// Bytes of a file that are read; PID 1's program is a third of it.
+/// The largest part of a file that is read, bytes; the program of PID 1 has less than half of that.
 const ROOM: usize = 65_536;
 
-/// What stands in front of the version in each program, and behind it.
+/// The text before the version in every program of PID 1, and behind it.
 const NAME: &[u8] = b"zinit-pid1 ";
 const BEHIND: &[u8] = b"\nhand-over ";
 
-/// What PID 1 gives to each server, a value behind each.
+/// The options that PID 1 gives to each server, each with a value.
 const ARGUMENTS: [&[u8]; 3] = [b"-c", b"-s", b"--log-level"];
 
-/// The characters behind the whole seconds: of `/proc/uptime`, and of the kernel's hundredths (`USER_HZ`).
+/// The characters that are less than a second: `.12` in `/proc/uptime`, and two digits of `USER_HZ` ticks.
 const FRACTION: usize = 3;
 const TICKS: usize = 2;

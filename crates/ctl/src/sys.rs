@@ -1,4 +1,7 @@
-//! What this program shares with PID 1: system calls, and the way from the kernel to the first function.
+//! System calls that only this program makes, and all its unsafe code.
+//!
+//! # Safety
+//! Each function passes arguments as the kernel's signature requires, syscalls(2).
 
 use rt::arch::syscall;
 use rt::raw::{self, address, word};
@@ -12,14 +15,15 @@ pub fn now() -> Instant {
     Instant(raw::now())
 }
 
-/// Lends a descriptor to rustix by its number; rustix would not take the -1 of a pipe that could not be made, whose
-/// place the mask gives to another number that is not open.
+/// Lends a descriptor to rustix by its number.
+///
+/// rustix asserts that it is not -1. The mask makes another number of that, which is not open either.
 pub const fn borrow<'a>(number: i32) -> BorrowedFd<'a> {
-    // SAFETY: no memory depends on it.
+    // SAFETY: no memory depends on the descriptor, and the callers keep it open.
     unsafe { BorrowedFd::borrow_raw(number & i32::MAX) }
 }
 
-/// Has the kernel end this process after so many seconds, or with 0 not any more, setitimer(2).
+/// Has SIGALRM end this process after so many seconds; 0 cancels that, setitimer(2).
 pub fn set_alarm(seconds: i64) {
     let zero = libc::timeval { tv_sec: 0, tv_usec: 0 };
     let timer = libc::itimerval { it_interval: zero, it_value: libc::timeval { tv_sec: seconds, ..zero } };
@@ -28,31 +32,32 @@ pub fn set_alarm(seconds: i64) {
     unsafe { syscall(libc::SYS_setitimer, arguments) };
 }
 
-/// Sends PID 1 a signal, kill(2); rustix has no name for those of real time.
+/// Sends PID 1 a signal, kill(2); the type of rustix lacks real-time signals.
 pub fn send_to_pid1(signal: Signal) -> raw::Result<()> {
     // SAFETY: two numbers.
     raw::checked(unsafe { syscall(libc::SYS_kill, [1, usize::from(signal.0)]) }).map(drop)
 }
 
-/// Writes a line to standard error, or drops it if it would have to wait for a reader: PID 1 waits for this program.
+/// Writes a line to standard error, or drops it where the write could block: PID 1 waits for this program.
 ///
-/// PID 1 gives its own log where it could open one that does not wait. Elsewhere a terminal may take a byte and then wait.
+/// Standard error is the log of PID 1, which does not block if PID 1 could open it anew. If it could not, a terminal is
+/// written no line, because poll(2) promises only one byte of room in it.
 pub fn log(line: &[u8]) {
     let stderr = borrow(libc::STDERR_FILENO);
-    let waits = rustix::fs::fcntl_getfl(stderr).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK));
+    let blocks = rustix::fs::fcntl_getfl(stderr).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK));
     let kind = rustix::fs::fstat(stderr).map_or(0, |stat| stat.st_mode & libc::S_IFMT);
     let write = match kind {
         libc::S_IFREG => raw::write,
-        _ if !waits => raw::write,
+        _ if !blocks => raw::write,
         libc::S_IFIFO | libc::S_IFSOCK if raw::is_writable(libc::STDERR_FILENO) => raw::write_now,
         _ => return,
     };
     let _dropped = write(libc::STDERR_FILENO, line);
 }
 
-/// True if somebody has a file open for writing, by asking to be told when somebody does that, fcntl(2).
+/// True if a process has the file open for writing: the kernel refuses a read lease then, fcntl(2).
 ///
-/// The lease is given back at once, or whoever opens the file next would have to wait for that.
+/// The lease is given back at once, because it would delay the next process that opens the file.
 pub fn is_being_written(file: &OwnedFd) -> bool {
     let lease = |kind: i32| {
         let arguments = [word(file.as_raw_fd()), word(libc::F_SETLEASE), word(kind)];
@@ -64,7 +69,7 @@ pub fn is_being_written(file: &OwnedFd) -> bool {
     answer == Err(libc::EAGAIN)
 }
 
-/// Has neither a log that nobody reads any more nor the loss of a lease end this program, sigprocmask(2).
+/// Blocks SIGPIPE, of a log without a reader, and SIGIO, of a lost lease: both would end this program, sigprocmask(2).
 pub fn block_signals_of_files() {
     let mask = 1_u64 << (libc::SIGPIPE - 1) | 1 << (libc::SIGIO - 1);
     let arguments = [word(libc::SIG_BLOCK), address(&raw const mask), 0, size_of_val(&mask)];
@@ -72,9 +77,9 @@ pub fn block_signals_of_files() {
     unsafe { syscall(libc::SYS_rt_sigprocmask, arguments) };
 }
 
-/// Becomes an open program that is asked by `--probe`, execveat(2), and writes to a descriptor: it returns only
-/// what went wrong.
-pub fn become_probe(program: &OwnedFd, stdout: i32) -> i32 {
+/// Executes an open program with `--probe`, an empty environment and this standard output, execveat(2); returns the
+/// error number.
+pub fn exec_probe(program: &OwnedFd, stdout: i32) -> i32 {
     let argv = [c"zinit-pid1".as_ptr(), c"--probe".as_ptr(), core::ptr::null()];
     let envp: [*const u8; 1] = [core::ptr::null()];
     let arguments = [
@@ -84,7 +89,7 @@ pub fn become_probe(program: &OwnedFd, stdout: i32) -> i32 {
         address(envp.as_ptr()),
         word(libc::AT_EMPTY_PATH),
     ];
-    // SAFETY: three numbers, and then two arrays of strings that end in NULL.
+    // SAFETY: the first call takes numbers, the second one arrays of C strings that end in NULL.
     let answer = unsafe {
         syscall(libc::SYS_dup3, [word(stdout), word(libc::STDOUT_FILENO), 0]);
         syscall(libc::SYS_execveat, arguments)
@@ -92,6 +97,6 @@ pub fn become_probe(program: &OwnedFd, stdout: i32) -> i32 {
     answer.wrapping_neg() as i32
 }
 
-/// A name that the precompiled `core` looks for in builds that are not optimised; nothing is ever unwound.
+/// The precompiled `core` refers to this name in debug builds. It is never called, because panics abort.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}

@@ -98,8 +98,8 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<i32> {
 
 /// Writes bytes without blocking, whatever the flags of the open file, pwritev2(2).
 ///
-/// Where the kernel does not know the flag for this kind of file, this is [`write`](self::write()): it blocks if another process has
-/// filled the pipe or socket since the caller looked.
+/// Where the kernel does not know the flag for this kind of file, this is a plain write: it blocks if another process
+/// has filled the pipe or socket since the caller looked.
 pub fn write_now(fd: i32, bytes: &[u8]) -> Result<i32> {
     let piece = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let (position, flags) = (word(-1), word(libc::RWF_NOWAIT));

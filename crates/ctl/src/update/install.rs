@@ -1,4 +1,4 @@
-//! How a candidate takes the place of the program.
+//! Puts a signed candidate in the place of the program.
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
@@ -12,17 +12,18 @@ use super::Running;
 use super::probe::{self, Version};
 use super::verify::verify;
 
-/// Puts the candidate in the place of the program, if it is signed and answers; false if there is no other one any more.
+/// Replaces the program by the candidate, if its signature and its answer to a probe are right; true if the predecessor
+/// was kept.
 ///
-/// The candidate is opened once. What is verified is what was read from it into memory, and that is written to a
-/// file that nobody else ever had open; this file is probed and gets the program's name. At each moment there is a
-/// whole program of that name.
+/// The candidate is opened and read once. The signature is checked of the bytes in memory, and these are written to a
+/// new file, which no other process has ever had open; that file is probed and renamed to the program's path. A whole
+/// program has that path at all times.
 pub fn replace(running: &Running, new: &Path, candidate: &OwnedFd) -> Result<bool> {
     let program = &running.path;
     let folder = Folder::of(program)?;
     folder.check_owner()?;
     let checked = file::check(new, candidate)?;
-    // Refused while the file is open for writing anywhere; some file systems do not tell.
+    // Only a help against a copy in progress: some file systems know no leases.
     if sys::is_being_written(candidate) {
         return Why::BeingWritten.of(new);
     }
@@ -30,7 +31,7 @@ pub fn replace(running: &Running, new: &Path, candidate: &OwnedFd) -> Result<boo
     bytes.read(new, candidate)?;
     verify(new, &bytes, &mut signature)?;
 
-    // Another one at work would use the same names: that of a PID 1 that was at fault meanwhile.
+    // Another updater would use the same names: that of a PID 1 that was re-executed after a fault.
     let _lock = Lock::take(program)?;
     let verified = program.with(b".verified");
     let done = install(running, &verified, &bytes, &folder);
@@ -38,7 +39,7 @@ pub fn replace(running: &Running, new: &Path, candidate: &OwnedFd) -> Result<boo
         let _may_not_be_there = rustix::fs::unlink(verified.name());
     }
     let (kept, version) = done?;
-    // Unless another one lies there by now. Left behind it would only be asked for once more.
+    // Unless there is another candidate by now. One that is left behind is only installed once more.
     if file::link_id(new) == Some(checked) {
         for used in [new, &new.with(b".minisig")] {
             let _left = rustix::fs::unlink(used.name());
@@ -49,13 +50,13 @@ pub fn replace(running: &Running, new: &Path, candidate: &OwnedFd) -> Result<boo
     Ok(kept)
 }
 
-/// Puts a program into its place by way of a file, if it answers: whether the one before is left, and its version.
+/// Writes, probes and renames a program: whether the predecessor was kept, and the new version.
 fn install(running: &Running, by: &Path, bytes: &[u8], folder: &Folder) -> Result<(bool, Version)> {
     let version = probe::probe(&write(by, bytes)?, &running.path.with(b".new"))?;
     Ok((exchange(running, by, folder)?, version))
 }
 
-/// Writes a program to a new file, and opens it for execution only.
+/// Writes a program to a new file, and opens that for reading only.
 fn write(path: &Path, bytes: &[u8]) -> Result<OwnedFd> {
     let failed = |errno| cannot("write", path)(errno);
     let _of_an_update_that_was_cut_short = rustix::fs::unlink(path.name());
@@ -68,7 +69,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<OwnedFd> {
     }
     rustix::fs::fchmod(&writer, Mode::from_raw_mode(0o755)).map_err(failed)?;
     rustix::fs::fsync(&writer).map_err(failed)?;
-    // The kernel executes nothing that is open for writing.
+    // The kernel does not execute a file that is open for writing.
     let reader = file::open(path).map_err(failed)?;
     let [written, read] =
         [&writer, &reader].map(|file| rustix::fs::fstat(file).as_ref().map(FileId::of).ok());
@@ -78,9 +79,10 @@ fn write(path: &Path, bytes: &[u8]) -> Result<OwnedFd> {
     Ok(reader)
 }
 
-/// Gives a file the program's name, and the program another one; false if there is no program any more.
+/// Renames the verified file to the program's path, and the program to `PATH.old`; false if there was no program.
 ///
-/// What runs may have that other name already, if PID 1 was not told of its successor, and no other name is left to it.
+/// `PATH.old` may already be the running program, if an earlier updater ended before it could answer. It is kept then,
+/// because that is its only name.
 fn exchange(running: &Running, verified: &Path, folder: &Folder) -> Result<bool> {
     let program = &running.path;
     let (old, older) = (program.with(b".old"), program.with(b".old.new"));
@@ -95,26 +97,26 @@ fn exchange(running: &Running, verified: &Path, folder: &Folder) -> Result<bool>
     if linked {
         rustix::fs::rename(older.name(), old.name()).map_err(cannot("replace", &old))?;
     }
-    // From here on PID 1 has to be told, however long a disk takes.
+    // From here on PID 1 has to get an answer, however slow the disk is.
     sys::set_alarm(0);
     rustix::fs::rename(verified.name(), program.name()).map_err(cannot("replace", program))?;
     folder.sync();
     Ok(kept || linked)
 }
 
-/// The right to put a program into its place, which one process at a time has.
+/// The right to replace the program, which one process at a time holds.
 struct Lock {
     path: Path,
-    /// For as long as it is open.
+    /// Holds the lock while it is open.
     _file: OwnedFd,
 }
 
 impl Lock {
-    /// Takes it, by a file that only root can open: whoever can open a file can lock it.
+    /// Takes the lock, on a file that only root can open: whoever can open a file can lock it, flock(2).
     fn take(program: &Path) -> Result<Self> {
         let path = program.with(b".lock");
         let failed = |errno| cannot("lock", &path)(errno);
-        // For writing as well, or a network file system would not have it locked.
+        // Open for writing too, which NFS requires for an exclusive lock.
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         loop {
             let file = rustix::fs::open(path.name(), flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
@@ -123,7 +125,7 @@ impl Lock {
                 locked => locked.map_err(failed)?,
             }
             let here = rustix::fs::fstat(&file).map_err(failed)?;
-            // Or another one was through with it between the two calls, and has taken it away.
+            // Otherwise its last holder has unlinked it between open and flock.
             if file::link_id(&path) == Some(FileId::of(&here)) {
                 return Ok(Self { path, _file: file });
             }

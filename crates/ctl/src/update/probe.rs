@@ -1,4 +1,4 @@
-//! The question to a program whether it can take PID 1's place.
+//! Asks a program whether it can take the place of PID 1, by running it with `--probe`.
 
 use rt::raw;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -11,17 +11,17 @@ use crate::file::Path;
 use crate::refusal::{Result, Why};
 use crate::sys;
 
-/// What a program says that its version is.
+/// A program's version, as it prints it.
 pub type Version = heapless::String<64>;
 
-/// Starts a program with `--probe`, and returns its version if it answers that it understands the hand-over.
+/// Runs a program with `--probe`, and returns its version if it knows our version of the hand-over.
 ///
-/// `path` is what a refusal names; the file itself is started, and no path is looked up.
+/// The open file is executed: `path` is only what a refusal names.
 pub fn probe(program: &OwnedFd, path: &Path) -> Result<Version> {
     let (reading, writing) = raw::pipe();
     let here = rustix::process::getpid();
     let child = match raw::fork() {
-        0 => become_program(program, writing.number(), here),
+        0 => exec(program, writing.number(), here),
         pid => pid,
     };
     drop(writing);
@@ -48,26 +48,26 @@ pub fn probe(program: &OwnedFd, path: &Path) -> Result<Version> {
     }
 }
 
-/// In the child: becomes the program, with nothing but the pipe.
-fn become_program(program: &OwnedFd, writing: i32, parent: Pid) -> ! {
+/// In the child: executes the program, with the pipe for its standard output.
+fn exec(program: &OwnedFd, writing: i32, parent: Pid) -> ! {
     let _leader = rustix::process::setsid();
-    // Where nobody is left to end it, the kernel does.
+    // A program that hangs must not outlive this one, which may be killed.
     let _not_so = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     if rustix::process::getppid() != Some(parent) {
         raw::exit(1);
     }
-    let errno = sys::become_probe(program, writing);
+    let errno = sys::exec_probe(program, writing);
     let _sent = raw::write(writing, &[0, errno as u8]);
     raw::exit(1)
 }
 
-/// Reads what the child says until it has exited: how much that is, and its wait status, or none if it has not.
+/// Reads the child's output until it ends: the length, and its wait status, or `None` after the timeout.
 fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
-    let end = sys::now() + DEADLINE;
+    let end = sys::now() + TIMEOUT;
     let mut length = 0;
     loop {
         let ended = rustix::process::waitpid(Some(child), WaitOptions::NOHANG);
-        // What it said before it ended is in the pipe.
+        // Read after waitpid, so that nothing is missed which it wrote before its end.
         while let Some(free) = room.get_mut(length..).filter(|free| !free.is_empty())
             && let Ok(taken @ 1..) = raw::read(pipe, free)
         {
@@ -84,7 +84,7 @@ fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
     }
 }
 
-/// The version in an answer: its first line is the program's name and version, the second one is the hand-over.
+/// The version in an answer of two lines: the program's name and version, and the version of the hand-over.
 fn version(answer: &[u8]) -> Option<Version> {
     let line = answer.strip_suffix(reexec::FORMAT_LINE)?.strip_prefix(b"zinit-pid1 ")?.strip_suffix(b"\n")?;
     let version =
@@ -92,5 +92,5 @@ fn version(answer: &[u8]) -> Option<Version> {
     Version::try_from(version).ok()
 }
 
-/// What a program may take to answer, ms: it has nothing else to do.
-const DEADLINE: u32 = 5_000;
+/// Time for an answer, ms: the program does nothing else.
+const TIMEOUT: u32 = 5_000;
