@@ -74,7 +74,7 @@ impl Init {
 
     /// Takes one event. A `Timeout` that is early or repeated changes nothing, and neither does an answer
     /// that nobody waits for.
-    #[inline(never)]
+    #[inline(never)] // 608 bytes of file
     pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Actions) {
         let state = &mut self.0;
         match event {

@@ -41,7 +41,6 @@ fn program(start: Start) -> ! {
 }
 
 /// From here on nothing fails: it is retried, or it has a deadline.
-#[inline(never)] // the large buffers of its caller would be in the way of each access
 fn run(sys: &mut Sys<'_>) -> ! {
     let mut actions = Actions::default();
     let mut init = Init::boot(sys.config().policy(sys.role()), sys.reexec_state());

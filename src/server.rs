@@ -37,6 +37,7 @@ impl State {
     }
 
     /// No server could be forked.
+    #[inline(always)] // 32 bytes of file
     pub(crate) fn not_started(&mut self, errno: Errno, now: Instant, actions: &mut Actions) {
         self.back_off(Record::new(Message::SpawnFailed).errno(errno), now, actions);
     }

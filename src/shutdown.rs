@@ -4,12 +4,14 @@
 
 use crate::model::action::{Action, Actions};
 use crate::model::event::Ending;
-use crate::model::limits::{CTRL_ALT_DEL_WINDOW, CTRL_ALT_DELS, DEAD_END_REMINDER, POWER_FAILURE_TIMEOUT};
+use crate::model::limits::{
+    CTRL_ALT_DEL_WINDOW, CTRL_ALT_DELS, DEAD_END_REMINDER, POWER_FAILURE_TIMEOUT, RESPAWN_DELAY,
+};
 use crate::model::message::{Message, Record};
 use crate::model::process::{Errno, Exit, Role};
 use crate::model::task::Task;
 use crate::model::time::Instant;
-use crate::phase::{Phase, Servers, State};
+use crate::phase::{Phase, State};
 
 impl State {
     /// Begins the end of the machine, or of this process.
@@ -23,8 +25,12 @@ impl State {
             Some(server) => self.begin_stop(server, Some(ending), now, actions),
             None => self.run(ending, Task::Terminate, now, actions),
         }
-        // No server follows, and no update.
-        self.servers = Servers::NONE;
+        // No server follows, and no update: what would only be read for the next one is reset, so that a shutdown has
+        // one state whatever came before.
+        self.servers.history.started_at = Instant(0);
+        self.servers.history.next_backoff = RESPAWN_DELAY;
+        self.servers.exec_failures = 0;
+        self.servers.orphans = false;
         self.update_pending = false;
     }
 

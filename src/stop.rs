@@ -83,6 +83,7 @@ impl State {
     }
 
     /// Kills the server, and again for as long as it hangs in the kernel; a shutdown does not wait for that.
+    #[inline(always)] // 64 bytes of file
     pub(crate) fn kill_server(&mut self, now: Instant, actions: &mut Actions) {
         self.kill_helper(actions);
         let Phase::Stopping { server, step, ending, .. } = &mut self.phase else { return };

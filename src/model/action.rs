@@ -82,7 +82,7 @@ impl Actions {
     }
 
     /// Appends a log line.
-    #[inline(never)]
+    #[inline(never)] // 96 bytes of file
     pub fn log_record(&mut self, record: Record) {
         self.add(Action::Log(record));
     }

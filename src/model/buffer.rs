@@ -14,6 +14,7 @@ impl Buffer {
     }
 
     /// Appends a byte, or drops it if there is no room.
+    #[inline(never)] // 32 bytes of file
     pub fn push(&mut self, byte: u8) {
         let _full = self.0.push(byte);
     }

@@ -10,6 +10,7 @@ use crate::model::buffer::Buffer;
 use crate::model::decimal;
 use crate::model::limits::{FAULT_INTERVAL, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
 use crate::model::process::{FileId, Pid};
+use crate::model::table;
 use crate::model::time::{Instant, Millis};
 
 /// What the next PID 1 has to know, as the numbers of argv\[0\].
@@ -56,10 +57,10 @@ impl ReexecState {
     }
 
     fn numbers(name: &CStr) -> Option<Self> {
-        let mut words = name.to_bytes().strip_prefix(NAME)?.split(|byte| *byte == b' ').skip(1);
+        let words = name.to_bytes().strip_prefix(NAME)?;
         let mut numbers = [0; COUNT];
-        for number in &mut numbers {
-            *number = decimal::parse(words.next()?)?;
+        for (index, number) in numbers.iter_mut().enumerate() {
+            *number = decimal::parse(table::field(words, index))?;
         }
         let state = Self(numbers);
         // Leading zeros, empty words and more of them: it would be written in another way.

@@ -14,6 +14,7 @@ pub type Show<'a> = dyn FnMut(&[u8]) + 'a;
 ///
 /// A line that does not fit into the buffer is shown in pieces. Where lines vanish in front of the one that is
 /// shown, others are skipped: who needs every line has to read the file again.
+#[inline(always)] // 32 bytes of file
 pub fn backwards(buf: &mut [u8], read: &mut Read<'_>, show: &mut Show<'_>) {
     let mut end: usize = 0;
     loop {
@@ -56,11 +57,4 @@ pub fn backwards(buf: &mut [u8], read: &mut Read<'_>, show: &mut Show<'_>) {
             show(piece);
         }
     }
-}
-
-/// The field at an index in a line, with spaces between fields; nothing if there are fewer.
-#[must_use]
-pub fn field(line: &[u8], index: usize) -> &[u8] {
-    let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
-    fields.nth(index).unwrap_or_default()
 }

@@ -5,7 +5,6 @@ use crate::model::decimal;
 use crate::model::limits::PROGRESS_TIMEOUT;
 use crate::model::table;
 use crate::model::time::Instant;
-use crate::parse::lines;
 
 /// The least that was left to write, and until when it has to become less.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +35,6 @@ impl Progress {
 /// What a line of `/proc/meminfo` says is left to write, kB, proc_meminfo(5); `None` for a line about something else.
 #[must_use]
 pub fn unwritten(line: &[u8]) -> Option<u32> {
-    table::position(b"Dirty:\nWriteback:", lines::field(line, 0))?;
-    decimal::parse(lines::field(line, 1))
+    table::position(b"Dirty:\nWriteback:", table::field(line, 0))?;
+    decimal::parse(table::field(line, 1))
 }

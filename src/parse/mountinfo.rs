@@ -1,12 +1,12 @@
 //! Lines of `/proc/self/mountinfo` and of `/proc/swaps`, proc_pid_mountinfo(5), proc_swaps(5).
 
 use crate::model::limits::PATH;
-use crate::parse::lines;
+use crate::model::table;
 
 /// The mount point in a line of `mountinfo`, escaped; see [`unescape`].
 #[must_use]
 pub fn mount_point(line: &[u8]) -> &[u8] {
-    lines::field(line, 4)
+    table::field(line, 4)
 }
 
 /// True if a line of `mountinfo` is about a tmpfs, whose pages can have been swapped out.
@@ -20,7 +20,7 @@ pub fn is_tmpfs(line: &[u8]) -> bool {
 /// The file or device in a line of `swaps`, escaped; the field of the headline is no absolute path.
 #[must_use]
 pub fn swap(line: &[u8]) -> &[u8] {
-    lines::field(line, 0)
+    table::field(line, 0)
 }
 
 /// A path with the NUL that ends it.

@@ -1,7 +1,7 @@
 //! What `/proc/PID/stat` says, proc_pid_stat(5).
 
 use crate::model::decimal;
-use crate::parse::lines;
+use crate::model::table;
 
 /// The fields behind the process's name: its state, its parent, and so on.
 ///
@@ -15,5 +15,5 @@ pub fn fields(stat: &[u8]) -> &[u8] {
 /// The parent's pid; `None` for a process that is gone.
 #[must_use]
 pub fn parent(stat: &[u8]) -> Option<u32> {
-    Some(lines::field(fields(stat), 1)).filter(|field| !field.is_empty()).and_then(decimal::parse)
+    Some(table::field(fields(stat), 1)).filter(|field| !field.is_empty()).and_then(decimal::parse)
 }

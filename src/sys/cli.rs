@@ -25,12 +25,6 @@ pub fn run_cli(start: Start, log: &Log) {
 
 /// Prints text and exits.
 fn print_and_exit(text: &str) -> ! {
-    let mut rest = text.as_bytes();
-    while let Ok(written @ 1..) = raw::write(libc::STDOUT_FILENO, rest) {
-        rest = rest.get(written as usize..).unwrap_or_default();
-        if rest.is_empty() {
-            break;
-        }
-    }
+    let _no_reader = raw::write(libc::STDOUT_FILENO, text.as_bytes());
     raw::exit(0)
 }

@@ -160,8 +160,9 @@ impl<'a> Sys<'a> {
             Action::SpawnRescue => self.spawn_rescue(),
             Action::SpawnServer => self.spawn_server(),
             Action::SpawnUpdater => self.spawn_updater(),
-            Action::WatchdogAbandon => self.watchdog.close(false),
-            Action::WatchdogStop => self.watchdog.close(true),
+            Action::WatchdogAbandon | Action::WatchdogStop => {
+                self.watchdog.close(*action == Action::WatchdogStop);
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use super::spawn;
 
 impl Sys<'_> {
     /// Decodes what an earlier PID 1 handed over; pids that are no children of this process any more are dropped.
+    #[inline(never)] // 96 bytes of file
     pub(super) fn inherited(start: Start) -> ReexecState {
         let mut state = ReexecState::decode(start.name());
         if !state.server().is_some_and(raw::is_child) {

@@ -3,7 +3,7 @@
 use rt::raw;
 use zinit_pid1::model::decimal;
 use zinit_pid1::model::process::INITIAL_NAMESPACE;
-use zinit_pid1::parse::lines;
+use zinit_pid1::model::table;
 use zinit_pid1::parse::procstat;
 
 use crate::{print, process};
@@ -22,7 +22,7 @@ pub fn status() -> u8 {
     };
     let version = version(raw::read_file(c"/proc/1/exe", &mut room)).escape_ascii();
     print(STDOUT, format_args!("version {version}, PID 1 of {place}"));
-    let up = seconds(lines::field(raw::read_file(c"/proc/uptime", &mut room), 0), FRACTION);
+    let up = seconds(table::field(raw::read_file(c"/proc/uptime", &mut room), 0), FRACTION);
     let seen = look(&mut room);
     match seen.server {
         Some((server, since)) => {
@@ -56,12 +56,12 @@ impl Seen {
     fn process(&mut self, pid: u32, room: &mut [u8]) {
         let stat = process::read(pid, "stat", room);
         let words = procstat::fields(stat);
-        self.zombies += u32::from(lines::field(words, 0) == b"Z");
-        if lines::field(words, 1) != b"1" {
+        self.zombies += u32::from(table::field(words, 0) == b"Z");
+        if table::field(words, 1) != b"1" {
             return;
         }
         self.children += 1;
-        let since = seconds(lines::field(words, 19), TICKS);
+        let since = seconds(table::field(words, 19), TICKS);
         let arguments = process::read(pid, "cmdline", room);
         let mut words = arguments.split(|byte| *byte == 0).skip(1).step_by(2);
         // No other program is started with these options in this order.

@@ -65,7 +65,6 @@ pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
 }
 
 /// Reads what is available, read(2): the number of bytes, which is at most the buffer's length.
-#[inline(always)] // 48 bytes of PID 1
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
     // SAFETY: the kernel writes into the buffer and not beyond.
     checked(unsafe { syscall(libc::SYS_read, [word(fd.0), address(buffer.as_mut_ptr()), buffer.len()]) })
@@ -237,7 +236,6 @@ pub fn exit(status: u8) -> ! {
 }
 
 /// Tells the result of a system call from an error, syscall(2).
-#[inline(always)] // 40 bytes of PID 1
 pub const fn checked(answer: isize) -> Result<i32> {
     // An `i32` is enough for descriptors, pids, counts of our small buffers, and errors, which are above -4096.
     let answer = answer as i32;
