@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::common::namespace::Setup;
+use crate::common::updatable::write_alone;
 use crate::common::{debug_program, until};
 
 const FAULTS: [i32; 6] =
@@ -92,7 +93,7 @@ fn a_panic_of_a_debug_build_is_a_fault_that_it_survives() {
     let distance = i32::try_from(to.cast_signed() - (from.cast_signed() + 5)).expect("it is near");
     bytes[place] = 0xe9;
     bytes[place + 1..place + 5].copy_from_slice(&distance.to_le_bytes());
-    fs::write(&path, bytes).expect("a program");
+    write_alone(&path, &bytes);
     fs::set_permissions(&path, fs::metadata(&program).expect("a file").permissions()).expect("a mode");
 
     let mut pid1 = setup.run(&format!("exec {} \"$@\"", path.display())).start();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::common::hold::Held;
 use crate::common::namespace::{Namespace, children, state, status};
-use crate::common::updatable::{NEWER, Updatable, generation, offer};
+use crate::common::updatable::{NEWER, Updatable, generation, offer, write_alone};
 use crate::common::{stand_in, until};
 
 /// How far an update is.
@@ -301,7 +301,7 @@ fn an_update_while_no_server_runs_starts_one_and_the_backoff_goes_on() {
         folder.display(),
         stand_in().display()
     );
-    fs::write(&server, script).expect("a script");
+    write_alone(&server, script.as_bytes());
     fs::set_permissions(&server, fs::Permissions::from_mode(0o755)).expect("a mode");
     let mut pid1 = setup.with("ZINIT_SERVER", server).start();
     let pid = pid1.pid1();

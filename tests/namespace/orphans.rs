@@ -70,10 +70,12 @@ fn orphans_end_by_term_before_the_next_server_starts_and_not_at_boot() {
     let before = pid1.children();
     assert_eq!(before.len(), 3, "what an initramfs left is left alone");
     let time = crash(&mut pid1);
-    // The usual second, and hardly more: it is not waited for longer than they need.
-    assert!((0.9..3.0).contains(&time.as_secs_f32()), "{time:?}");
+    // The usual second, and not the five after it in which they might end.
+    assert!((0.9..5.0).contains(&time.as_secs_f32()), "{time:?}");
     pid1.line("zinit-pid1ctl: ending what the last server left behind");
-    assert_eq!(text(&folder, "seen").matches("started").count(), 1, "it was told before the second server");
+    let seen = text(&folder, "seen");
+    let log = pid1.log.text();
+    assert_eq!(seen.matches("started").count(), 1, "it was told before the second server: {seen:?}\n{log}");
     until("one child", || pid1.children().len() == 1);
     assert!(!pid1.log.text().contains("end of orphans"), "{}", pid1.log.text());
     // There are none any more: nothing is done and nothing said.
@@ -88,7 +90,9 @@ fn each_orphan_is_told_once_and_killed_after_five_seconds() {
     let (mut pid1, folder) = Orphaned::new(DEAF).start();
     until("the orphans", || text(&folder, "ready") == "up\n");
     let time = crash(&mut pid1);
-    assert!((5.9..9.0).contains(&time.as_secs_f32()), "a second, and five for TERM: {time:?}");
+    assert!(time.as_secs_f32() > 5.9, "a second, and five for TERM: {time:?}");
+    // Behind that there is only the deadline of the whole.
+    assert!(!pid1.log.text().contains("not done in time"), "{}", pid1.log.text());
     let told = text(&folder, "told");
     assert_eq!((told.matches("parent").count(), told.matches("child").count()), (1, 1));
     until("one child", || pid1.children().len() == 1);
@@ -103,7 +107,7 @@ fn without_the_setting_they_are_left_alone() {
         let mut pid1 = setup.start();
         pid1.diary_line("started");
         crash(&mut pid1);
-        assert_eq!(pid1.children().len(), 2, "{value}");
+        until(&format!("both, {value}"), || pid1.children().len() == 2);
         assert_eq!(pid1.log.text().contains("ZINIT_ORPHANS=nonsense: not understood"), value == "nonsense");
         pid1.signal(libc::SIGTERM);
         pid1.ends_well();
@@ -135,7 +139,7 @@ fn a_subreaper_ends_its_own_orphans_and_no_stranger() {
     });
     kill(server, libc::SIGKILL);
     servers(&pid1, 2);
-    assert_eq!(orphan.and_then(state), None, "a stopped process ends too");
+    until("the end of a stopped process", || orphan.and_then(state).is_none());
     assert_eq!(state(stranger), Some('S'));
     kill(subreaper, libc::SIGTERM);
     pid1.line("ended 0");
@@ -154,10 +158,12 @@ fn a_server_that_agreed_or_saved_its_state_has_handed_them_over() {
         pid1.diary_line("started");
         pid1.signal(libc::SIGUSR1);
         servers(&pid1, 2);
-        assert_eq!(pid1.children().len(), if kept { 2 } else { 1 }, "{mode} {saved}\n{}", pid1.log.text());
+        // It has ended before the second server, or never will; to be reaped it may take longer.
+        let left = if kept { 2 } else { 1 };
+        until(&format!("{left} left, {mode} {saved}"), || pid1.children().len() == left);
         // A crash hands nothing over, whatever lies there.
         crash(&mut pid1);
-        assert_eq!(pid1.children().len(), 1, "{mode} {saved}\n{}", pid1.log.text());
+        until(&format!("the server alone, {mode} {saved}"), || pid1.children().len() == 1);
     }
 }
 
@@ -168,8 +174,9 @@ fn without_the_other_program_all_processes_end() {
     pid1.diary_line("started");
     let time = crash(&mut pid1);
     pid1.line("cannot execute /sbin/zinit-pid1ctl: ENOENT");
-    assert!((5.9..9.0).contains(&time.as_secs_f32()), "{time:?}");
-    assert_eq!(pid1.children().len(), 1);
+    assert!(time.as_secs_f32() > 5.9, "{time:?}");
+    assert!(!pid1.log.text().contains("not done in time"), "{}", pid1.log.text());
+    until("the server alone", || pid1.children().len() == 1);
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
 }

@@ -5,14 +5,17 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 use crate::common::namespace::{Setup, state};
+use crate::common::updatable::write_alone;
 use crate::common::{Folder, stand_in, until};
 
 /// PID 1 counts in whole milliseconds and may be early by one.
 const TICK: Duration = Duration::from_millis(1);
+/// What a busy computer may add to a time: all deadlines of PID 1 from which one is to be told apart are further off.
+const BUSY: Duration = Duration::from_secs(10);
 
 #[test]
 fn term_stops_an_obedient_server_and_exits_0_within_milliseconds() {
-    let mut times: Vec<Duration> = (0..11)
+    let times: Vec<Duration> = (0..11)
         .map(|_| {
             let mut pid1 = Setup::stand_in("obey").start();
             pid1.diary_line("started");
@@ -27,9 +30,10 @@ fn term_stops_an_obedient_server_and_exits_0_within_milliseconds() {
             time
         })
         .collect();
-    times.sort();
-    println!("TERM to exit: median {:?}, worst {:?}", times[5], times[10]);
-    assert!(times[5] < Duration::from_millis(10), "{times:?}");
+    // What else the computer does makes it longer and never shorter.
+    let best = times.iter().min().expect("eleven");
+    println!("TERM to exit: {best:?}");
+    assert!(*best < Duration::from_millis(10), "{times:?}");
 }
 
 #[test]
@@ -71,7 +75,8 @@ fn a_request_that_fails_is_a_log_line_and_term_at_once() {
         pid1.line("request failed, sending SIGTERM");
         pid1.line("killed by signal 15");
         pid1.ends_well();
-        assert!(begin.elapsed() < Duration::from_secs(1), "{mode}: {:?}", begin.elapsed());
+        // An answer would have 5 s to come.
+        assert!(begin.elapsed() < Duration::from_secs(4), "{mode}: {:?}", begin.elapsed());
     }
 }
 
@@ -98,18 +103,15 @@ fn a_socket_path_that_is_none_is_a_log_line_and_term_at_once() {
 #[test]
 fn a_server_that_does_not_answer_gets_term_after_half_of_its_time() {
     for mode in ["silent", "deaf"] {
-        let mut pid1 = Setup::stand_in(mode).with("ZINIT_STOP_TIMEOUT", "1").start();
+        let mut pid1 = Setup::stand_in(mode).with("ZINIT_STOP_TIMEOUT", "4").start();
         pid1.diary_line("started");
         let begin = Instant::now();
         pid1.signal(libc::SIGTERM);
-        pid1.line("no answer in 500 ms, sending SIGTERM");
+        pid1.line("no answer in 2000 ms, sending SIGTERM");
+        assert!(begin.elapsed() + TICK >= Duration::from_secs(2), "{mode}: {:?}", begin.elapsed());
+        // Or KILL would have come at the end of its time.
         pid1.line("killed by signal 15");
         pid1.ends_well();
-        let time = begin.elapsed();
-        assert!(
-            time + TICK >= Duration::from_millis(500) && time < Duration::from_millis(900),
-            "{mode}: {time:?}"
-        );
     }
 }
 
@@ -121,12 +123,9 @@ fn a_server_that_does_not_end_is_killed_at_the_stop_timeout() {
         let begin = Instant::now();
         pid1.signal(libc::SIGTERM);
         pid1.line("does not end, sending KILL");
-        pid1.ends_well();
         let time = begin.elapsed();
-        assert!(
-            time + TICK >= Duration::from_secs(1) && time < Duration::from_millis(1500),
-            "{mode}: {time:?}"
-        );
+        pid1.ends_well();
+        assert!((Duration::from_secs(1)..BUSY).contains(&(time + TICK)), "{mode}: {time:?}");
     }
 }
 
@@ -134,22 +133,29 @@ fn a_server_that_does_not_end_is_killed_at_the_stop_timeout() {
 fn seven_ctrl_alt_del_end_the_patience_with_the_server() {
     let mut pid1 = Setup::stand_in("stay").start();
     pid1.diary_line("started");
-    let begin = Instant::now();
+    let burst = "Ctrl-Alt-Del in a burst";
+    let mut presses = vec![Instant::now()];
     pid1.signal(libc::SIGINT);
     pid1.line("stop begins");
-    for press in 1..7 {
+    // On a busy computer seven of them may take longer than a burst.
+    while !pid1.log.text().contains(burst) {
+        assert!(presses.len() < 100, "{}", pid1.log.text());
         // Signals of one number coalesce: each press must be taken before the next.
+        presses.push(Instant::now());
         pid1.signal(libc::SIGINT);
-        pid1.log.nth("under way already", press);
+        pid1.log.nth("under way already", presses.len() - 1);
+        if presses.len() >= 7 && presses[presses.len() - 7].elapsed() < Duration::from_secs(2) {
+            pid1.line(burst);
+        }
     }
-    pid1.line("Ctrl-Alt-Del in a burst");
+    assert!(presses.len() >= 7, "{}", pid1.log.text());
     pid1.ends_well();
-    assert!(begin.elapsed() < Duration::from_secs(2));
+    assert!(presses[0].elapsed() < Duration::from_secs(30), "its time to stop was not waited for");
 }
 
 #[test]
 fn a_stopped_server_is_not_a_dead_one_and_still_can_be_ended() {
-    let mut pid1 = Setup::stand_in("obey").with("ZINIT_STOP_TIMEOUT", "1").start();
+    let mut pid1 = Setup::stand_in("obey").with("ZINIT_STOP_TIMEOUT", "4").start();
     pid1.diary_line("started");
     let server = pid1.server();
     // SAFETY: a signal to a process that this test started.
@@ -161,40 +167,38 @@ fn a_stopped_server_is_not_a_dead_one_and_still_can_be_ended() {
     assert_eq!(pid1.children(), [server]);
     assert!(!pid1.log.text().contains("respawn"));
     pid1.signal(libc::SIGTERM);
-    pid1.line("no answer in 500 ms, sending SIGTERM");
+    pid1.line("no answer in 2000 ms, sending SIGTERM");
     pid1.line("killed by signal 15");
     pid1.ends_well();
 }
 
 #[test]
 fn a_server_that_dies_at_once_comes_back_after_1_then_2_seconds() {
+    let begin = Instant::now();
     let mut pid1 = Setup::stand_in("die").start();
     pid1.line("exited 3, respawn in 1000 ms");
-    let first = Instant::now();
     pid1.line("exited 3, respawn in 2000 ms");
-    let second = Instant::now();
+    // This test sees a line some time after it is written, so no time is measured from one.
+    let first = begin.elapsed();
     pid1.line("exited 3, respawn in 4000 ms");
-    let (one, two) = (second - first, second.elapsed());
-    // Between two lines that this test sees some time after they are written.
-    assert!(one >= Duration::from_millis(800) && one < Duration::from_millis(1500), "{one:?}");
-    assert!(two >= Duration::from_millis(1800) && two < Duration::from_millis(2500), "{two:?}");
+    let second = begin.elapsed();
+    assert!((Duration::from_secs(1)..BUSY).contains(&(first + TICK)), "{first:?}");
+    assert!((Duration::from_secs(3)..BUSY).contains(&(second + TICK)), "{second:?}");
     // In the backoff there is nobody to ask, and nothing to wait for.
-    let begin = Instant::now();
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
-    assert!(begin.elapsed() < Duration::from_millis(500));
+    assert_eq!(pid1.diary().matches("started").count(), 3, "it was not waited for: {}", pid1.log.text());
 }
 
 #[test]
 fn usr1_cuts_the_backoff_short() {
     let mut pid1 = Setup::stand_in("die").start();
-    pid1.line("respawn in 1000 ms");
-    pid1.line("respawn in 2000 ms");
+    pid1.line("respawn in 4000 ms");
     let begin = Instant::now();
     pid1.signal(libc::SIGUSR1);
     pid1.line("soft restart, there is no server, starting one now");
-    pid1.line("respawn in 4000 ms");
-    assert!(begin.elapsed() < Duration::from_millis(500));
+    pid1.line("respawn in 8000 ms");
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -214,13 +218,11 @@ fn a_soft_restart_asks_and_starts_the_next_server_at_once() {
     let mut pid1 = Setup::stand_in("obey").start();
     pid1.diary_line("started");
     let server = pid1.server();
-    let begin = Instant::now();
     pid1.signal(libc::SIGUSR1);
     pid1.diary_line("system.prepare_restart");
     pid1.log.nth("started", 2);
-    assert!(begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
     assert_ne!(pid1.server(), server);
-    assert!(!pid1.log.text().contains("respawn in"), "a wanted restart is no crash");
+    assert!(!pid1.log.text().contains("respawn in"), "a wanted restart is no crash, and has no delay");
 }
 
 #[test]
@@ -257,7 +259,7 @@ fn a_server_that_survives_a_soft_restart_is_killed_after_5_seconds() {
     pid1.line("does not end, sending KILL");
     let time = begin.elapsed();
     pid1.log.nth("started", 2);
-    assert!(time + TICK >= Duration::from_secs(5) && time < Duration::from_millis(5500), "{time:?}");
+    assert!((Duration::from_secs(5)..BUSY).contains(&(time + TICK)), "{time:?}");
 }
 
 #[test]
@@ -266,7 +268,7 @@ fn a_program_that_cannot_be_executed_is_named_with_the_error_in_words() {
     let file = |name: &str, content: &[u8], mode: u32| {
         use std::os::unix::fs::PermissionsExt;
         let path = folder.path().join(name);
-        fs::write(&path, content).expect("a file");
+        write_alone(&path, content);
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
         path
     };
@@ -323,10 +325,9 @@ fn the_server_is_looked_for_in_the_usual_places() {
 fn a_stopped_orphan_dies_of_term_because_it_is_continued() {
     let mut pid1 = Setup::stand_in("obey").before("sleep 1000 & kill -STOP $!").start();
     pid1.diary_line("started");
-    let begin = Instant::now();
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
-    assert!(begin.elapsed() < Duration::from_secs(3), "no KILL was needed: {:?}", begin.elapsed());
+    assert!(!pid1.log.text().contains("KILL"), "none was needed: {}", pid1.log.text());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::common::namespace::{Namespace, Setup};
+use crate::common::updatable::{copy_alone, write_alone};
 use crate::common::{brought, until, with_tool};
 
 /// Two services that write down each start, and the server's state in a /run of its own.
@@ -16,7 +17,7 @@ fn start_with(setup: Setup) -> Namespace {
     // A file of its own, which can be replaced.
     let folder = setup.folder.path().to_path_buf();
     let server = folder.join("zinit-server");
-    fs::copy(brought("target/zinit/bin/zinit-server"), &server).expect("a copy");
+    copy_alone(&brought("target/zinit/bin/zinit-server"), &server);
     let setup = setup
         .with("ZINIT_SERVER", server)
         .with("ZINIT_SOCKET", "/run/zinit.sock")
@@ -32,7 +33,7 @@ fn start_with(setup: Setup) -> Namespace {
              echo $$ >>{0}\nwhile :; do sleep 1000; done\n",
             diary.display()
         );
-        fs::write(&script, text).expect("a script");
+        write_alone(&script, text.as_bytes());
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a mode");
         let service = format!(
             "[service]\nname = \"{name}\"\nexec = \"{}\"\n[lifecycle]\nrestart = \"always\"\n",
@@ -188,7 +189,7 @@ fn a_soft_restart_runs_what_is_in_the_servers_place_by_now_and_the_services_stay
         let mut pid1 = start();
         pid1.line("IPC server listening");
         let (path, newer) = (pid1.folder.path().join("zinit-server"), pid1.folder.path().join("newer"));
-        fs::copy(&path, &newer).expect("a copy");
+        copy_alone(&path, &newer);
         fs::rename(&newer, &path).expect("another file");
         let services = |pid1: &Namespace| {
             ["one", "two"].map(|name| {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::common::namespace::{Namespace, Setup};
 use crate::common::reexec::{self, GENERATION, PROGRAM, SERVER};
 use crate::common::trace::Trace;
-use crate::common::updatable::write_alone;
+use crate::common::updatable::{copy_alone, write_alone};
 use crate::common::{stand_in, until, with_tool};
 use zinit_pid1::model::process::FileId;
 
@@ -60,7 +60,7 @@ fn the_file_before_is_put_back_after_four_deaths_and_that_once() {
         let kept = fs::read(&server).expect("a file");
         if in_place {
             // Another time in the same inode; what is put back is another one then.
-            fs::copy(&server, &old).expect("a copy");
+            copy_alone(&server, &old);
         } else {
             fs::rename(&server, &old).expect("another name");
         }

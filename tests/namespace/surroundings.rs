@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
 
 use crate::common::namespace::{Setup, children, state, status};
 use crate::common::reexec;
@@ -123,11 +122,9 @@ fn children_that_were_there_before_are_reaped_and_never_taken_for_the_server() {
     let pid = pid1.pid1();
     until("the server and the sleeper", || children(pid).len() == 2);
     assert!(!pid1.log.text().contains("respawn"));
-    let begin = Instant::now();
     pid1.signal(libc::SIGTERM);
-    // It gets TERM like everybody, and nobody waits for a deadline.
     pid1.ends_well();
-    assert!(begin.elapsed() < Duration::from_secs(1));
+    assert!(!pid1.log.text().contains("KILL"), "it gets TERM like everybody: {}", pid1.log.text());
 }
 
 #[test]
@@ -217,10 +214,9 @@ fn a_full_pipe_and_a_closed_reader_lose_lines_and_nothing_else() {
         pid1.diary_line("started");
         pid1.signal(libc::SIGUSR1);
         until("the second server", || pid1.diary().matches("started").count() == 2);
-        let begin = Instant::now();
+        // A PID 1 that waits for a reader would do so for ever.
         pid1.signal(libc::SIGTERM);
         pid1.ends_well();
-        assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
         let mut rest = vec![0; 1 << 20];
         let length = reader.read(&mut rest).expect("the pipe can be read");
         assert!(!String::from_utf8_lossy(&rest[..length]).contains("zinit-pid1"), "the pipe was full");
@@ -233,10 +229,8 @@ fn a_terminal_that_nobody_reads_loses_lines_and_nothing_else() {
     fill(&other);
     let mut pid1 = Setup::stand_in("obey").with("ZINIT_LOG_LEVEL", "debug").stderr(other).start();
     pid1.diary_line("started");
-    let begin = Instant::now();
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
-    assert!(begin.elapsed() < Duration::from_secs(1));
     drop(main);
 }
 
@@ -276,12 +270,15 @@ fn a_socket_that_fills_up_in_the_last_moment_holds_up_nobody() {
     pid1.diary_line("started");
     let pid = pid1.pid1();
     until("sleep", || state(pid) == Some('S'));
-    let trace =
-        Trace::attach(pid, &["-e", "trace=write,pwritev2", "-e", "inject=write,pwritev2:delay_enter=500000"]);
+    let trace = Trace::attach(
+        pid,
+        &["-e", "trace=write,pwritev2", "-e", "inject=write,pwritev2:delay_enter=2000000"],
+    );
     pid1.signal(libc::SIGUSR2);
-    until("the write", || {
-        fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|call| call.contains("0x2"))
-    });
+    let call = || fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    let writes = [libc::SYS_write, libc::SYS_pwritev2].map(|number| format!("{number} 0x2 "));
+    let is_writing = || writes.iter().any(|write| call().starts_with(write));
+    until("the write", is_writing);
     for length in [4096, 1] {
         // SAFETY: the kernel reads as many bytes as there are.
         while unsafe {
@@ -289,14 +286,12 @@ fn a_socket_that_fills_up_in_the_last_moment_holds_up_nobody() {
         } > 0
         {}
     }
-    let begin = Instant::now();
-    until("sleep", || {
-        fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|call| call.starts_with("128 "))
-    });
+    assert!(is_writing(), "it was full in time: {}", call());
+    // A PID 1 that waits for a reader would do so for ever.
+    until("sleep", || call().starts_with(&format!("{} ", libc::SYS_rt_sigtimedwait)));
     drop(trace);
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
 }
 
 #[test]
