@@ -1,4 +1,5 @@
-//! The arrows between modules run one way: `main -> sys -> data`, `main -> init -> policy -> data`.
+//! The arrows between modules run one way, as `doc/architecture.md` has them: `main -> sys -> parse, text, model, rt` and
+//! `main -> init -> decisions -> phase -> model`.
 //!
 //! Each file of `src` is listed with the modules that it may name; a name that is not listed fails, and so
 //! does a file that is not listed, that is too long, or that holds unsafe code outside of `sys`.

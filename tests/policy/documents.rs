@@ -1,8 +1,12 @@
 //! The documents say what the code says: log lines, limits, settings, signals, and the phases' edges.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::CString;
 use std::fs;
 use std::path::Path;
+
+use zinit_pid1::model::reexec::ReexecState;
+use zinit_pid1::model::time::Instant;
 
 use crate::reachable;
 
@@ -89,4 +93,34 @@ fn edges(block: &str) -> BTreeSet<(String, String)> {
             (from.to_owned(), to.to_owned())
         })
         .collect()
+}
+
+#[test]
+fn the_example_of_a_re_exec_state_is_what_its_table_says() {
+    let text = read("doc/reexec.md");
+    let example = text.lines().find_map(|line| line.strip_prefix("    zinit-pid1 2:")).expect("an example");
+    let rows = text
+        .lines()
+        .filter(|line| line.strip_prefix("| ").is_some_and(|row| row.starts_with(char::is_numeric)));
+    let rows: Vec<&str> = rows.filter_map(|row| row.split('|').nth(2)).map(str::trim).collect();
+    assert_eq!((rows.len(), example.split_whitespace().count()), (10, 10), "{rows:?}");
+    let of = |start: &str| {
+        let index =
+            rows.iter().position(|row| row.starts_with(start)).unwrap_or_else(|| panic!("no row {start}"));
+        example.split_whitespace().nth(index).and_then(|number| number.parse::<u32>().ok()).expect("a number")
+    };
+    let state = ReexecState::decode(&CString::new(format!("zinit-pid1 2:{example}")).expect("no NUL"));
+    let history = state.history();
+    assert_eq!(state.server().map(|pid| pid.raw().unsigned_abs()), Some(of("pid of the server")));
+    assert_eq!((history.next_backoff, state.generation()), (of("next backoff"), of("generation")));
+    assert_eq!(history.started_at, Instant(u64::from(of("start of the last server")) << 10));
+    assert_eq!(
+        (state.server_file().0, history.last_good.0),
+        (of("file id of the server"), of("file id of the last good"))
+    );
+    let none = (of("a soft restart"), of("pid of the rescue"), of("this is a container"));
+    assert_eq!(
+        (state.restarting(), state.rescue(), state.container(), none),
+        (false, None, false, (0, 0, 0))
+    );
 }
