@@ -1,11 +1,11 @@
 //! PID 1 as a whole: routes each event to the transition that the phase has for it.
 //!
 //! # Invariants
-//! Asserted over every reachable state in `tests/reachable.rs`:
+//! Asserted over every reachable state in `tests/policy/reachable.rs`:
 //! - there is at most one server, and none is started once the end has begun;
 //! - on a machine `Exit` never happens, and sync, swapoff, unmount and sync come in this order before the
 //!   first `reboot`; elsewhere none of them is done, and `Exit` comes once and last;
-//! - a guest never signals all processes;
+//! - a subreaper never signals all processes;
 //! - a phase that waits for anything has a deadline, but for a running server and an exit;
 //! - no sequence of events panics or fills the list of actions.
 
@@ -52,6 +52,12 @@ impl Init {
     /// Records the identity of the server's executable, once the child has reported it.
     pub const fn set_server_file(&mut self, file: FileId) {
         self.0.servers.file = file;
+    }
+
+    /// True once the end of the machine, or of this process, has begun.
+    #[must_use]
+    pub const fn shutting_down(&self) -> bool {
+        self.0.shutting_down()
     }
 
     /// What the next PID 1 has to know of servers, if this one is replaced now.

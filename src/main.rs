@@ -45,7 +45,10 @@ fn run(sys: &mut Sys<'_>) -> ! {
     let mut actions = Actions::default();
     let mut init = Init::boot(sys.config().policy(sys.role()), sys.reexec_state());
     loop {
-        sys.save(init.history());
+        // A shutdown is not handed over, and has reset what only a next server would need.
+        if !init.shutting_down() {
+            sys.save(init.history());
+        }
         for action in actions.as_slice() {
             sys.perform(action);
         }

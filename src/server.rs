@@ -66,27 +66,27 @@ impl State {
     /// Records the exit of a server, and goes on.
     pub(crate) fn server_ended(&mut self, server: Pid, exit: Exit, now: Instant, actions: &mut Actions) {
         self.servers.record_exit(exit, now);
-        let note = Record::new(Message::ServerEnded).pid(server).exit(exit);
+        let record = Record::new(Message::ServerEnded).pid(server).exit(exit);
         if let Phase::Running { .. } = self.phase {
-            self.server_crashed(note, now, actions);
+            self.server_crashed(record, now, actions);
         } else {
-            actions.log_record(note);
+            actions.log_record(record);
             self.server_stopped(now, actions);
         }
     }
 
     /// The server ended though nobody had asked it to.
-    fn server_crashed(&mut self, note: Record, now: Instant, actions: &mut Actions) {
+    fn server_crashed(&mut self, record: Record, now: Instant, actions: &mut Actions) {
         if self.servers.should_roll_back(now) {
             actions.add(Action::RollBack);
             self.servers.history.next_backoff = RESPAWN_DELAY;
         }
-        match note.exit {
+        match record.exit {
             // A container's engine has the last word then. A machine tries for ever.
             Exit::NotExecuted(errno) if self.policy.role != Role::Machine => {
                 self.servers.exec_failures = self.servers.exec_failures.wrapping_add(1);
                 if self.servers.exec_failures >= EXEC_ATTEMPTS {
-                    actions.log_record(note);
+                    actions.log_record(record);
                     actions.log(Message::GivenUp);
                     actions.add(Action::Exit(errno.exec_status()));
                     self.enter(Phase::Exiting, Instant::NEVER);
@@ -95,7 +95,7 @@ impl State {
             }
             Exit::Exited(_) | Exit::Killed(_) | Exit::NotExecuted(_) => self.servers.exec_failures = 0,
         }
-        self.back_off(Record { message: Message::ServerRespawn, ..note }, now, actions);
+        self.back_off(Record { message: Message::ServerRespawn, ..record }, now, actions);
     }
 
     /// Replaces the server by a new one; services live on as orphans of PID 1.
@@ -145,13 +145,13 @@ impl Servers {
 
     /// Records this exit; true after 4 exits within 60 s of a file other than the last good one.
     fn should_roll_back(&mut self, now: Instant) -> bool {
-        let last_good = self.history.last_good;
-        if last_good == FileId::NONE || last_good == self.file {
-            return false;
-        }
         if self.last_failed != self.file {
             self.last_failed = self.file;
             self.recent_exits = RateWindow::NONE;
+        }
+        let last_good = self.history.last_good;
+        if last_good == FileId::NONE || last_good == self.file {
+            return false;
         }
         let too_many = self.recent_exits.record(ROLL_BACK_EXITS, MIN_RUN_TIME, now);
         if too_many {

@@ -114,27 +114,24 @@ impl State {
             Exit::NotExecuted(errno) => errno,
             Exit::Killed(_) => Errno::NONE,
         };
-        let fact = if !task.is_final() {
-            Message::TaskFailed
-        } else if errno == Errno::NONE {
-            Message::TaskNoEffect
-        } else {
-            Message::TaskRefused
+        let message = match (task.is_final(), exit) {
+            (false, Exit::Exited(0)) => return self.run_next(ending, task, now, actions),
+            (false, _) => Message::TaskFailed,
+            (true, _) if errno == Errno::NONE => Message::TaskNoEffect,
+            (true, _) => Message::TaskRefused,
         };
-        if task.is_final() || exit != Exit::Exited(0) {
-            actions.log_record(Record::new(fact).task(task).errno(errno).exit(exit));
-        }
+        actions.log_record(Record::new(message).task(task).errno(errno).exit(exit));
         self.run_next(ending, task, now, actions);
     }
 
     /// Ends a task whose time is up.
     pub(crate) fn task_timed_out(&mut self, ending: Ending, task: Task, now: Instant, actions: &mut Actions) {
-        let fact = match task {
+        let message = match task {
             Task::Terminate => Message::LeftAfterTerm,
             Task::Kill => Message::LeftAfterKill,
             _ => Message::TaskTimedOut,
         };
-        actions.log_record(Record::new(fact).task(task));
+        actions.log_record(Record::new(message).task(task));
         self.kill_helper(actions);
         self.run_next(ending, task, now, actions);
     }

@@ -22,9 +22,10 @@ impl State {
         actions: &mut Actions,
     ) {
         actions.add(Action::Rpc(Self::method(ending)));
-        let kill_at = now + self.stop_timeout(ending);
+        let timeout = self.stop_timeout(ending);
+        let kill_at = now + timeout;
         let phase = Phase::Stopping { server: Some(server), step: Step::RpcSpawning, kill_at, ending };
-        self.enter(phase, now + self.rpc_timeout(ending));
+        self.enter(phase, now + rpc_timeout(timeout));
     }
 
     /// No RPC client could be forked.
@@ -74,7 +75,7 @@ impl State {
         self.deadline = *kill_at;
         let (server, ending) = (*server, *ending);
         let signal = Self::method(ending).signal();
-        actions.log_record(Record::new(why).signal(signal).number(self.rpc_timeout(ending)));
+        actions.log_record(Record::new(why).signal(signal).number(rpc_timeout(self.stop_timeout(ending))));
         if let Some(server) = server {
             actions.signal(server, signal);
             // A stopped server would not take it before it is continued.
@@ -115,9 +116,9 @@ impl State {
             }
         }
     }
+}
 
-    /// Half of the server's time at most, so that one that does not answer gets the signal well before SIGKILL.
-    fn rpc_timeout(&self, ending: Option<Ending>) -> Millis {
-        (self.stop_timeout(ending) >> 1).min(RPC_TIMEOUT)
-    }
+/// Half of the server's time at most, so that one that does not answer gets the signal well before SIGKILL.
+fn rpc_timeout(stop_timeout: Millis) -> Millis {
+    (stop_timeout >> 1).min(RPC_TIMEOUT)
 }

@@ -6,6 +6,7 @@ use zinit_pid1::model::reexec::ReexecState;
 pub const SERVER: usize = 0;
 pub const DELAY: usize = 1;
 pub const GENERATION: usize = 2;
+pub const STARTED_AT: usize = 5;
 pub const PROGRAM: usize = 6;
 pub const CONTAINER: usize = 9;
 

@@ -5,7 +5,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
+use crate::common::hold::Held;
 use crate::common::namespace::Setup;
+use crate::common::reexec;
 use crate::common::updatable::write_alone;
 use crate::common::{debug_program, until};
 
@@ -107,6 +109,25 @@ fn a_panic_of_a_debug_build_is_a_fault_that_it_survives() {
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
     assert_eq!(["started", "system.shutdown"].map(|line| pid1.diary().matches(line).count()), [1, 1]);
+}
+
+#[test]
+fn a_fault_as_a_shutdown_begins_keeps_the_history_of_the_server() {
+    let mut pid1 = Setup::stand_in("obey").start();
+    pid1.diary_line("started");
+    pid1.line(" started");
+    let pid = pid1.pid1();
+    let mut held = Held::waiting(pid);
+    pid1.signal(libc::SIGTERM);
+    // The line "stop begins": the phase has changed by then, and nothing of the shutdown has been done.
+    while held.next().expect("it lives") != libc::SYS_write {}
+    pid1.signal(libc::SIGSEGV);
+    drop(held);
+    pid1.line("the server goes on");
+    assert_eq!(reexec::number(pid, reexec::GENERATION), 1);
+    assert_ne!(reexec::number(pid, reexec::STARTED_AT), 0, "the server was started, and may leave orphans");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
 }
 
 /// Where the one function is whose name ends so, and has this in it.
