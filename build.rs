@@ -1,6 +1,6 @@
 //! Links PID 1 by linker/pid1.ld; the library, the tests and the examples link as usual.
 //!
-//! For lld, which Rust brings along: GNU ld looks into the libraries that std would need, and refuses them.
+//! lld, which Rust brings along, and GNU ld both do it.
 
 use std::{env, fs};
 

@@ -66,6 +66,9 @@ fn no_module_names_one_above_it() {
                 wrong.push(format!("{name} names {module}"));
             }
         }
+        if !may_name_the_kernel(&name) && names_the_kernel(&text) {
+            wrong.push(format!("{name} names the kernel"));
+        }
         if text.lines().count() > LINES {
             wrong.push(format!("{name} has {} lines", text.lines().count()));
         }
@@ -116,8 +119,23 @@ fn machine_wide_calls_stand_only_where_the_tokens_are() {
 fn the_search_finds_every_kind_of_name() {
     let text = "use crate::{event::{Event, Request}, log};\nuse zinit_pid1::parse::rpc::{self, Method};\n// crate::no\n\
                 fn a() -> super::raw::Result<crate::time::Instant> { super::arch::trap() }";
+    assert!(
+        names_the_kernel("fn a() { rt::raw::exit(0) }") && !names_the_kernel("start::rt_main(); // rt::raw")
+    );
     let found: Vec<String> = named(text).into_iter().collect();
     assert_eq!(found, ["arch", "event", "log", "parse", "raw", "time"]);
+}
+
+/// True outside of the library: `forbid(unsafe_code)` does not keep it from the safe functions of `rt` and rustix.
+fn may_name_the_kernel(name: &str) -> bool {
+    name == "main" || ["sys/", "rt/", "ctl/"].iter().any(|folder| name.starts_with(folder))
+}
+
+fn names_the_kernel(text: &str) -> bool {
+    let code = code(text);
+    let paths = code.split(|letter: char| !letter.is_alphanumeric() && letter != '_' && letter != ':');
+    let crates = ["rt::", "rustix::", "libc::", "::rt", "::rustix", "::libc"];
+    paths.into_iter().any(|path| crates.iter().any(|name| path.starts_with(name)))
 }
 
 /// What a file may name.
