@@ -1,12 +1,12 @@
-//! PID 1 as a whole: routes each event to the transition that the phase has for it.
+//! The whole state machine of PID 1: routes each event to the transition for the current phase.
 //!
 //! # Invariants
 //! Asserted over every reachable state in `tests/policy/reachable.rs`:
-//! - there is at most one server, and none is started once the end has begun;
-//! - on a machine `Exit` never happens, and sync, swapoff, unmount and sync come in this order before the
-//!   first `reboot`; elsewhere none of them is done, and `Exit` comes once and last;
+//! - there is at most one server, and none is started once a shutdown has begun;
+//! - on a machine there is no `Exit`, and sync, swapoff, unmount and sync run in this order before the first
+//!   `reboot`; in the other roles none of these tasks runs, and `Exit` occurs once, as the last action;
 //! - a subreaper never signals all processes;
-//! - a phase that waits for anything has a deadline, but for a running server and an exit;
+//! - each phase that waits has a deadline, except for a running server and an exit;
 //! - no sequence of events panics or fills the list of actions.
 
 use crate::model::action::{Action, Actions};
@@ -27,8 +27,8 @@ pub struct Init(State);
 const _SIZE: () = assert!(size_of::<Init>() <= 256);
 
 impl Init {
-    /// PID 1 at boot. `before` is what an earlier PID 1 handed over: its server, if that lives; else one is due at
-    /// once.
+    /// PID 1 at its start. `before` is the re-exec state of an earlier PID 1: its server is adopted if it still runs;
+    /// otherwise a server is due at once.
     #[must_use]
     pub const fn boot(policy: Policy, before: &ReexecState) -> Self {
         let (phase, deadline) = match before.server() {
@@ -36,7 +36,7 @@ impl Init {
             None => (Phase::Backoff, Instant(0)),
         };
         let history = before.history();
-        // A server was executed before: it left services, or will.
+        // A server was executed before: it has left services behind, or may do so when it exits.
         let orphans = history.started_at.0 != 0;
         Self(State {
             phase,
@@ -60,13 +60,13 @@ impl Init {
         self.0.shutting_down()
     }
 
-    /// What the next PID 1 has to know of servers, if this one is replaced now.
+    /// The server history that the next PID 1 needs, if this one is replaced now.
     #[must_use]
     pub const fn history(&self) -> &ServerHistory {
         &self.0.servers.history
     }
 
-    /// The phase at hand.
+    /// The current phase.
     #[must_use]
     pub const fn phase(&self) -> &Phase {
         &self.0.phase
@@ -78,8 +78,8 @@ impl Init {
         (self.0.deadline != Instant::NEVER).then_some(self.0.deadline)
     }
 
-    /// Takes one event. A `Timeout` that is early or repeated changes nothing, and neither does an answer
-    /// that nobody waits for.
+    /// Handles one event. An early or repeated `Timeout` changes nothing, and neither does an answer for which the
+    /// phase does not wait.
     #[inline(never)] // 608 bytes of file
     pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Actions) {
         let state = &mut self.0;
@@ -117,7 +117,7 @@ impl State {
             Phase::Stopping { .. } => self.rpc_ended(exit, now, actions),
             Phase::EndingOrphans => self.orphans_ended(exit, actions),
             Phase::Working { ending, task } => self.task_ended(ending, task, exit, now, actions),
-            // They have no helper.
+            // These phases have no helper.
             Phase::Starting | Phase::Running { .. } | Phase::Backoff | Phase::DeadEnd | Phase::Exiting => {}
         }
     }
@@ -130,7 +130,7 @@ impl State {
             (None, false) => self.restart(now, actions),
             (None, true) => {}
         }
-        // What began the end counts here as well.
+        // A Ctrl-Alt-Del that began the shutdown is counted here as well.
         match request {
             Request::CtrlAltDel => self.ctrl_alt_del(now, actions),
             Request::PowerFailure => self.power_failure(now),
@@ -146,10 +146,10 @@ impl State {
                 self.helper = Some(pid);
             }
             Phase::EndingOrphans => self.helper = Some(pid),
-            // The child that signals all processes is one of those that have to end.
+            // Not a helper: the child that signals all processes is itself one of the processes that must end.
             Phase::Working { task, .. } if task.waits_for_processes() => {}
             Phase::Working { .. } => self.helper = Some(pid),
-            // They fork nothing.
+            // These phases fork no child.
             Phase::Running { .. } | Phase::Backoff | Phase::DeadEnd | Phase::Exiting => {}
         }
     }
@@ -162,7 +162,7 @@ impl State {
             Phase::Working { ending, task } => {
                 self.task_ended(ending, task, Exit::NotExecuted(errno), now, actions);
             }
-            // They fork nothing.
+            // These phases fork no child.
             Phase::Running { .. } | Phase::Backoff | Phase::DeadEnd | Phase::Exiting => {}
         }
     }
@@ -179,9 +179,9 @@ impl State {
             Phase::EndingOrphans => self.orphans_timed_out(actions),
             Phase::Working { ending, task } => self.task_timed_out(ending, task, now, actions),
             Phase::DeadEnd => self.dead_end(now, actions),
-            // The wake-up of an update that was pending.
+            // This was the wake-up for a pending update.
             Phase::Running { .. } => self.deadline = Instant::NEVER,
-            // They have no deadline.
+            // These phases have no deadline.
             Phase::Starting | Phase::Exiting => {}
         }
     }

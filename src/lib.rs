@@ -4,19 +4,19 @@
 //! themselves: [`server`], [`stop`], [`shutdown`] and [`update`].
 //!
 //! # Design rules
-//! 1. This crate decides, the program `zinit-pid1` does: nothing here can name the kernel.
+//! 1. This crate decides and the program `zinit-pid1` acts: no code here can make a system call.
 //! 2. [`Init::handle`](init::Init::handle) takes one event and the time, and returns actions.
-//! 3. Time is an argument, so a test can live through a week in a microsecond.
+//! 3. Time is an argument, so a test can simulate a week in a microsecond.
 //! 4. All state is plain data of fixed size: no heap, no cell, no global.
 //! 5. Every phase of a shutdown has a deadline; no phase depends on an answer.
 //! 6. There is at most one server, and none is started once a shutdown has begun.
-//! 7. Only a reaped pid is a fact; a signal is a hint to look.
-//! 8. Every variant is matched by name: a new event breaks the build, not the machine.
-//! 9. Nothing here panics: the lints below keep out what could, and the release link proves it.
-//! 10. Full is a decision: each limit in [`limits`](model::limits) says what happens at it.
+//! 7. Only a reaped pid proves that a child has exited; a signal is only a reason to check.
+//! 8. Every variant is matched by name: a new event that is not handled is a compile error.
+//! 9. Nothing here panics: the lints below forbid code that could, and the release link proves it.
+//! 10. Each limit in [`limits`](model::limits) says what happens when it is reached.
 //!
-//! An `inline` attribute has its reason beside it: bytes of the program, or of stack that would stay in the frame of
-//! the loop.
+//! Each `inline` attribute has its reason beside it: the bytes that it saves in the program, or on the stack, in the
+//! frame of the loop.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -1,6 +1,6 @@
-//! zinit-pid1: boot order, and the loop.
+//! zinit-pid1: the boot sequence and the event loop.
 
-// `cargo clippy --all-targets` looks at programs as tests too, and std's panic handler would meet ours.
+// `cargo clippy --all-targets` compiles programs as tests too, where std's panic handler would be a second one.
 #![cfg(not(test))]
 #![no_std]
 #![no_main]
@@ -26,8 +26,8 @@ fn program(start: Start) -> ! {
     let mut sys = Sys::new(start);
     sys.configure();
     sys.set_up();
-    // The environment has precedence over the kernel command line. Mostly it has the same words, since the kernel puts
-    // them there, and they need no second complaint.
+    // The environment has precedence over the kernel command line. Most words are in both, because the kernel copies
+    // them into the environment, and a bad one is logged only once.
     for word in sys.kernel_words(&mut buf) {
         if !start.environment().any(|known| known == word) {
             sys.set(word);
@@ -40,7 +40,7 @@ fn program(start: Start) -> ! {
     run(&mut sys)
 }
 
-/// From here on nothing fails: it is retried, or it has a deadline.
+/// Runs the event loop. From here on no failure is fatal: each operation is retried or has a deadline.
 fn run(sys: &mut Sys<'_>) -> ! {
     let mut actions = Actions::default();
     let mut init = Init::boot(sys.config().policy(sys.role()), sys.reexec_state());
@@ -81,8 +81,9 @@ fn log_banner(sys: &Sys<'_>) {
     }
 }
 
-/// In a release build no call of this survives, or the link fails with the symbol's name for a message:
-/// that is the proof that no panic can be reached. `scripts/why-panic` names the place.
+/// In a release build the compiler must remove every call of this function; otherwise the link fails, with the
+/// symbol's name as its message. A successful link proves that no panic is reachable. `scripts/why-panic` finds the
+/// code that can panic.
 #[cfg(not(any(debug_assertions, why_panic)))]
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {

@@ -1,4 +1,4 @@
-//! The state of PID 1: a phase with its own data, and what is common to all phases.
+//! The state of PID 1: a phase with its own data, and the data that all phases share.
 //!
 //! [`server`](crate::server), [`stop`](crate::stop), [`shutdown`](crate::shutdown) and [`update`](crate::update) are
 //! the transitions; [`init`](crate::init) calls them.
@@ -18,12 +18,12 @@ use crate::model::time::{Instant, Millis};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     pub(crate) phase: Phase,
-    /// When the phase or the step at hand ends at the latest; [`Instant::NEVER`] for no deadline.
+    /// The deadline of the current phase or step; [`Instant::NEVER`] for no deadline.
     pub(crate) deadline: Instant,
     /// The forked child that the phase waits for: an RPC client, or the child of a task.
     pub(crate) helper: Option<Pid>,
     pub(crate) servers: Servers,
-    /// Another version of this program is in place and waits for a phase in which nothing is under way.
+    /// Another version of this program is installed; the re-exec waits for a phase in which nothing is in progress.
     pub(crate) update_pending: bool,
     pub(crate) ctrl_alt_dels: RateWindow,
     pub(crate) policy: Policy,
@@ -41,29 +41,29 @@ pub enum Phase {
     },
     /// There is no server; the next one is started at the deadline.
     Backoff,
-    /// The server has to exit, for a soft restart or for the end of the machine.
+    /// The server has to exit, for a soft restart or for a shutdown.
     Stopping {
-        /// Its pid; `None` once it exited, if the RPC client has yet to say whether it saved its state.
+        /// Its pid; `None` if it has exited and the RPC client has not yet reported whether it saved its state.
         server: Option<Pid>,
-        /// How far that went.
+        /// The current step.
         step: Step,
         /// When it gets SIGKILL.
         kill_at: Instant,
         /// What follows; `None` for a soft restart.
         ending: Option<Ending>,
     },
-    /// A child ends what the last server left behind, before the next one starts the same services.
+    /// A child ends the processes that the last server left behind, before the next one starts the same services.
     EndingOrphans,
-    /// A child does one of the last tasks.
+    /// A child does a task of the shutdown.
     Working {
         /// How the machine ends.
         ending: Ending,
         /// The task.
         task: Task,
     },
-    /// Nothing ended this machine: PID 1 goes on as a reaper.
+    /// Every way to end this machine failed: PID 1 continues as a reaper.
     DeadEnd,
-    /// PID 1 exits: an action says so.
+    /// PID 1 exits: an action requests it.
     Exiting,
 }
 
@@ -72,7 +72,7 @@ pub enum Phase {
 pub enum Step {
     /// The RPC client is being forked: `Spawned` or `SpawnFailed` is the next event.
     RpcSpawning,
-    /// The RPC client is with the server.
+    /// The RPC client runs.
     RpcPending,
     /// The server refused, or closed the connection: it may be exiting.
     Grace,
@@ -82,19 +82,19 @@ pub enum Step {
     Killed,
 }
 
-/// What is known of servers, for the next one.
+/// What PID 1 knows about servers so far, for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Servers {
     /// What survives a re-exec of PID 1.
     pub(crate) history: ServerHistory,
-    /// The file that the server runs, or the last one ran.
+    /// The file that the server runs, or that the last server ran.
     pub(crate) file: FileId,
     /// How many servers in a row could not be executed.
     pub(crate) exec_failures: u8,
     /// The file whose exits are counted in `recent_exits`.
     pub(crate) last_failed: FileId,
     pub(crate) recent_exits: RateWindow,
-    /// Services of a server that is gone may be left, which the next one does not know.
+    /// Services of an exited server may be left, and the next server does not know them.
     pub(crate) orphans: bool,
 }
 
@@ -115,7 +115,7 @@ impl Servers {
 }
 
 impl State {
-    /// Goes on to a phase that ends at `deadline`.
+    /// Enters a phase that ends at `deadline`.
     pub(crate) fn enter(&mut self, phase: Phase, deadline: Instant) {
         self.phase = phase;
         self.deadline = deadline;
@@ -135,7 +135,7 @@ impl State {
         }
     }
 
-    /// True once the end of the machine, or of this process, has begun: no server is started any more.
+    /// True once a shutdown of the machine, or of this process, has begun: no server is started any more.
     pub(crate) const fn shutting_down(&self) -> bool {
         match self.phase {
             Phase::Stopping { ending, .. } => ending.is_some(),
@@ -144,7 +144,7 @@ impl State {
         }
     }
 
-    /// Kills the helper of a phase that is over.
+    /// Kills the helper of a phase that has ended.
     pub(crate) fn kill_helper(&mut self, actions: &mut Actions) {
         if let Some(helper) = self.helper.take() {
             actions.signal(helper, Signal::KILL);

@@ -1,4 +1,4 @@
-//! What a reaped child means.
+//! Decodes the wait status of a reaped child, and logs orphans.
 
 use crate::model::action::Actions;
 use crate::model::message::{Message, Record};
@@ -16,9 +16,9 @@ pub fn exit(status: u32) -> Option<Exit> {
     }
 }
 
-/// Logs a child that is neither the server nor the helper of the phase at hand: an orphan, or a late helper.
+/// Logs a child that is neither the server nor the helper of the current phase: an orphan, or a late helper.
 ///
-/// At debug level only, so that a storm of orphans is not a storm of log lines.
+/// At debug level only, so that many orphans do not flood the log.
 pub fn orphan(pid: Pid, exit: Exit, actions: &mut Actions) {
     actions.log_record(Record::new(Message::OrphanReaped).pid(pid).exit(exit));
 }

@@ -1,4 +1,4 @@
-//! The server's life: start, respawn with a growing delay, soft restart, and the way back to an older program.
+//! The server's life cycle: start, respawn with a growing delay, soft restart, and rollback to the previous program.
 
 use crate::model::action::{Action, Actions};
 use crate::model::limits::{
@@ -57,13 +57,13 @@ impl State {
         self.spawn_server(actions);
     }
 
-    /// Nobody could be forked to end orphans: nor could a server, so both are tried again later.
+    /// The child to end orphans could not be forked. A server could not be forked either, so both are retried later.
     pub(crate) fn orphans_not_ended(&mut self, errno: Errno, now: Instant, actions: &mut Actions) {
         self.servers.orphans = true;
         self.not_started(errno, now, actions);
     }
 
-    /// Records the exit of a server, and goes on.
+    /// Records the exit of a server, and continues with the next phase.
     pub(crate) fn server_ended(&mut self, server: Pid, exit: Exit, now: Instant, actions: &mut Actions) {
         self.servers.record_exit(exit, now);
         let record = Record::new(Message::ServerEnded).pid(server).exit(exit);
@@ -75,14 +75,14 @@ impl State {
         }
     }
 
-    /// The server ended though nobody had asked it to.
+    /// The server exited without a request.
     fn server_crashed(&mut self, record: Record, now: Instant, actions: &mut Actions) {
         if self.servers.should_roll_back(now) {
             actions.add(Action::RollBack);
             self.servers.history.next_backoff = RESPAWN_DELAY;
         }
         match record.exit {
-            // A container's engine has the last word then. A machine tries for ever.
+            // A container exits after some attempts, and its engine decides what to do. A machine retries for ever.
             Exit::NotExecuted(errno) if self.policy.role != Role::Machine => {
                 self.servers.exec_failures = self.servers.exec_failures.wrapping_add(1);
                 if self.servers.exec_failures >= EXEC_ATTEMPTS {
@@ -98,7 +98,7 @@ impl State {
         self.back_off(Record { message: Message::ServerRespawn, ..record }, now, actions);
     }
 
-    /// Replaces the server by a new one; services live on as orphans of PID 1.
+    /// Replaces the server by a new one; services keep running as orphans of PID 1.
     pub(crate) fn restart(&mut self, now: Instant, actions: &mut Actions) {
         match self.phase {
             Phase::Backoff => {
@@ -109,7 +109,7 @@ impl State {
                 actions.log_about(Message::RestartBegun, server);
                 self.begin_stop(server, None, now, actions);
             }
-            // It is being started or restarted, or none is to follow.
+            // The server is being started or restarted, or no server is to follow.
             Phase::Starting
             | Phase::Stopping { .. }
             | Phase::EndingOrphans
@@ -155,7 +155,7 @@ impl Servers {
         }
         let too_many = self.recent_exits.record(ROLL_BACK_EXITS, MIN_RUN_TIME, now);
         if too_many {
-            // Once: until another server has run for long there is nothing to go back to.
+            // Only once: until another server has run for long enough, there is no good file to restore.
             self.history.last_good = FileId::NONE;
         }
         too_many

@@ -1,6 +1,6 @@
-//! The end: stop the server, end every process, save the disks, end the machine.
+//! The shutdown: stop the server, end every process, write and unmount the disks, end the machine.
 //!
-//! Each phase ends the moment its condition holds, and at its deadline in any case.
+//! Each phase ends as soon as its condition holds, and at its deadline at the latest.
 
 use crate::model::action::{Action, Actions};
 use crate::model::event::Ending;
@@ -14,7 +14,7 @@ use crate::model::time::Instant;
 use crate::phase::{Phase, State};
 
 impl State {
-    /// Begins the end of the machine, or of this process.
+    /// Begins the shutdown of the machine, or of this process.
     pub(crate) fn begin(&mut self, ending: Ending, now: Instant, actions: &mut Actions) {
         self.kill_helper(actions);
         let begun =
@@ -25,8 +25,8 @@ impl State {
             Some(server) => self.begin_stop(server, Some(ending), now, actions),
             None => self.run(ending, Task::Terminate, now, actions),
         }
-        // No server follows, and no update: what would only be read for the next one is reset, so that a shutdown has
-        // one state whatever came before.
+        // No server and no update follows. The data that only the next server would need is reset, so that the state
+        // of a shutdown does not depend on what happened before.
         self.servers.history.started_at = Instant(0);
         self.servers.history.next_backoff = RESPAWN_DELAY;
         self.servers.exec_failures = 0;
@@ -34,7 +34,8 @@ impl State {
         self.update_pending = false;
     }
 
-    /// Counts a Ctrl-Alt-Del, the one that began the end among them; a burst of them ends the phase or task at hand.
+    /// Counts a Ctrl-Alt-Del, including the one that began the shutdown; a burst of them ends the current phase or
+    /// task.
     pub(crate) fn ctrl_alt_del(&mut self, now: Instant, actions: &mut Actions) {
         if !self.ctrl_alt_dels.record(CTRL_ALT_DELS, CTRL_ALT_DEL_WINDOW, now) {
             return;
@@ -48,8 +49,8 @@ impl State {
                 actions.log(Message::CtrlAltDelBurst);
                 self.task_timed_out(ending, task, now, actions);
             }
-            // A key must not cost data: sync and unmount have their time. In the other phases nothing has begun, or
-            // nothing is left to end.
+            // A key press must not cause a loss of data: sync and unmount get their full time. In the other phases no
+            // shutdown has begun, or there is nothing left to end.
             Phase::Working { .. }
             | Phase::Starting
             | Phase::Running { .. }
@@ -60,7 +61,7 @@ impl State {
         }
     }
 
-    /// Shortens the wait for the server, because the disks need the power that is left.
+    /// Shortens the wait for the server, because the disks need the remaining power.
     pub(crate) fn power_failure(&mut self, now: Instant) {
         if let Phase::Stopping { kill_at, .. } = &mut self.phase
             && self.policy.role == Role::Machine
@@ -70,7 +71,7 @@ impl State {
         }
     }
 
-    /// No child is left: it is what Terminate and Kill wait for.
+    /// No child is left, which is the condition that Terminate and Kill wait for.
     pub(crate) fn no_children(&mut self, now: Instant, actions: &mut Actions) {
         if let Phase::Working { ending, task } = self.phase
             && task.waits_for_processes()
@@ -79,7 +80,8 @@ impl State {
         }
     }
 
-    /// Runs a task. A container has no part in those behind Kill, a process that is not PID 1 in none: it exits.
+    /// Runs a task. A container exits instead of running a task after Kill; a process that is not PID 1 exits instead
+    /// of running any.
     pub(crate) fn run(&mut self, ending: Ending, task: Task, now: Instant, actions: &mut Actions) {
         match self.policy.role {
             Role::Machine => {}
@@ -105,7 +107,8 @@ impl State {
         now: Instant,
         actions: &mut Actions,
     ) {
-        // Terminate and Kill end when no process is left; where no child can be forked PID 1 has sent the signals.
+        // Terminate and Kill end when no process is left; if no child could be forked, PID 1 has sent the signals
+        // itself.
         if task.waits_for_processes() {
             return;
         }
@@ -124,7 +127,7 @@ impl State {
         self.run_next(ending, task, now, actions);
     }
 
-    /// Ends a task whose time is up.
+    /// Ends a task whose deadline has passed.
     pub(crate) fn task_timed_out(&mut self, ending: Ending, task: Task, now: Instant, actions: &mut Actions) {
         let message = match task {
             Task::Terminate => Message::LeftAfterTerm,
@@ -137,7 +140,7 @@ impl State {
     }
 
     fn run_next(&mut self, ending: Ending, task: Task, now: Instant, actions: &mut Actions) {
-        // A halt that stands in for a refused reboot must not last: there the watchdog stays enabled.
+        // For other endings the watchdog stays enabled: a halt that replaces a refused reboot must not last.
         if task == Task::SyncAgain && matches!(ending, Ending::Poweroff | Ending::Halt) {
             actions.add(Action::WatchdogStop);
         }
@@ -147,7 +150,7 @@ impl State {
         }
     }
 
-    /// Nothing ends this machine: PID 1 goes on as a reaper, and logs that from time to time.
+    /// Every way to end this machine failed: PID 1 continues as a reaper, and logs that from time to time.
     pub(crate) fn dead_end(&mut self, now: Instant, actions: &mut Actions) {
         actions.log(Message::DeadEnd);
         actions.add(Action::WatchdogAbandon);

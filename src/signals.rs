@@ -1,4 +1,4 @@
-//! The signal protocol: one row for each signal that asks for something.
+//! The signal protocol: one row for each signal that is a request.
 
 use crate::model::event::{Ending, Request};
 use crate::model::process::Signal;
@@ -10,8 +10,8 @@ pub fn request(signal: i32) -> Option<Request> {
     row.map(|(_, request)| *request)
 }
 
-/// The real-time signals are glibc's SIGRTMIN+3 to +6: LXC and podman send 37 to any init that blocks
-/// it, and all four are systemd's, without the +10 of its immediate forms.
+/// The real-time signals are glibc's SIGRTMIN+3 to +6: LXC and podman send 37 to any init that blocks it. All four
+/// have the same meaning in systemd, which adds 10 for the immediate forms.
 static PROTOCOL: [(Signal, Request); 9] = [
     (Signal::INT, Request::CtrlAltDel),
     (Signal::USR1, Request::RestartServer),

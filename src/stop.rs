@@ -13,7 +13,7 @@ use crate::parse::rpc::Outcome;
 use crate::phase::{Phase, State, Step};
 
 impl State {
-    /// Has an RPC client ask the server to exit; all steps together end at `kill_at`.
+    /// Starts an RPC client that asks the server to exit; all steps together end at `kill_at`.
     pub(crate) fn begin_stop(
         &mut self,
         server: Pid,
@@ -39,7 +39,7 @@ impl State {
         let Phase::Stopping { server, step, kill_at, ending } = &mut self.phase else { return };
         let outcome = Outcome::of(exit);
         if outcome == Outcome::Agreed {
-            // Its state is saved: the next server knows the services.
+            // The server has saved its state, so the next server knows the services.
             self.servers.orphans = false;
         }
         match (outcome, *ending, *server) {
@@ -68,7 +68,7 @@ impl State {
         }
     }
 
-    /// Sends the signal that says the same as the request.
+    /// Sends the signal with the same meaning as the request.
     pub(crate) fn signal_server(&mut self, why: Message, actions: &mut Actions) {
         let Phase::Stopping { server, step, kill_at, ending } = &mut self.phase else { return };
         *step = Step::Waiting;
@@ -78,12 +78,13 @@ impl State {
         actions.log_record(Record::new(why).signal(signal).number(rpc_timeout(self.stop_timeout(ending))));
         if let Some(server) = server {
             actions.signal(server, signal);
-            // A stopped server would not take it before it is continued.
+            // A stopped server does not act on the signal until it is continued.
             actions.signal(server, Signal::CONT);
         }
     }
 
-    /// Kills the server, and again for as long as it hangs in the kernel; a shutdown does not wait for that.
+    /// Kills the server, and repeats that while the server hangs in the kernel; a shutdown does not wait for its
+    /// exit.
     #[inline(always)] // 64 bytes of file
     pub(crate) fn kill_server(&mut self, now: Instant, actions: &mut Actions) {
         self.kill_helper(actions);
@@ -100,7 +101,7 @@ impl State {
         }
     }
 
-    /// The server exited, as it was asked to.
+    /// The server exited as requested.
     pub(crate) fn server_stopped(&mut self, now: Instant, actions: &mut Actions) {
         let Phase::Stopping { server, step, ending, .. } = &mut self.phase else { return };
         match (*ending, *step) {
@@ -118,7 +119,7 @@ impl State {
     }
 }
 
-/// Half of the server's time at most, so that one that does not answer gets the signal well before SIGKILL.
+/// Half of the server's time at most, so that a server that does not answer gets the signal well before SIGKILL.
 fn rpc_timeout(stop_timeout: Millis) -> Millis {
     (stop_timeout >> 1).min(RPC_TIMEOUT)
 }

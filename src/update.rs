@@ -7,7 +7,7 @@ use crate::model::time::Instant;
 use crate::phase::{Phase, State};
 
 impl State {
-    /// Another version is in place: PID 1 becomes it, unless the end has begun.
+    /// Another version is installed: PID 1 re-execs as that version, unless a shutdown has begun.
     pub(crate) fn updated(&mut self, actions: &mut Actions) {
         if self.shutting_down() {
             actions.log(Message::AlreadyEnding);
@@ -16,7 +16,7 @@ impl State {
         }
     }
 
-    /// Re-execs PID 1 if an update is pending and nothing is under way.
+    /// Re-execs PID 1 if an update is pending and nothing is in progress.
     ///
     /// A soft restart and the end of orphans take some seconds, and a server that was just forked has not reported
     /// yet which file it runs.
@@ -32,7 +32,7 @@ impl State {
                 self.update_pending = false;
                 actions.add(Action::Reexec);
             }
-            // Something is under way: it is looked at again after the next event.
+            // Something is in progress: the update is checked again after the next event.
             Phase::Starting | Phase::Stopping { .. } | Phase::EndingOrphans => {}
             // `begin` has dropped the update.
             Phase::Working { .. } | Phase::DeadEnd | Phase::Exiting => {}

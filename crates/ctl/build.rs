@@ -6,7 +6,7 @@ fn main() {
     let flags = [
         "-nostdlib", // no start files and no libc: `rt` has _start
         "-static",   // no interpreter
-        "-no-pie",   // nobody is there to relocate it
+        "-no-pie",   // nothing relocates it at its start
     ];
     for flag in flags {
         println!("cargo::rustc-link-arg-bin=zinit-pid1ctl={flag}");

@@ -1,27 +1,28 @@
-//! Everything PID 1 can do, in the imperative.
+//! The actions of PID 1, with names in the imperative.
 
 use crate::model::limits::MAX_ACTIONS;
 use crate::model::message::{Message, Record};
 use crate::model::process::{Pid, Signal};
 use crate::model::task::Task;
 
-/// What is to be done now.
+/// An action for PID 1 to perform now.
 ///
 /// `EndOrphans`, `Rpc`, `RunTask` and `SpawnServer` fork a child that the phase waits for. Their answer, `Spawned` or
 /// `SpawnFailed`, is the next event; a list holds at most one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// End what the last server left behind.
+    /// End the processes that the last server left behind.
     EndOrphans,
     /// Exit with a status; never on a machine.
     Exit(u8),
     /// Write a line to the log.
     Log(Record),
-    /// Re-exec PID 1 as the program that the updater has put in place.
+    /// Re-exec PID 1 as the program that the updater has installed.
     Reexec,
-    /// End this PID namespace by reboot(2) if `ZINIT_CONTAINER_REBOOT` is set, so that the engine starts it again.
+    /// End this PID namespace by reboot(2) if `ZINIT_CONTAINER_REBOOT` is set, so that the container engine starts it
+    /// again.
     RestartNamespace,
-    /// Put the server's previous file back in the place of the one that keeps exiting, if it was kept.
+    /// Restore the server's previous file, if it was kept, because the current one keeps exiting.
     RollBack,
     /// Send a request to the server, from a child.
     Rpc(Method),
@@ -29,11 +30,11 @@ pub enum Action {
     RunTask(Task),
     /// Send a signal to one child.
     Signal(Pid, Signal),
-    /// Start the rescue program, if one is set and none runs.
+    /// Start the rescue program, if one is configured and it does not run already.
     SpawnRescue,
     /// Start a server.
     SpawnServer,
-    /// Start the program that looks for another version of this one, unless it runs.
+    /// Start the updater, which looks for another version of PID 1's program, unless it runs already.
     SpawnUpdater,
     /// Stop pinging the watchdog and leave it enabled: it resets the machine.
     WatchdogAbandon,
@@ -51,7 +52,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The signal that says the same to a server that does not take the request.
+    /// The signal with the same meaning, for a server that does not accept the request.
     #[must_use]
     pub const fn signal(self) -> Signal {
         match self {
@@ -61,7 +62,7 @@ impl Method {
     }
 }
 
-/// What one event causes, in order.
+/// The actions that one event causes, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Actions(heapless::Vec<Action, MAX_ACTIONS>);
 

@@ -2,7 +2,7 @@
 
 use crate::model::limits::LOG_LINE;
 
-/// Room for one log line, or for the state that a re-exec hands over.
+/// A buffer for one log line or for an encoded re-exec state.
 #[derive(Clone, Debug, Default)]
 pub struct Buffer(heapless::Vec<u8, LOG_LINE>);
 
@@ -13,13 +13,13 @@ impl Buffer {
         &self.0
     }
 
-    /// Appends a byte, or drops it if there is no room.
+    /// Appends a byte, or drops it if the buffer is full.
     #[inline(never)] // 32 bytes of file
     pub fn push(&mut self, byte: u8) {
         let _full = self.0.push(byte);
     }
 
-    /// Appends bytes, as far as there is room.
+    /// Appends bytes, and drops those that do not fit.
     pub fn extend(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.push(*byte));
     }
@@ -30,12 +30,12 @@ impl Buffer {
         if more > 0 {
             self.number(more);
         }
-        // A remainder below ten, so it neither overflows nor is cut.
+        // The remainder is below ten, so it fits into one byte and the addition does not overflow.
         let [digit, ..] = (number % 10).to_le_bytes();
         self.push(digit.wrapping_add(b'0'));
     }
 
-    /// If there is no room left, replaces the last bytes, so that `end` and one byte more have room.
+    /// If the buffer is full, replaces its last bytes by `end` and leaves one byte free.
     pub fn cut(&mut self, end: &[u8]) {
         if self.0.is_full() {
             self.0.truncate(LOG_LINE.saturating_sub(end.len().saturating_add(1)));

@@ -1,6 +1,6 @@
 //! Decimal numbers, to and from bytes.
 
-/// Reads a number; `None` if another byte than a digit is there, or the number does not fit. No digits are 0.
+/// Parses a number; `None` if a byte is not a digit, or if the number does not fit. An empty string is 0.
 #[must_use]
 pub fn parse(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0_u32, |number, digit| {

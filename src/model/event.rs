@@ -1,4 +1,4 @@
-//! Everything PID 1 can learn, in the past tense.
+//! The events of PID 1, with names in the past tense.
 
 use crate::model::process::{Errno, Exit, Pid};
 
@@ -9,22 +9,22 @@ pub enum Event {
     NoChildren,
     /// A child ended and was reaped.
     Reaped(Pid, Exit),
-    /// A signal asked for something.
+    /// A signal requested something.
     Requested(Request),
-    /// The child that the last action asked for could not be forked.
+    /// The child of the last action could not be forked.
     SpawnFailed(Errno),
-    /// The child that the last action asked for was forked.
+    /// The child of the last action was forked.
     Spawned(Pid),
     /// The deadline has passed.
     Timeout,
-    /// Another version of this program is in place and has answered its probe.
+    /// Another version of this program is installed and has answered its probe.
     Updated,
 }
 
-/// What a signal can ask PID 1 for.
+/// What a signal can request from PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
-    /// Reboot; several in a row end the phase at hand.
+    /// Reboot; several in a row end the current phase.
     CtrlAltDel,
     /// End the machine or the container.
     End(Ending),
@@ -37,7 +37,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// The ending that is asked for, if it is a request for one.
+    /// The ending that this request asks for; `None` for any other request.
     #[must_use]
     pub const fn ending(self) -> Option<Ending> {
         match self {

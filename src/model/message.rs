@@ -4,7 +4,7 @@ use crate::model::process::{Errno, Exit, Pid, Signal};
 use crate::model::table;
 use crate::model::task::Task;
 
-/// How much a line matters, most first: the order of the words in `ZINIT_LOG_LEVEL`.
+/// The severity of a line, most severe first, in the order of the words in `ZINIT_LOG_LEVEL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// Something is lost or does not work.
@@ -15,7 +15,7 @@ pub enum Level {
     Info,
     /// Every orphan.
     Debug,
-    /// As `Debug`; the server knows a difference.
+    /// Same as `Debug` for PID 1; only the server makes a difference.
     Trace,
 }
 
@@ -39,7 +39,7 @@ macro_rules! messages {
         pub enum Message { $($(#[$doc])* $message,)* }
 
         impl Message {
-            /// How much this message matters.
+            /// The severity of this message.
             #[must_use]
             pub const fn level(self) -> Level {
                 match self { $(Self::$message => Level::$level,)* }
@@ -48,7 +48,7 @@ macro_rules! messages {
             /// The text of the line, with placeholders for its values.
             #[must_use]
             pub fn template(self) -> &'static [u8] {
-                #[allow(clippy::as_conversions)] // the number of the variant is that of the template
+                #[allow(clippy::as_conversions)] // the variant's number is the index of its template
                 table::nth(TEMPLATES.as_bytes(), self as usize)
             }
         }
@@ -60,7 +60,7 @@ macro_rules! messages {
 // Placeholders: `%pid`, `%exit` (how a process ended), `%errno`, `%ms` (a time with its unit), `%number`, `%signal`,
 // `%task`, `%text` (bytes from outside).
 messages! {
-    /// A further request while the end is under way.
+    /// A further request during a shutdown.
     AlreadyEnding Info "the end is under way already";
     /// PID 1 of a container.
     BootContainer Info "version %text, PID 1 of a container";
@@ -70,19 +70,19 @@ messages! {
     BootMachine Info "version %text, PID 1 of this machine";
     /// argv or the environment says container, the kernel says machine.
     ContainerDenied Warn "asked to be in a container, but the kernel says machine";
-    /// Every way to end this machine failed: PID 1 goes on as a reaper.
+    /// Every way to end this machine failed: PID 1 continues as a reaper.
     DeadEnd Error "nothing ends this machine, reaping for ever";
-    /// PID 1 got SIGSEGV or another signal that stands for a fault; the number is the signal.
+    /// PID 1 got SIGSEGV or another fault signal; `%number` is the signal.
     Fault Error "fault, signal %number";
-    /// The server's program could not be executed again and again: a container ends.
+    /// The server's program could not be executed several times in a row: the container exits.
     GivenUp Error "server cannot be executed, giving up";
     /// The host's name cannot be set.
     HostNameFailed Error "cannot take the name in /etc/hostname: %errno";
-    /// The end of the machine has begun.
+    /// The shutdown of the machine has begun.
     ShutdownBegun Info "%task begins";
     /// The server's program cannot be executed.
     ExecFailed Error "cannot execute %text: %errno";
-    /// The server's program needs an interpreter that is not there.
+    /// The server's program needs an interpreter that does not exist.
     ExecNoInterpreter Error "cannot execute %text: no interpreter, %errno";
     /// Processes are left after KILL.
     LeftAfterKill Error "processes left after KILL, going on";
@@ -92,11 +92,11 @@ messages! {
     MountFailed Error "cannot mount %text: %errno, going on without";
     /// The updater found no update that may be used, and has logged why.
     NoUpdate Info "no update: %exit";
-    /// An orphan, or a helper of a phase that is over.
+    /// An orphan or a helper of an earlier phase was reaped.
     OrphanReaped Debug "orphan %pid %exit";
     /// The child that ends orphans failed in a way that it could not log itself.
     OrphansFailed Error "end of orphans %exit, going on";
-    /// Orphans are not ended in time.
+    /// The child that ends orphans did not exit in time.
     OrphansTimedOut Error "end of orphans is not done in time, going on";
     /// Seven Ctrl-Alt-Del.
     CtrlAltDelBurst Warn "Ctrl-Alt-Del in a burst, this stage ends now";
@@ -104,19 +104,19 @@ messages! {
     ReadFailed Error "cannot read %text: %errno";
     /// A mount that stays may still be written to.
     ReadOnlyFailed Error "cannot make %text read-only: %errno";
-    /// The server's reply does not make sense.
+    /// The server's reply is not valid.
     ReplyGarbage Warn "reply is garbage: %text";
-    /// The server closed the connection within its reply, or before it.
+    /// The server closed the connection before the end of its reply.
     ReplyPart Warn "connection closed in the middle of the reply: %text";
-    /// The reply is an error, or a result that refuses.
+    /// The reply is an error, or a result that refuses the request.
     ReplyRefused Warn "server refuses: %text";
-    /// The server's reply does not end.
+    /// The server's reply does not end within the buffer.
     ReplyTooLong Warn "reply is too long: %text";
-    /// The RPC client could not connect to the server, or not read the reply.
+    /// The RPC client could not connect to the server, or could not read the reply.
     Unreachable Warn "server at %text: %errno";
-    /// The server does not take a request, and gets a signal.
+    /// The server did not accept a request, and gets a signal instead.
     RequestFailed Warn "request failed, sending %signal";
-    /// The server did not answer in time, and gets a signal.
+    /// The server did not answer in time, and gets a signal instead.
     RequestTimedOut Warn "no answer in %ms, sending %signal";
     /// The server refused or closed the connection: it may be exiting.
     RequestUnanswered Warn "server %pid may be exiting, it gets %ms";
@@ -124,37 +124,37 @@ messages! {
     RespawnNow Info "soft restart, there is no server, starting one now";
     /// A soft restart has begun.
     RestartBegun Info "soft restart of server %pid begins";
-    /// The server ended, as it was asked to.
+    /// The server exited as requested.
     ServerEnded Info "server %pid %exit";
-    /// The server does not end in time and is killed.
+    /// The server did not exit in time and is killed.
     ServerKilled Error "server %pid does not end, sending KILL";
-    /// None of the usual places holds a server.
+    /// There is no server at any of the default paths.
     ServerMissing Error "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin";
-    /// The server ended, and the next one is started after a while.
+    /// The server exited, and the next one is started after a delay.
     ServerRespawn Warn "server %pid %exit, respawn in %ms";
-    /// This PID 1 was re-executed and goes on with the same server.
+    /// This PID 1 was re-executed and continues with the same server.
     ServerAdopted Info "the server goes on";
     /// A server was forked.
     ServerStarted Info "server %pid started";
-    /// A setting is not understood.
+    /// A setting is not valid, and is ignored.
     SettingUnknown Warn "%text: not understood, ignored";
     /// A helper could not be forked; the next line says what follows.
     NoHelper Error "cannot fork: %errno";
-    /// The end of a container, or of a process that is not PID 1, has begun.
+    /// The shutdown of a container, or of a process that is not PID 1, has begun.
     StopBegun Info "stop begins";
     /// The process cannot adopt orphans.
     SubreaperFailed Warn "cannot adopt orphans: %errno";
     /// A swap cannot be turned off.
     SwapoffFailed Error "cannot turn off swap on %text: %errno";
-    /// Writing to the disks makes no progress; the number is what is left, kB.
+    /// Writing to the disks makes no progress; `%number` is what is left to write, kB.
     SyncStuck Error "sync makes no progress, %number kB are not written";
     /// A task failed in a way that its child could not log.
     TaskFailed Error "%task %exit, going on";
-    /// A command to the kernel came back without an error.
+    /// A system call to end the machine returned without an error, and had no effect.
     TaskNoEffect Error "%task had no effect";
-    /// The kernel refused a command.
+    /// The kernel refused a system call to end the machine.
     TaskRefused Error "%task refused, %errno";
-    /// A task is not done in time.
+    /// A task did not finish in time.
     TaskTimedOut Error "%task is not done in time, going on";
     /// A file system is still mounted at the end.
     UnmountFailed Error "cannot unmount %text: %errno";
@@ -162,16 +162,16 @@ messages! {
     RescueStarted Warn "rescue %pid started on the console";
     /// The watchdog cannot be used.
     WatchdogFailed Error "cannot use /dev/watchdog: %errno";
-    /// The watchdog is armed.
+    /// The watchdog is enabled.
     WatchdogArmed Info "/dev/watchdog is armed, %number s";
     /// A server could not be forked.
     SpawnFailed Error "cannot fork a server: %errno, next try in %ms";
 }
 
-/// A message with its values; what its template does not name stays as it is in [`Record::new`].
+/// A message with its values; those that its template does not use keep their values from [`Record::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Record {
-    /// Which line it is.
+    /// The message.
     pub message: Message,
     /// `%pid`
     pub pid: Option<Pid>,
@@ -202,37 +202,37 @@ impl Record {
         }
     }
 
-    /// With the end of a process.
+    /// Sets how a process ended.
     #[must_use]
     pub const fn exit(self, exit: Exit) -> Self {
         Self { exit, ..self }
     }
 
-    /// With an error.
+    /// Sets the error.
     #[must_use]
     pub const fn errno(self, errno: Errno) -> Self {
         Self { errno, ..self }
     }
 
-    /// With a time in ms, or another number.
+    /// Sets a time in ms, or another number.
     #[must_use]
     pub const fn number(self, number: u32) -> Self {
         Self { number, ..self }
     }
 
-    /// With a process.
+    /// Sets the process.
     #[must_use]
     pub const fn pid(self, pid: Pid) -> Self {
         Self { pid: Some(pid), ..self }
     }
 
-    /// With a signal.
+    /// Sets the signal.
     #[must_use]
     pub const fn signal(self, signal: Signal) -> Self {
         Self { signal, ..self }
     }
 
-    /// With a task.
+    /// Sets the task.
     #[must_use]
     pub const fn task(self, task: Task) -> Self {
         Self { task, ..self }

@@ -1,6 +1,6 @@
-//! Plain data: what PID 1 knows, learns and does, with its units and limits.
+//! Plain data: the state, events and actions of PID 1, with their units and limits.
 //!
-//! It names no other module of this crate.
+//! It uses no other module of this crate.
 
 pub mod action;
 pub mod buffer;

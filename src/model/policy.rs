@@ -4,15 +4,15 @@ use crate::model::event::Ending;
 use crate::model::process::Role;
 use crate::model::time::Millis;
 
-/// What this PID 1 is, and what it was told.
+/// The role of this PID 1, and the settings that decisions depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Policy {
-    /// What kind of PID 1 this is.
+    /// The role.
     pub role: Role,
     /// Time that the server gets to stop its services, ms.
     pub stop_timeout: Millis,
-    /// What a power off ends with.
+    /// The ending that a power-off request leads to.
     pub poweroff: Ending,
-    /// Whether what a server left behind is ended before the next one is started.
+    /// Whether processes that a server left behind are ended before the next server is started.
     pub stop_orphans: bool,
 }

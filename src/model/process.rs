@@ -1,16 +1,16 @@
-//! Processes, signals, error numbers and ends, as plain data.
+//! Processes, signals, error numbers and exits, as plain data.
 
 use core::num::NonZeroI32;
 
 /// A process other than PID 1.
 ///
 /// # Invariants
-/// Greater than 1, so neither a process group nor "every process" nor PID 1 can be meant by it.
+/// Greater than 1, so it never stands for a process group, for all processes or for PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pid(NonZeroI32);
 
 impl Pid {
-    /// Takes a pid from the kernel; `None` if it is 1 or less.
+    /// Wraps a pid from the kernel; `None` if it is 1 or less.
     #[must_use]
     #[inline(always)] // 48 bytes of file
     pub const fn new(raw: i32) -> Option<Self> {
@@ -29,7 +29,7 @@ impl Pid {
 
 /// The identity of an executable file: a hash of its inode and the time at which its content changed.
 ///
-/// Files that differ in one of the three numbers differ in this one.
+/// If two files differ in only one of the three numbers, their hashes differ too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileId(pub u32);
 
@@ -37,11 +37,11 @@ impl FileId {
     /// No file.
     pub const NONE: Self = Self(0);
 
-    /// Takes the inode and the time of change, s and ns, as stat(2) has them.
+    /// Computes the hash of the inode and the time of change, s and ns, as returned by stat(2).
     #[must_use]
-    #[allow(clippy::as_conversions)] // what is cut off would hardly add to the difference
+    #[allow(clippy::as_conversions)] // the bits that are cut off hardly ever differ
     pub const fn new(inode: u64, seconds: u64, nanoseconds: u64) -> Self {
-        // Odd factors keep differences.
+        // Multiplication by an odd factor keeps different values different.
         let inode = (inode as u32).wrapping_mul(0x9e37_79b1);
         let seconds = (seconds as u32).wrapping_mul(0x85eb_ca6b);
         Self(inode ^ seconds ^ (nanoseconds as u32).wrapping_mul(0xc2b2_ae35))
@@ -62,15 +62,15 @@ impl Signal {
     pub const KILL: Self = Self(9);
     /// To zinit-server: exit without stopping services.
     pub const USR1: Self = Self(10);
-    /// To PID 1: replace yourself.
+    /// To PID 1: replace PID 1 by an updated program.
     pub const USR2: Self = Self(12);
     /// Asks a process to end.
     pub const TERM: Self = Self(15);
-    /// Continues a stopped process, which could not die of TERM otherwise.
+    /// Continues a stopped process, which does not act on TERM while it is stopped.
     pub const CONT: Self = Self(18);
     /// The power fails.
     pub const PWR: Self = Self(30);
-    /// To PID 1: halt; no init takes it for something else, as this and the next ones are systemd's.
+    /// To PID 1: halt. This and the next two have the same meaning in systemd, so no other init misinterprets them.
     pub const HALT: Self = Self(37);
     /// To PID 1: power off.
     pub const POWEROFF: Self = Self(38);
@@ -88,7 +88,7 @@ impl Errno {
     /// ENOENT: there is no such file.
     pub const NOENT: Self = Self(2);
 
-    /// The shell's status for a program that is not there, and for one that does not run.
+    /// The shell's exit status for a program that does not exist, or for one that cannot be executed.
     #[must_use]
     pub fn exec_status(self) -> u8 {
         if self == Self::NOENT { 127 } else { 126 }
@@ -113,6 +113,6 @@ pub enum Role {
     Container,
     /// Not PID 1 at all: it supervises the server, touches nothing else and exits 0.
     Subreaper,
-    /// PID 1 of the kernel: it never exits.
+    /// PID 1 of the initial PID namespace: it never exits.
     Machine,
 }

@@ -3,7 +3,7 @@
 use crate::model::limits::CTRL_ALT_DELS;
 use crate::model::time::{Instant, Millis};
 
-/// The last events, oldest first, each by the time at which it leaves the window.
+/// The last events, oldest first, each stored as the time at which it leaves the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RateWindow([u64; CAPACITY]);
 
@@ -11,7 +11,7 @@ impl RateWindow {
     /// No event yet.
     pub const NONE: Self = Self([0; CAPACITY]);
 
-    /// Records an event; true if it is the last one of `count` within the window, ms. Then all are forgotten.
+    /// Records an event; true if it completes `count` events within the window, ms. All events are cleared then.
     ///
     /// `count` is at most the capacity, [`CTRL_ALT_DELS`].
     pub fn record(&mut self, count: usize, window: Millis, now: Instant) -> bool {
@@ -28,5 +28,5 @@ impl RateWindow {
     }
 }
 
-/// Most events that are counted, since more are never asked for.
+/// The largest number of events that is counted; no caller needs more.
 const CAPACITY: usize = CTRL_ALT_DELS;

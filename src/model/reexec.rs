@@ -1,8 +1,8 @@
-//! What one PID 1 hands over to the next one, which takes its place by execve(2): argv\[0\].
+//! The re-exec state: what one PID 1 passes to the next one through execve(2), in argv\[0\].
 //!
-//! No file, so that no full disk and no read-only root can prevent it. What the kernel or the environment says is
-//! asked for anew, and a shutdown is not handed over, since nothing is replaced once it has begun. The format is
-//! described in `doc/reexec.md`.
+//! It is not a file, so that a full disk or a read-only root cannot prevent a re-exec. What the kernel and the
+//! environment say is read again. A shutdown is not part of the state, because PID 1 is not replaced once a shutdown
+//! has begun. The format is described in `doc/reexec.md`.
 
 use core::ffi::CStr;
 
@@ -13,21 +13,21 @@ use crate::model::process::{FileId, Pid};
 use crate::model::table;
 use crate::model::time::{Instant, Millis};
 
-/// What the next PID 1 has to know, as the numbers of argv\[0\].
+/// The state that the next PID 1 needs, as the numbers of argv\[0\].
 ///
 /// Kept encoded at all times, because the fault handler may need it at any instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReexecState([u32; COUNT]);
 
-/// What is known of servers.
+/// What PID 1 knows about servers so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ServerHistory {
     /// When the last server was started; 0 if none was, or it could not be executed.
     pub started_at: Instant,
     /// How long the next backoff lasts, unless the server runs for
-    /// [`MIN_RUN_TIME`](crate::model::limits::MIN_RUN_TIME) before.
+    /// [`MIN_RUN_TIME`](crate::model::limits::MIN_RUN_TIME) first.
     pub next_backoff: Millis,
-    /// The file of the last server that ran for so long.
+    /// The file of the last server that ran for that long.
     pub last_good: FileId,
 }
 
@@ -50,7 +50,7 @@ impl ReexecState {
         name.push(0);
     }
 
-    /// Reads argv\[0\]; any other spelling than that of [`encode`](Self::encode) is a first boot.
+    /// Parses argv\[0\]; a string that [`encode`](Self::encode) would not write stands for a first boot.
     #[must_use]
     pub fn decode(name: &CStr) -> Self {
         Self::numbers(name).unwrap_or(Self::NONE)
@@ -63,7 +63,7 @@ impl ReexecState {
             *number = decimal::parse(table::field(words, index))?;
         }
         let state = Self(numbers);
-        // Leading zeros, empty words and more of them: it would be written in another way.
+        // Rejects leading zeros, empty words and surplus words, which `encode` does not write.
         let mut same = Buffer::default();
         state.encode(&mut same);
         let valid = same.as_bytes() == name.to_bytes_with_nul()
@@ -104,7 +104,7 @@ impl ReexecState {
         self.0[RESTARTING] = if restarting { 1 } else { 0 };
     }
 
-    /// True if the previous PID 1 was that of a container: a hint where the kernel cannot say so.
+    /// True if the previous PID 1 was that of a container: a hint for when the kernel does not tell.
     #[must_use]
     pub const fn container(&self) -> bool {
         self.0[CONTAINER] != 0
@@ -115,7 +115,7 @@ impl ReexecState {
         self.0[CONTAINER] = if container { 1 } else { 0 };
     }
 
-    /// The file that the server runs, or the last one ran.
+    /// The file that the server runs, or that the last server ran.
     #[must_use]
     pub const fn server_file(&self) -> FileId {
         FileId(self.0[SERVER_FILE])
@@ -126,29 +126,29 @@ impl ReexecState {
         self.0[SERVER_FILE] = file.0;
     }
 
-    /// What is known of servers; the time is rounded up to a second or so.
+    /// The server history; its time is rounded up to a unit of 1,024 ms.
     #[must_use]
-    #[allow(clippy::as_conversions)] // it becomes wider
+    #[allow(clippy::as_conversions)] // a widening conversion
     pub const fn history(&self) -> ServerHistory {
         let started_at = Instant((self.0[STARTED_AT] as u64) << MOMENT);
         ServerHistory { started_at, next_backoff: self.0[NEXT_BACKOFF], last_good: FileId(self.0[LAST_GOOD]) }
     }
 
-    /// Sets what is known of servers.
+    /// Sets the server history.
     pub const fn set_history(&mut self, history: &ServerHistory) {
-        // Rounded up: 0 says that no server was started.
+        // Rounded up, because 0 means that no server was started.
         self.0[STARTED_AT] = moment(Instant(history.started_at.0.wrapping_add(1_023)));
         self.0[NEXT_BACKOFF] = history.next_backoff;
         self.0[LAST_GOOD] = history.last_good.0;
     }
 
-    /// How many times PID 1 was re-executed since the boot.
+    /// The number of re-execs of PID 1 since the boot.
     #[must_use]
     pub const fn generation(&self) -> u32 {
         self.0[GENERATION]
     }
 
-    /// Adds to the generation: 1 for the next PID 1, -1 if that could not be executed.
+    /// Adds to the generation: 1 for the next PID 1, -1 if its program could not be executed.
     pub const fn add_generation(&mut self, more: i32) {
         self.0[GENERATION] = self.0[GENERATION].wrapping_add_signed(more);
     }
@@ -163,7 +163,7 @@ impl ReexecState {
 }
 
 /// A point in time in units of 1,024 ms since the boot: dividing by 1,000 takes more instructions.
-#[allow(clippy::as_conversions)] // it lasts for 139 years
+#[allow(clippy::as_conversions)] // 32 bits are enough for 139 years
 const fn moment(time: Instant) -> u32 {
     (time.0 >> MOMENT) as u32
 }
@@ -175,7 +175,7 @@ const fn number(pid: Option<Pid>) -> u32 {
     }
 }
 
-/// The power of two that is the unit of a moment, ms.
+/// The binary logarithm of the unit of a moment, ms.
 const MOMENT: u32 = 10;
 
 // The numbers, in their order.
@@ -191,11 +191,11 @@ const RESCUE: usize = 8;
 const CONTAINER: usize = 9;
 const COUNT: usize = 10;
 
-/// Begins argv\[0\]. The version in it changes with each change of what follows.
+/// The start of argv\[0\]. The version in it changes whenever the format of the rest changes.
 const NAME: &[u8] = b"zinit-pid1 2:";
 
 /// What the program prints for `--version` and `--probe`: its version and its [`FORMAT_LINE`].
 pub static VERSION: &str = concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION"), "\n", "hand-over 2\n");
 
-/// The line in the answer to `--probe` of a program that reads this format.
+/// The line that a program prints in its answer to `--probe` if it reads this format.
 pub const FORMAT_LINE: &[u8] = b"hand-over 2\n";

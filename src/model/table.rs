@@ -1,18 +1,18 @@
-//! Lists of words in one string: an array of strings takes 16 bytes more for each.
+//! Lists of words in one string: an array of strings takes 16 more bytes per word.
 
-/// The line at an index; nothing if there are fewer.
+/// The line at an index; empty if there are fewer lines.
 #[must_use]
 pub fn nth(list: &[u8], index: usize) -> &[u8] {
     list.split(|byte| *byte == b'\n').nth(index).unwrap_or_default()
 }
 
-/// The index of a line; `None` if the list does not have it.
+/// The index of a line; `None` if the list does not contain it.
 #[must_use]
 pub fn position(list: &[u8], word: &[u8]) -> Option<usize> {
     list.split(|byte| *byte == b'\n').position(|known| known == word)
 }
 
-/// The field at an index in a line, with spaces between fields; nothing if there are fewer.
+/// The field at an index of a line, with spaces between fields; empty if there are fewer fields.
 #[must_use]
 pub fn field(line: &[u8], index: usize) -> &[u8] {
     let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());

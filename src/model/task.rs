@@ -1,4 +1,4 @@
-//! The tasks of a shutdown behind the server's end: each is done by a forked child, and each has a deadline.
+//! The tasks of a shutdown after the server has exited: a forked child does each of them, and each has a deadline.
 
 use crate::model::event::Ending;
 use crate::model::limits::{
@@ -6,7 +6,7 @@ use crate::model::limits::{
 };
 use crate::model::time::Millis;
 
-/// The tasks of the end in their order; a container has the first two.
+/// The tasks of a shutdown, in order; a container has only the first two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Task {
     /// Ask every other process to end, by TERM and CONT.
@@ -15,11 +15,11 @@ pub enum Task {
     Kill,
     /// Write the disks' caches.
     Sync,
-    /// Unmount what lives in memory, and bring back what was swapped out.
+    /// Unmount each tmpfs and turn off swap, which reads back the pages that were swapped out.
     Swapoff,
-    /// Unmount all else, or make it read-only.
+    /// Unmount all other mounts, or make them read-only.
     Unmount,
-    /// Write the caches of what could not be unmounted.
+    /// Write the caches of the mounts that could not be unmounted.
     SyncAgain,
     /// Start the kernel that was loaded by kexec_load(2), reboot(2).
     Kexec,
@@ -36,7 +36,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// The task that ends the machine so.
+    /// The task that ends the machine in this way.
     #[must_use]
     pub const fn of(ending: Ending) -> Self {
         match ending {
@@ -57,7 +57,7 @@ impl Task {
             Self::Swapoff => Self::Unmount,
             Self::Unmount => Self::SyncAgain,
             Self::SyncAgain => Self::of(ending),
-            // The kernel refused a command: what comes closest to it is next.
+            // The kernel refused a call: the closest alternative is next.
             Self::Kexec => Self::Reboot,
             Self::Poweroff | Self::Reboot => Self::Halt,
             Self::Halt => match ending {
@@ -74,7 +74,7 @@ impl Task {
         matches!(self, Self::Terminate | Self::Kill)
     }
 
-    /// True for a command that ends the machine: its child does not return if the kernel obeys.
+    /// True for a task that ends the machine: its system call does not return if it succeeds.
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {

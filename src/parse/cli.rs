@@ -1,6 +1,6 @@
-//! Reads argv of a process that is not PID 1, as far as zinit-pid1 does so itself.
+//! Parses argv of a process that is not PID 1: the words that zinit-pid1 handles itself.
 //!
-//! Any other word is left to zinit-pid1ctl, whose `cli` module knows all of them.
+//! It leaves all other words to zinit-pid1ctl, whose `cli` module parses every word.
 
 use core::ffi::CStr;
 
@@ -19,7 +19,7 @@ pub enum CliMode {
     Version,
 }
 
-/// Chooses the mode: by the program's name if that is a command, else by the first word that is no container hint.
+/// Chooses the mode: by the program's name if that is a command, else by the first word that is not a container hint.
 pub fn cli_mode<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> CliMode {
     if is_in(COMMAND_NAMES, base_name(name)) {
         return CliMode::Tool;
@@ -41,7 +41,7 @@ pub fn cli_mode<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> CliMo
 
 /// True if a word of argv says that this is a container.
 ///
-/// PID 1 reads no other word: the kernel puts every word there that it does not know itself.
+/// PID 1 reads no other word of its argv, because the kernel puts every word there that it does not recognise.
 #[must_use]
 pub fn is_container_hint(word: &CStr) -> bool {
     is_in(CONTAINER_HINTS, word.to_bytes())
@@ -63,5 +63,5 @@ const CONTAINER_HINTS: &[u8] = b"-c\n--container";
 const HELP: &[u8] = b"-h\n--help";
 const VERSION: &[u8] = b"-V\n--version\n--probe";
 
-/// What is printed for help.
+/// The usage text.
 pub const USAGE: &str = "zinit-pid1 [-c] | -V | reboot|poweroff|halt [-f] | restart-server|update|status\n";

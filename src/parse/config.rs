@@ -12,14 +12,15 @@ use crate::model::process::Role;
 use crate::model::table;
 use crate::model::time::Millis;
 
-/// The settings, as the words that set them.
+/// The settings, stored as the words that set them.
 ///
-/// They are kept as text and parsed where they are used, so that one more of them takes little more room than its name.
+/// They are stored as text and parsed where they are used, so that one more setting takes little more space than its
+/// name.
 #[derive(Clone, Copy, Debug)]
 pub struct Config<'a> {
-    /// The value of each name in [`NAMES`]; an empty one stands for the default.
+    /// The value of each name in [`NAMES`]; an empty value stands for the default.
     values: [&'a CStr; COUNT],
-    /// `-c` in argv: a hint as `ZINIT_CONTAINER` is.
+    /// `-c` in argv: a hint like `ZINIT_CONTAINER`.
     container_hint: bool,
 }
 
@@ -32,7 +33,7 @@ impl Default for Config<'_> {
 impl<'a> Config<'a> {
     /// Reads one `NAME=VALUE`; false if the value was not understood and changed nothing.
     ///
-    /// The last one of a name wins, an empty value means the default, and words with other names are ignored.
+    /// The last word with a name wins, an empty value means the default, and words with unknown names are ignored.
     pub fn read(&mut self, word: &'a CStr) -> bool {
         let bytes = word.to_bytes_with_nul();
         let length = bytes.iter().position(|byte| *byte == b'=').unwrap_or(0);
@@ -55,12 +56,12 @@ impl<'a> Config<'a> {
         understood
     }
 
-    /// `-c` was found in argv.
+    /// Records that `-c` was found in argv.
     pub const fn container_hint(&mut self, container: bool) {
         self.container_hint |= container;
     }
 
-    /// `ZINIT_SERVER`: the server's program; `None` stands for the first of the usual places.
+    /// `ZINIT_SERVER`: the server's program; `None` stands for the first of the default paths.
     #[must_use]
     pub fn server(&self) -> Option<&'a CStr> {
         self.set(SERVER)
@@ -78,20 +79,20 @@ impl<'a> Config<'a> {
         self.set(SOCKET).unwrap_or(c"/run/zinit.sock")
     }
 
-    /// `ZINIT_CONTAINER`, `container=`, or `-c` in argv: a hint where the kernel does not know.
+    /// `ZINIT_CONTAINER`, `container=`, or `-c` in argv: a hint for when the kernel does not tell.
     #[must_use]
     pub fn container(&self) -> bool {
         let ours = !matches!(self.values[CONTAINER].to_bytes(), b"" | b"0");
         self.container_hint || ours || !self.values[CONTAINER_HINT].is_empty()
     }
 
-    /// `ZINIT_MOUNT`: false for `no`, if somebody else makes the first mounts.
+    /// `ZINIT_MOUNT`: false for `no`, if another program makes the early mounts.
     #[must_use]
     pub fn mount(&self) -> bool {
         self.chosen(MOUNT) == 0
     }
 
-    /// `ZINIT_POWEROFF`: what a power off ends with.
+    /// `ZINIT_POWEROFF`: the ending that a power-off request leads to.
     #[must_use]
     pub fn poweroff(&self) -> Ending {
         match self.chosen(POWEROFF) {
@@ -101,7 +102,7 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// `ZINIT_LOG_LEVEL`, or at least debug by `zinitdebug=1`: for PID 1 and the server.
+    /// `ZINIT_LOG_LEVEL`, or at least debug with `zinitdebug=1`: the log level of PID 1 and the server.
     #[must_use]
     pub fn level(&self) -> Level {
         let level = match self.chosen(LOG_LEVEL) {
@@ -115,7 +116,7 @@ impl<'a> Config<'a> {
         if debug { level.max(Level::Debug) } else { level }
     }
 
-    /// The word for the level, as zinit-server takes it.
+    /// The word for the level, as zinit-server accepts it.
     #[must_use]
     pub fn level_word(&self) -> &'a CStr {
         match self.level() {
@@ -143,36 +144,39 @@ impl<'a> Config<'a> {
         self.set(RESCUE)
     }
 
-    /// `ZINIT_WATCHDOG`: after how many seconds without PID 1 the hardware restarts the machine; `None` for never.
+    /// `ZINIT_WATCHDOG`: the hardware resets the machine if PID 1 does not ping it for so many seconds; `None` for
+    /// never.
     #[must_use]
     pub fn watchdog(&self) -> Option<u32> {
         seconds(self.values[WATCHDOG])
     }
 
-    /// `ZINIT_CONTAINER_REBOOT`: true if a container ends by reboot(2), for engines that start it again then.
+    /// `ZINIT_CONTAINER_REBOOT`: true if a container ends by reboot(2), for container engines that then start it
+    /// again.
     #[must_use]
     pub fn container_reboot(&self) -> bool {
         self.chosen(CONTAINER_REBOOT) == 1
     }
 
-    /// `ZINIT_ORPHANS`: true for `stop`, which ends what a server left behind before the next one is started.
+    /// `ZINIT_ORPHANS`: true for `stop`: processes that a server left behind are ended before the next server is
+    /// started.
     #[must_use]
     pub fn stop_orphans(&self) -> bool {
         self.chosen(ORPHANS) == 1
     }
 
-    /// The index of the word in force among those that a setting knows; the first one is the default.
+    /// The index of the current word among the words that a setting accepts; the first one is the default.
     fn chosen(&self, setting: usize) -> usize {
         self.values.get(setting).and_then(|word| choice(setting, word)).unwrap_or(0)
     }
 
-    /// The value of a setting with any text for one; `None` stands for the default.
+    /// The value of a free-text setting; `None` stands for the default.
     fn set(&self, setting: usize) -> Option<&'a CStr> {
         self.values.get(setting).copied().filter(|value| !value.is_empty())
     }
 }
 
-/// The index of a word among those that a setting knows.
+/// The index of a word among the words that a setting accepts.
 fn choice(setting: usize, word: &CStr) -> Option<usize> {
     let words: &[u8] = match setting {
         CONTAINER_REBOOT => b"0\n1",
@@ -188,7 +192,7 @@ fn seconds(word: &CStr) -> Option<u32> {
     decimal::parse(word.to_bytes()).filter(|seconds| (1..=STOP_TIMEOUT_MAX_S).contains(seconds))
 }
 
-/// The names: first those with any text for a value, then those in seconds, then those with a few words.
+/// The names: first the free-text settings, then those in seconds, then those that accept only a few words.
 const NAMES: &[u8] = b"\
 ZINIT_CONFIG_DIR
 ZINIT_CONTAINER
@@ -221,7 +225,7 @@ const ORPHANS: usize = 12;
 const POWEROFF: usize = 13;
 const COUNT: usize = 14;
 
-/// Splits a kernel command line in place, as the kernel does: each word gets a NUL behind it, quotes are removed.
+/// Splits a kernel command line in place, as the kernel does: each word is followed by a NUL, and quotes are removed.
 pub fn split(line: &mut [u8]) -> &[u8] {
     let bytes = Cell::from_mut(line).as_slice_of_cells();
     let (mut written, mut quoted) = (bytes.iter(), false);
@@ -239,7 +243,7 @@ pub fn split(line: &mut [u8]) -> &[u8] {
 
 /// The words of a line that was split, each with its NUL; one that was cut off by the end of the line is dropped.
 ///
-/// What follows `--` is argv and no setting.
+/// The words after `--` are argv and not settings.
 pub fn words(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     core::iter::from_fn(move || {
         let length = rest.iter().position(|byte| *byte == 0)?.wrapping_add(1);

@@ -1,19 +1,19 @@
 //! Files of `/proc`: their lines from the last to the first, and the fields of a line.
 //!
-//! The kernel lists mounts in the order in which they were made, so they are unmounted backwards; but such a file
-//! tells its length only at its end, and may be longer than any buffer.
+//! The kernel lists mounts in the order in which they were made, so they are unmounted in reverse order. The length
+//! of such a file is known only when its end is reached, and the file may be longer than any buffer.
 
-/// Reads what a file has from an offset on, up to a buffer full; 0 is its end.
+/// Reads a file from an offset into a buffer; returns the number of bytes, and 0 at the end of the file.
 pub type Read<'a> = dyn FnMut(usize, &mut [u8]) -> usize + 'a;
 
-/// Takes a line without its newline.
+/// Called with each line, without its newline.
 pub type Show<'a> = dyn FnMut(&[u8]) + 'a;
 
-/// Shows each line, from the last to the first; the one that is shown and those behind it may vanish from the
-/// file meanwhile.
+/// Calls `show` with each line, from the last to the first; meanwhile that line and those after it may vanish from
+/// the file.
 ///
-/// A line that does not fit into the buffer is shown in pieces. Where lines vanish in front of the one that is
-/// shown, others are skipped: who needs every line has to read the file again.
+/// A line that does not fit into the buffer is shown in pieces. If lines vanish before the one that is shown, other
+/// lines are skipped: a caller that needs every line has to read the file again.
 #[inline(always)] // 32 bytes of file
 pub fn backwards(buf: &mut [u8], read: &mut Read<'_>, show: &mut Show<'_>) {
     let mut end: usize = 0;
@@ -35,7 +35,7 @@ pub fn backwards(buf: &mut [u8], read: &mut Read<'_>, show: &mut Show<'_>) {
             length = length.wrapping_add(count);
         }
         let mut text = buf.get(..length).unwrap_or_default();
-        // What is behind the last newline is a part of a line that was shown before, or has moved.
+        // The bytes after the last newline are part of a line that was shown before, or that has moved.
         let mut whole = false;
         while let Some(newline) = text.iter().rposition(|byte| *byte == b'\n') {
             if let (true, Some(line)) = (whole, text.get(newline.wrapping_add(1)..)) {
@@ -51,7 +51,7 @@ pub fn backwards(buf: &mut [u8], read: &mut Read<'_>, show: &mut Show<'_>) {
                 show(text);
             }
         } else if whole && next < length {
-            // This line is cut off: it is read whole next time.
+            // This line is cut off: the next read gets all of it.
             end = end.wrapping_add(next);
         } else if let Some(piece) = buf.get(..length) {
             show(piece);

@@ -1,4 +1,4 @@
-//! Bytes from outside, read strictly and within bounds.
+//! Parsers for external input, strict and bounded.
 
 pub mod cli;
 pub mod config;

@@ -17,18 +17,18 @@ pub fn is_tmpfs(line: &[u8]) -> bool {
     line.windows(kind.len()).any(|part| part == kind)
 }
 
-/// The file or device in a line of `swaps`, escaped; the field of the headline is no absolute path.
+/// The file or device in a line of `swaps`, escaped; in the headline this field is not an absolute path.
 #[must_use]
 pub fn swap(line: &[u8]) -> &[u8] {
     table::field(line, 0)
 }
 
-/// A path with the NUL that ends it.
+/// A path that ends in NUL.
 pub type Path = heapless::Vec<u8, PATH>;
 
-/// Puts an escaped path into `path` as system calls take it: each octal escape becomes its byte, and NUL ends it.
+/// Decodes an escaped path into `path`, for system calls: each octal escape becomes its byte, and a NUL is appended.
 ///
-/// False if it is not absolute, or longer than any system call takes.
+/// False if it is not absolute, or too long for any system call.
 pub fn unescape(escaped: &[u8], path: &mut Path) -> bool {
     path.clear();
     if escaped.first() != Some(&b'/') {

@@ -1,11 +1,11 @@
-//! What `/proc/PID/stat` says, proc_pid_stat(5).
+//! Parses `/proc/PID/stat`, proc_pid_stat(5).
 
 use crate::model::decimal;
 use crate::model::table;
 
-/// The fields behind the process's name: its state, its parent, and so on.
+/// The fields after the process's name: its state, its parent, and so on.
 ///
-/// The name stands in brackets, and can hold brackets and spaces itself.
+/// The name is in parentheses, and can contain parentheses and spaces itself.
 #[must_use]
 pub fn fields(stat: &[u8]) -> &[u8] {
     let behind = stat.iter().rposition(|byte| *byte == b')').map_or(stat.len(), |end| end.wrapping_add(1));

@@ -1,7 +1,7 @@
-//! The right to touch the whole machine, as types.
+//! The right to act on the whole machine, as types.
 //!
-//! A program that wrongly believes it is init kills the host. So whatever reaches beyond PID 1's own children is a
-//! method of a token, and a token exists only where the kernel says so.
+//! A program that wrongly takes itself for init kills the host. Therefore every call that affects more than PID 1's
+//! own children is a method of a token, and a token exists only if the kernel confirms the role.
 
 use core::ffi::CStr;
 
@@ -15,21 +15,21 @@ use super::raw;
 /// The token of PID 1 of a PID namespace.
 pub struct Pid1(());
 
-/// The token of PID 1 of the kernel; see [`Authority::detect`] for a PID 1 about which nothing can be learned.
+/// The token of PID 1 of the machine; see [`Authority::detect`] for a PID 1 whose role cannot be determined.
 #[derive(Clone, Copy)]
 pub struct Machine(());
 
-/// What this process is, with the tokens for what it may do.
+/// The role of this process, with the tokens for what it may do.
 pub enum Authority {
     /// PID 1 of a PID namespace.
     Container(Pid1),
     /// Any other process.
     Subreaper,
-    /// PID 1 of the kernel.
+    /// PID 1 of the machine.
     Machine(Pid1, Machine),
 }
 
-/// What `/proc/self/ns/pid` says about a PID 1 that may not call reboot(2).
+/// The PID namespace by `/proc/self/ns/pid`, for a PID 1 that may not call reboot(2).
 enum Namespace {
     Initial,
     Nested,
@@ -38,13 +38,13 @@ enum Namespace {
 }
 
 impl Authority {
-    /// Asks the kernel what this process is; `hint` is what argv and the environment say.
+    /// Detects the role by asking the kernel; `hint` is true if argv or the environment says container.
     ///
     /// PID 1 makes the call `reboot(CAD_OFF)` anyway, and the kernel answers 0 on the machine, EINVAL in a PID
-    /// namespace, and EPERM without CAP_SYS_BOOT, reboot(2). Only in the last case something else counts, the
-    /// namespace's inode before the hint: argv and environment can come from the kernel command line. Without any
-    /// evidence it is a machine, because a container that never exits is a nuisance, and a PID 1 that exits by
-    /// mistake is a kernel panic.
+    /// namespace, and EPERM without CAP_SYS_BOOT, reboot(2). Only in the last case other evidence is used: first the
+    /// namespace's inode and then the hint, because argv and environment can come from the kernel command line.
+    /// Without any evidence the role is that of a machine, because a container that never exits is only a nuisance,
+    /// but a PID 1 that exits by mistake causes a kernel panic.
     pub fn detect(hint: bool) -> Self {
         if rustix::process::getpid() != rustix::process::Pid::INIT {
             return Self::Subreaper;
@@ -78,7 +78,7 @@ impl Authority {
         }
     }
 
-    /// The right to the machine, if this is its PID 1.
+    /// The right to act on the machine, if this is its PID 1.
     pub const fn machine(&self) -> Option<&Machine> {
         match self {
             Self::Container(_) | Self::Subreaper => None,

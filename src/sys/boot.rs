@@ -1,4 +1,4 @@
-//! From the first instruction to a process that knows its role and has a log.
+//! Start-up: from the first instruction until the role is known and the log is open.
 
 use core::ffi::CStr;
 
@@ -20,18 +20,18 @@ use super::stdio;
 use super::watchdog::Watchdog;
 
 impl<'a> Sys<'a> {
-    /// Blocks all signals, closes what others left open, and leaves the start folder, which would pin a mount. The role
-    /// is not known yet.
+    /// Blocks all signals, closes inherited descriptors, and leaves the working directory, which would keep a mount
+    /// busy. The role is not known yet.
     pub fn new(start: Start) -> Self {
         // First, because the kernel drops a signal that PID 1 neither handles nor blocks.
         signal::block_all();
         let std_fds = stdio::sanitize_fds();
         let _stays_there = rustix::process::chdir(c"/");
-        // The kernel names PID 1 by the link that it was started by, `init` mostly.
+        // The kernel names PID 1 by the link through which it was started, mostly `init`.
         raw::set_name(c"zinit-pid1");
         let reexec_state = Self::inherited(start);
-        // A soft restart that was not finished begins anew. A request that had not begun is dropped, since it may have
-        // led to the fault.
+        // A soft restart that was not finished begins again. A request that had not begun is dropped, because it may
+        // have caused the fault.
         let event = reexec_state.restarting().then_some(Event::Requested(Request::RestartServer));
         Self {
             authority: Authority::Subreaper,
@@ -54,7 +54,7 @@ impl<'a> Sys<'a> {
     pub fn set_up(&mut self) {
         self.authority = Authority::detect(self.config.container() || self.reexec_state.container());
         self.reexec_state.set_container(self.role() == Role::Container);
-        // An earlier PID 1 has done this, and what was changed since then is somebody's wish.
+        // Not after a re-exec: the earlier PID 1 has done this, and any change since then was made on purpose.
         let first = self.reexec_state.generation() == 0;
         let mounts = if first && self.config.mount() { mount::EARLY.as_slice() } else { &[] };
         if let Some(machine) = self.authority.machine() {
@@ -67,12 +67,13 @@ impl<'a> Sys<'a> {
             if errno != Errno::NONE {
                 self.log.error(Message::HostNameFailed, errno);
             }
-            // The log needs what was mounted the first time; what failed fails again, and is logged.
+            // Repeated with the log, which needs these mounts itself: what failed the first time fails again, and is
+            // logged.
             machine.mount_early(mounts, Some(&self.log));
         }
     }
 
-    /// The words of the kernel command line on a machine. In a container it is the host's.
+    /// The words of the kernel command line on a machine. None in a container, where it is the host's.
     pub fn kernel_words<'b>(&self, buf: &'b mut [u8]) -> impl Iterator<Item = &'b CStr> + use<'b> {
         let buf = if self.authority.machine().is_some() { buf } else { &mut [] };
         c_strings(config::split(raw::read_file(c"/proc/cmdline", buf)))

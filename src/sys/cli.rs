@@ -9,7 +9,7 @@ use super::log::Log;
 use super::raw;
 use super::spawn::CTL;
 
-/// Does what argv asks; returns if that is to supervise a server.
+/// Runs the command in argv; returns if the command is to supervise a server.
 pub fn run_cli(start: Start, log: &Log) {
     match cli_mode(start.name(), start.words()) {
         CliMode::Help => print_and_exit(USAGE),
@@ -17,7 +17,7 @@ pub fn run_cli(start: Start, log: &Log) {
         CliMode::Tool => {}
         CliMode::Version => print_and_exit(VERSION),
     }
-    // SAFETY: argv is as the kernel left it: only a child of this process overwrites it.
+    // SAFETY: argv is unchanged: only a child of this process overwrites it.
     let errno = raw::errno(unsafe { start.exec_same(CTL) });
     log.message(Message::ExecFailed, errno, CTL.to_bytes());
     raw::exit(errno.exec_status())

@@ -31,7 +31,7 @@ impl Sys<'_> {
                 let _refused = self.reexec(c"/proc/self/exe");
             }
             if self.authority.machine().is_some() {
-                // A further fault is not survived either.
+                // A further fault must not lead to a re-exec either.
                 self.shutting_down = true;
                 for task in [Task::Sync, Task::Reboot, Task::SysRqReboot] {
                     self.run_to_deadline(task);
@@ -46,9 +46,9 @@ impl Sys<'_> {
         raw::exit((signal as u8).wrapping_add(128))
     }
 
-    /// Runs a task in a child until that exits or the task's time is up, since a dead disk or a driver can hang;
-    /// everything is reaped meanwhile. Where no child can be forked PID 1 syncs by itself: what is not on the disks yet
-    /// is worth the risk.
+    /// Runs a task in a child until the child exits or the task's timeout has passed, because a dead disk or a driver
+    /// can hang; all children are reaped meanwhile. If no child can be forked, PID 1 itself syncs: the data that is
+    /// not on the disks yet is worth the risk of hanging.
     fn run_to_deadline(&mut self, task: Task) {
         let Event::Spawned(child) = self.run_task(task) else {
             if task == Task::Sync

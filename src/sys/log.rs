@@ -9,7 +9,7 @@ use zinit_pid1::text::line;
 
 use super::raw;
 
-/// The log, and the lowest level that it takes.
+/// The log, and the lowest level that it accepts.
 pub struct Log {
     /// Where lines go, for as long as this process lives.
     fd: i32,
@@ -18,12 +18,12 @@ pub struct Log {
     pub level: Level,
 }
 
-/// What kind of file lines go to, which says how to write without waiting for a reader.
+/// The kind of file to which lines are written, which determines how to write without waiting for a reader.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sink {
-    /// `/dev/kmsg`: it takes a level and is always writable.
+    /// `/dev/kmsg`: it accepts a level and is always writable.
     Kmsg,
-    /// Nowhere: there is no reader, or no way not to wait for one.
+    /// No file: there is no reader, or a write could wait for one.
     None,
     /// An open file description of our own with O_NONBLOCK, or a regular file, which has no reader to wait for.
     OwnFile,
@@ -35,17 +35,19 @@ impl Log {
     /// Drops all lines.
     pub const NONE: Self = Self { fd: STDERR, sink: Sink::None, level: Level::Info };
 
-    /// Standard error of a command that a person has typed. It may block: a terminal that this user cannot open anew.
+    /// Standard error of a command that a person has typed. It may block, because this user may be unable to reopen a
+    /// terminal.
     pub const STDERR: Self = Self { fd: STDERR, sink: Sink::OwnFile, level: Level::Trace };
 
     /// Opens the log: the kernel's on a machine where it can be opened, else standard error if this process inherited
-    /// one; kmsg in the kernel's ABI documents.
+    /// one; see kmsg in the kernel's ABI documents.
     pub fn open(&mut self, machine: bool, has_stderr: bool) {
         (self.fd, self.sink) = sink(machine, has_stderr);
         self.level = Level::Info;
     }
 
-    /// The kernel's log, for a server whose console has no reader: it would block in its first write.
+    /// The kernel's log, for a server whose console has no reader: with the console it would block in its first
+    /// write.
     pub fn instead_of_console(&self) -> Option<i32> {
         (self.sink == Sink::Kmsg && !raw::is_writable(STDERR)).then_some(self.fd)
     }
@@ -81,7 +83,7 @@ impl Log {
         if self.sink != Sink::Kmsg && !raw::is_writable(self.fd) {
             return;
         }
-        // Without a reader the answer is EPIPE; the SIGPIPE is blocked, and ignored when it is taken.
+        // Without a reader the write fails with EPIPE; SIGPIPE is blocked, and ignored when PID 1 takes it.
         let write = if self.sink == Sink::Shared { raw::write_now } else { raw::write };
         let _dropped = write(self.fd, line.as_bytes());
     }
@@ -89,7 +91,7 @@ impl Log {
 
 fn sink(machine: bool, has_stderr: bool) -> (i32, Sink) {
     if machine {
-        // The kernel would take about ten lines in a burst and drop the rest.
+        // Otherwise the kernel would accept about ten lines in a burst and drop the rest.
         let _locked = raw::write_file(c"/proc/sys/kernel/printk_devkmsg", b"on\n");
         if let Ok(fd) = raw::open(c"/dev/kmsg", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY) {
             return (fd.keep(), Sink::Kmsg);
@@ -98,12 +100,12 @@ fn sink(machine: bool, has_stderr: bool) -> (i32, Sink) {
     if has_stderr { stderr() } else { (STDERR, Sink::None) }
 }
 
-/// Opens the file behind standard error anew with O_NONBLOCK: the flag belongs to the open file description, which
-/// others share, so it must not be set on the inherited one.
+/// Reopens the file of standard error with O_NONBLOCK: the flag belongs to the open file description, which others
+/// share, so it must not be set on the inherited one.
 ///
-/// A regular file is used as it is, since two offsets in it would overwrite each other. A socket cannot be opened this
-/// way, and without `/proc` nothing can. A terminal then gets no line: poll(2) says that it is writable when it takes
-/// one byte, and the rest of a line would wait for its reader.
+/// A regular file is used as it is, because writers with two offsets would overwrite each other. A socket cannot be
+/// reopened, and without `/proc` no file can. A terminal then gets no line: poll(2) reports it as writable when it
+/// accepts one byte, and the rest of a line would wait for its reader.
 fn stderr() -> (i32, Sink) {
     let kind = rustix::fs::fstat(raw::borrow(STDERR)).map_or(0, |stat| stat.st_mode & libc::S_IFMT);
     if kind == libc::S_IFREG {

@@ -1,7 +1,7 @@
 //! System calls: everything PID 1 does to the kernel, and all its unsafe code.
 //!
-//! [`Sys`] is what the loop sees: it performs actions and waits for events. What each file may name is listed in
-//! `tests/layers.rs`.
+//! [`Sys`] is the interface to the loop: it performs actions and waits for events. `tests/layers.rs` lists what each
+//! file may name.
 
 #![allow(unsafe_code)]
 
@@ -43,34 +43,34 @@ use spawn::Report;
 use stdio::InheritedFds;
 use watchdog::Watchdog;
 
-/// The kernel, as far as PID 1 deals with it.
+/// PID 1's interface to the kernel.
 pub struct Sys<'a> {
     authority: Authority,
     log: Log,
     config: Config<'a>,
     start: Start,
-    /// What an earlier PID 1 handed over, and what this one will, as far as it is known here.
+    /// The re-exec state: decoded at the start, and kept up to date as far as it is known here.
     reexec_state: ReexecState,
-    /// A shutdown has begun: a fault leads to no re-exec any more.
+    /// A shutdown has begun: a fault no longer leads to a re-exec.
     shutting_down: bool,
     std_fds: InheritedFds,
-    /// What has happened and was not returned by [`wait`](Self::wait) yet.
+    /// An event that [`wait`](Self::wait) has not returned yet.
     event: Option<Event>,
-    /// What the child of the last server reports.
+    /// The report from the child that executes the last server.
     server_report: Report,
-    /// The program that looks for an update, until PID 1 is replaced or the next one looks.
+    /// The updater, which looks for an update, and its report, until PID 1 is replaced or the updater fails.
     ///
     /// The pid is `None` after the updater was reaped.
     updater: Option<(Option<Pid>, Report)>,
     watchdog: Watchdog,
-    /// Children may have ended that were not reaped yet.
+    /// There may be children that have exited and were not reaped yet.
     children_pending: bool,
-    /// How many may be reaped before the next look at the clock and the signals.
+    /// The number of children that may be reaped before the next check of the clock and the signals.
     reap_budget: u8,
 }
 
 impl<'a> Sys<'a> {
-    /// What the kernel says this process is.
+    /// The role of this process.
     pub const fn role(&self) -> Role {
         self.authority.role()
     }
@@ -87,21 +87,22 @@ impl<'a> Sys<'a> {
         }
     }
 
-    /// Reads all settings of argv and the environment. Before there is a log this is silent, so it is done twice.
+    /// Reads all settings of argv and the environment. Nothing is logged before the log is open, so this is called
+    /// twice.
     pub fn configure(&mut self) {
         self.start.environment().for_each(|word| self.set(word));
         self.config.container_hint(self.start.words().any(is_container_hint));
         self.log.level = self.config.level();
     }
 
-    /// Enables the watchdog, if that is set.
+    /// Enables the watchdog, if it is configured.
     pub fn enable_watchdog(&mut self) {
         if let (Some(machine), Some(seconds)) = (self.authority.machine(), self.config.watchdog()) {
             self.watchdog.enable(machine, seconds);
         }
     }
 
-    /// Does what argv asks of a process that is not PID 1; returns if that is to supervise a server.
+    /// Runs the command in argv of a process that is not PID 1; returns if the command is to supervise a server.
     pub fn run_cli(&self) {
         cli::run_cli(self.start, &Log::STDERR);
     }
@@ -111,7 +112,7 @@ impl<'a> Sys<'a> {
         self.log.message(message, errno, text);
     }
 
-    /// Makes the orphans below a process that is not PID 1 its children.
+    /// Makes a process that is not PID 1 adopt the orphans among its descendants.
     pub fn adopt_orphans(&self) {
         if let Err(number) = raw::adopt_orphans() {
             self.log.error(Message::SubreaperFailed, raw::errno(number));
@@ -123,7 +124,7 @@ impl<'a> Sys<'a> {
         raw::now()
     }
 
-    /// Performs one action; the answer to one that forks is the next event.
+    /// Performs one action; if the action forks, the next event is its answer.
     pub fn perform(&mut self, action: &Action) {
         match *action {
             Action::EndOrphans => {
@@ -181,12 +182,12 @@ impl<'a> Sys<'a> {
         }
     }
 
-    /// Waits for a signal until the deadline, or only looks for one if there may be children to reap.
+    /// Waits for a signal until the deadline, or only checks for one if there may be children to reap.
     fn wait_for_signal(&mut self, deadline: Option<Instant>) {
         let now = raw::now();
         let deadline = self.watchdog.ping(now, deadline, &self.log);
         let timeout = match deadline.map(|deadline| now.until(deadline)) {
-            // Before the signals, so that no flood of them holds up a shutdown.
+            // Checked before the signals, so that a flood of signals cannot delay a shutdown.
             Some(0) => {
                 self.event = Some(Event::Timeout);
                 return;
@@ -195,12 +196,12 @@ impl<'a> Sys<'a> {
             Some(_) | None => Some(0),
         };
         let signal = signal::wait(timeout);
-        // Signals coalesce and can be missed: every wake-up is a reason to look for children.
+        // Signals coalesce and can be missed, so PID 1 checks for children after every wake-up.
         (self.children_pending, self.reap_budget) = (true, REAP_BUDGET);
         self.event = signal.ok().and_then(signals::request).map(Event::Requested);
     }
 
-    /// Reaps one child, wait(2), which may be no event.
+    /// Reaps one child, wait(2); not every reaped child causes an event.
     fn reap(&mut self) {
         match raw::wait() {
             (0, _) => self.children_pending = false,
@@ -208,7 +209,7 @@ impl<'a> Sys<'a> {
                 self.children_pending = false;
                 self.event = Some(Event::NoChildren);
             }
-            // EINTR, which is the only other error of wait(2), is no pid.
+            // The only other error of wait(2) is EINTR, which is not a valid pid.
             (pid, status) => {
                 if let (Some(pid), Some(exit)) = (Pid::new(pid), reaper::exit(status)) {
                     self.event = self.reaped(pid, exit);
@@ -217,7 +218,7 @@ impl<'a> Sys<'a> {
         }
     }
 
-    /// Takes note of a child that was reaped; the updater's end is no event unless it has put a program in place.
+    /// Records a child that was reaped; the updater's exit is an event only if it has installed a program.
     fn reaped(&mut self, pid: Pid, exit: Exit) -> Option<Event> {
         if self.reexec_state.rescue() == Some(pid) {
             self.reexec_state.set_rescue(None);
@@ -235,7 +236,7 @@ impl<'a> Sys<'a> {
         }
         let mut failure = None;
         if self.reexec_state.server() == Some(pid) {
-            // Another process can get its pid later.
+            // Another process can get this pid later.
             self.reexec_state.set_server(None);
             self.set_server_file();
             failure = self.server_report.errno();
@@ -243,8 +244,8 @@ impl<'a> Sys<'a> {
         Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)))
     }
 
-    /// Runs a task in a child, because a disk, a driver or a process that hangs can hold up each of its calls. Where
-    /// none can be forked, by a fork bomb mostly, PID 1 itself makes the calls that help against it.
+    /// Runs a task in a child, because each of its calls can block on a disk, a driver or a process that hangs. If no
+    /// child can be forked, mostly because of a fork bomb, PID 1 itself makes the calls that help against it.
     fn run_task(&self, task: Task) -> Event {
         let mut work = || tasks::run(task, &self.authority, &self.log).0;
         let event = spawn::child(&mut work);

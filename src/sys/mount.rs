@@ -19,10 +19,10 @@ pub struct EarlyMount {
     options: &'static CStr,
 }
 
-/// In this order, because the log needs `/proc` and `/dev`, and some lie in others.
+/// The order matters: the log needs `/proc` and `/dev`, and some mount points are inside other mounts.
 ///
-/// `/dev` is not noexec: SGX enclaves and others map its devices executable. `/run`, `/tmp` and `/dev/shm` are not,
-/// because programs are run from them.
+/// `/dev` is not noexec, because SGX enclaves and other programs map its devices executable. `/run`, `/tmp` and
+/// `/dev/shm` are not noexec, because programs are run from them.
 pub static EARLY: [EarlyMount; 8] = [
     early(c"/proc", c"proc", NOSUID.union(NODEV).union(NOEXEC), c""),
     early(c"/sys", c"sysfs", NOSUID.union(NODEV).union(NOEXEC), c""),
@@ -34,7 +34,7 @@ pub static EARLY: [EarlyMount; 8] = [
     early(c"/sys/fs/cgroup", c"cgroup2", NOSUID.union(NODEV).union(NOEXEC), c""),
 ];
 
-/// The first row alone, which the end of a machine needs again.
+/// Only the first row, which a shutdown of the machine needs again.
 pub const PROC: &[EarlyMount] = EARLY.split_at(1).0;
 
 const NOSUID: MountFlags = MountFlags::NOSUID;
@@ -57,10 +57,10 @@ impl Machine {
             if is_mount_point(target) {
                 continue;
             }
-            // It exists, or the root is read-only: the mount itself will tell.
+            // An error is ignored: the folder exists, or the root is read-only and the mount below reports it.
             let _exists = mkdirat(CWD, *target, Mode::from_raw_mode(0o755));
             match rustix::mount::mount(*kind, *target, *kind, *flags, *options) {
-                // The same file system is mounted there: for kernels before 5.8, where statx does not tell.
+                // The same file system is already mounted there; kernels before 5.8 do not report that by statx.
                 Ok(()) | Err(rustix::io::Errno::BUSY) => {}
                 Err(error) => {
                     if let Some(log) = log {
@@ -72,7 +72,7 @@ impl Machine {
         }
     }
 
-    /// Unmounts what is mounted last at a path, umount(2).
+    /// Unmounts the topmost mount at a path, umount(2).
     pub fn unmount(&self, point: &CStr, flags: UnmountFlags) -> Errno {
         raw::status(rustix::mount::unmount(point, flags))
     }

@@ -13,8 +13,8 @@ pub use rt::raw::{
 
 /// Lends a descriptor to rustix by its number.
 ///
-/// The mask shows the compiler that the assertion inside, which would be a reachable panic, holds. It changes only the
-/// -1 of a pipe that could not be made: the answer is EBADF either way.
+/// rustix asserts that the number is not -1, which would be a reachable panic; the mask proves to the compiler that
+/// it is not. The mask changes only the -1 of a pipe that could not be made: the kernel answers EBADF in both cases.
 pub const fn borrow<'a>(number: i32) -> BorrowedFd<'a> {
     // SAFETY: no memory depends on it. 0-2 are open for as long as the process lives, an `Fd` for as long as it is
     // borrowed, and other numbers are only asked whether they are open.

@@ -1,4 +1,4 @@
-//! The re-exec of PID 1: how one version takes the place of another by execve(2).
+//! The re-exec of PID 1: one version replaces another by execve(2).
 
 use core::ffi::CStr;
 
@@ -15,7 +15,7 @@ use super::raw;
 use super::spawn;
 
 impl Sys<'_> {
-    /// Decodes what an earlier PID 1 handed over; pids that are no children of this process any more are dropped.
+    /// Decodes the re-exec state of an earlier PID 1; pids that are no longer children of this process are dropped.
     #[inline(never)] // 96 bytes of file
     pub(super) fn inherited(start: Start) -> ReexecState {
         let mut state = ReexecState::decode(start.name());
@@ -28,17 +28,17 @@ impl Sys<'_> {
         state
     }
 
-    /// What the next PID 1 would be handed over now.
+    /// The current re-exec state, for the next PID 1.
     pub const fn reexec_state(&self) -> &ReexecState {
         &self.reexec_state
     }
 
-    /// Saves what is known of servers for a PID 1 that may take this one's place at any instruction.
+    /// Saves the server history in the re-exec state, because a fault can re-exec PID 1 at any instruction.
     pub const fn save(&mut self, history: &ServerHistory) {
         self.reexec_state.set_history(history);
     }
 
-    /// Starts the program that looks for another version of this one, unless it runs.
+    /// Starts the updater, which looks for another version of PID 1's program, unless it runs already.
     pub(super) fn spawn_updater(&mut self) {
         if self.updater.is_some() {
             return;
@@ -50,21 +50,23 @@ impl Sys<'_> {
         }
     }
 
-    /// Becomes the program that the updater has put in place. Signals stay blocked and pending meanwhile, so that none
-    /// is lost, and children stay children. If it cannot be executed, the previous program gets its name back.
+    /// Re-execs PID 1 as the program that the updater has installed. Signals stay blocked and pending meanwhile, so
+    /// that none is lost, and children stay children. If the program cannot be executed, the previous program gets
+    /// its name back.
     #[inline(never)] // 8 kB of stack, which would stay in the frame of `run`
     pub(super) fn reexec_updated(&mut self) {
         let Some((_, report)) = self.updater.take() else { return };
-        // Two paths, each with its NUL: what to become, and what to put back. The last two bytes are not written to.
+        // Two paths, each with its NUL: the program to execute, and the previous program to restore. The last two
+        // bytes stay 0.
         let mut paths = [0; 2 * PATH + 2];
         report.paths(paths.split_at_mut(2 * PATH).0);
-        // SAFETY: so there are two strings that end in NUL.
+        // SAFETY: the last two bytes are 0, so the buffer contains two strings that end in NUL.
         let (path, previous) = unsafe {
             let path = CStr::from_ptr(paths.as_ptr().cast());
             (path, CStr::from_ptr(paths.as_ptr().add(path.count_bytes() + 1).cast()))
         };
         let errno = self.reexec(path);
-        // In a child, if one can be forked, since a disk may hang by now.
+        // In a child, if one can be forked, because a disk may hang by now.
         let mut put_back = || raw::rename(previous, path).0;
         if let Event::SpawnFailed(_) = spawn::child(&mut put_back) {
             put_back();

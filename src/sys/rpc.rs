@@ -1,6 +1,6 @@
 //! The RPC client: a forked child that sends one request to the server's socket and reads the reply.
 //!
-//! It may block wherever it likes: PID 1 kills it at its deadline.
+//! Each of its calls may block: PID 1 kills it at its deadline.
 //!
 //! # Safety
 //! The structures are the kernel's, unix(7).
@@ -44,9 +44,9 @@ pub fn run(method: Method, socket: &CStr, log: &Log) -> Outcome {
 enum Received<'a> {
     /// A line, without its newline.
     Line(&'a [u8]),
-    /// What came before the connection was closed.
+    /// The bytes that came before the connection was closed.
     Part(&'a [u8]),
-    /// A buffer full without a newline.
+    /// A full buffer without a newline.
     TooMuch(&'a [u8]),
 }
 
@@ -54,8 +54,9 @@ fn send(method: Method, socket: &CStr) -> Result<ManuallyDrop<Fd>> {
     // The exit of this process closes it.
     let server = ManuallyDrop::new(unix_socket()?);
     connect(&server, socket)?;
-    // A new socket takes a line at once and whole; SIGPIPE is blocked, as all signals are. One call for both pieces:
-    // a server that closes the connection behind the first one would seem not to have been asked.
+    // A new socket accepts a whole line at once; SIGPIPE is blocked, as all signals are. Both pieces are sent by one
+    // call: if the server closed the connection after the first of two calls, the request would wrongly count as not
+    // sent.
     let pieces = [rpc::HEAD, rpc::request(method)]
         .map(|piece| libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() });
     // SAFETY: the kernel reads the bytes that two pieces name.
@@ -81,7 +82,7 @@ fn connect(socket: &Fd, path: &CStr) -> Result<()> {
     }
     let mut address = MaybeUninit::<libc::sockaddr_un>::uninit();
     let peer = address.as_mut_ptr();
-    // SAFETY: the path fits. The kernel does not read what is behind it.
+    // SAFETY: the path fits. The kernel does not read beyond it.
     unsafe {
         (&raw mut (*peer).sun_family).write(libc::AF_UNIX as libc::sa_family_t);
         (&raw mut (*peer).sun_path).cast::<u8>().copy_from_nonoverlapping(path.as_ptr(), path.len());
@@ -100,7 +101,7 @@ fn receive<'a>(server: &Fd, buf: &'a mut [u8; REPLY]) -> Result<Received<'a>> {
     let mut length = 0;
     while let Some(free) = buf.get_mut(length..) {
         let count = match raw::read(server, free) {
-            // A full buffer leaves no byte to read into.
+            // The buffer is full, so the read had no space for a byte.
             Ok(0) if length == REPLY => break,
             // A server that exits with unread requests resets the connection: that is a close too.
             Ok(0) | Err(libc::ECONNRESET) => {

@@ -38,12 +38,13 @@ impl Sys<'_> {
         }
     }
 
-    /// The file that the server runs, or the last one ran, as far as it was reported.
+    /// The file that the server runs, or that the last server ran, as far as it was reported.
     pub const fn server_file(&self) -> FileId {
         self.reexec_state.server_file()
     }
 
-    /// Has the server's previous file put back, if it was kept: the next server is started a second later at least.
+    /// Starts a child that restores the server's previous file, if it was kept; the next server is started a second
+    /// later or more.
     pub(super) fn roll_back(&self) {
         let event = spawn::child(&mut || {
             let server = self.server();
@@ -53,8 +54,8 @@ impl Sys<'_> {
         self.log_fork_failure(&event);
     }
 
-    /// In a child: ends what the last server left behind, unless that server saved its state, from which the next one
-    /// knows its services.
+    /// In a child: ends the processes that the last server left behind, unless that server saved its state, from
+    /// which the next server learns its services.
     pub(super) fn end_orphans(&self) -> Errno {
         if self.reexec_state.restarting() && spawn::exists(c"/run/zinit/state.json") {
             return Errno::NONE;
@@ -64,7 +65,7 @@ impl Sys<'_> {
         // SAFETY: `encode` ends it by NUL.
         let state = unsafe { CStr::from_ptr(state.as_bytes().as_ptr().cast()) };
         let errno = spawn::exec_ctl(self.start, c"orphans", state, &self.log);
-        // Without that program all processes are ended, the rescue program among them.
+        // Without that program all processes are ended, including the rescue program.
         tasks::run(Task::Terminate, &self.authority, &self.log);
         let _interrupted = signal::wait(Some(TERM_GRACE));
         tasks::run(Task::Kill, &self.authority, &self.log);

@@ -27,7 +27,7 @@ pub fn child(work: &mut dyn FnMut() -> u8) -> Event {
 pub struct Report(Fd);
 
 impl Report {
-    /// Of no child.
+    /// The report of no child.
     pub const NONE: Self = Self(Fd::NONE);
 
     /// Reads the paths that the updater has written.
@@ -35,14 +35,15 @@ impl Report {
         let _nothing = raw::read(&self.0, buf);
     }
 
-    /// Reads the file that the child is about to execute; `None` if it did not get so far, or this was read already.
+    /// Reads the file that the child is about to execute; `None` if the child has not reported it, or if it was read
+    /// already.
     pub fn server_file(&self) -> Option<FileId> {
         let mut file = [0; size_of::<FileId>()];
         let length = raw::read(&self.0, &mut file);
         (length == Ok(4)).then_some(FileId(u32::from_ne_bytes(file)))
     }
 
-    /// Reads the error of a failed execve(2), which stands behind the file.
+    /// Reads the error of a failed execve(2), which follows the file.
     pub fn errno(&self) -> Option<Errno> {
         let mut errno = [0];
         (raw::read(&self.0, &mut errno) == Ok(1)).then_some(Errno(errno[0]))
@@ -53,7 +54,7 @@ impl Report {
 pub struct Server<'a> {
     /// The settings.
     pub config: &'a Config<'a>,
-    /// What the kernel handed over.
+    /// The argv and environment of this process.
     pub start: Start,
     /// Whether this is PID 1 of a machine.
     pub machine: bool,
@@ -62,7 +63,7 @@ pub struct Server<'a> {
 impl Server<'_> {
     /// Forks a child that executes the server.
     ///
-    /// Without a pipe, because all descriptors are in use, only the exit status tells of a failure.
+    /// If no pipe could be made, because all descriptors are in use, only the exit status reports a failure.
     pub fn spawn(&self, log: &Log) -> (Event, Report) {
         let (reading, writing) = raw::pipe();
         let event = child(&mut || {
@@ -112,7 +113,8 @@ impl Server<'_> {
     }
 }
 
-/// Forks a child that looks for an update, and writes to the pipe what PID 1 has to become.
+/// Forks the updater, which looks for an update and writes to the pipe the path of the program that PID 1 has to
+/// execute.
 pub fn updater(start: Start, log: &Log) -> (Event, Report) {
     let (reading, writing) = raw::pipe();
     let event = child(&mut || {
@@ -122,8 +124,8 @@ pub fn updater(start: Start, log: &Log) -> (Event, Report) {
     (event, Report(reading))
 }
 
-/// Executes `zinit-pid1ctl --helper WHAT WITH`, which does what need not be in PID 1; returns only the error, after it
-/// was logged.
+/// Executes `zinit-pid1ctl --helper WHAT WITH`, which does tasks that need not be in PID 1; returns only the error,
+/// after it was logged.
 pub fn exec_ctl(start: Start, what: &CStr, with: &CStr, log: &Log) -> Errno {
     let _placed = stdio::duplicate(log.fd(), libc::STDERR_FILENO);
     let argv = [CTL.as_ptr(), c"--helper".as_ptr(), what.as_ptr(), with.as_ptr(), ptr::null()];
@@ -147,11 +149,11 @@ pub fn rescue(program: &CStr, start: Start, log: &Log) -> Event {
 /// # Safety
 /// `argv` ends in NULL, its strings in NUL.
 unsafe fn exec(start: Start, path: &CStr, argv: *const *const c_char, log: &Log) -> Errno {
-    // A session of its own: Ctrl-C on a terminal is for PID 1, which then tells the server.
+    // A session of its own: Ctrl-C on a terminal goes only to PID 1, which then stops the server.
     let _leader = rustix::process::setsid();
-    // SAFETY: this process reads its argv no more.
+    // SAFETY: this process does not read its argv again.
     let envp = unsafe { start.environment_with(DEFAULT_ENVIRONMENT) };
-    // Last, so that a signal finds either a child that blocks it or the program.
+    // Done last, so that a signal is either blocked by the child or handled by the program.
     signal::unblock_all();
     // SAFETY: both arrays end in NULL, their strings in NUL.
     let errno = unsafe { raw::execve(path, argv.cast(), envp) };
@@ -171,7 +173,7 @@ pub fn exists(path: &CStr) -> bool {
 /// The second program of this project.
 pub const CTL: &CStr = c"/sbin/zinit-pid1ctl";
 
-/// Where the server is looked for.
+/// The default paths of the server, in order.
 const SERVERS: [&CStr; 4] = [
     c"/sbin/zinit-server",
     c"/usr/sbin/zinit-server",
@@ -179,6 +181,6 @@ const SERVERS: [&CStr; 4] = [
     c"/usr/local/bin/zinit-server",
 ];
 
-/// What a program needs that nobody has set: the kernel sets no PATH, and `env -i` none of these.
+/// Defaults for variables that a program needs: the kernel does not set PATH, and `env -i` sets none of these.
 const DEFAULT_ENVIRONMENT: &[u8] =
     b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\0HOME=/\0TERM=linux\0\0";

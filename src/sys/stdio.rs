@@ -23,11 +23,11 @@ impl InheritedFds {
     }
 }
 
-/// Closes what others left open from 3 on, which would pin their files and devices for as long as the machine runs,
-/// and fills holes below 3, so that no file that is opened later gets such a number.
+/// Closes inherited descriptors from 3 on, which would keep their files and devices busy for as long as the machine
+/// runs, and fills holes below 3, so that no file that is opened later gets such a number.
 ///
 /// A hole is filled by the root folder, which needs no `/dev`. With `O_PATH` it would look closed to `poll`, and a
-/// server with Rust's std aborts where it cannot replace a closed one by `/dev/null`.
+/// server with Rust's std aborts if it cannot replace a closed descriptor by `/dev/null`.
 pub fn sanitize_fds() -> InheritedFds {
     close_from(3);
     let mut inherited = 0;
@@ -68,8 +68,8 @@ pub fn fill_std_fds(inherited: InheritedFds, console: bool) {
 /// ioctl_tty(2).
 pub fn take_console() {
     let Some(fd) = open_tty(c"/dev/console") else { return };
-    // It is taken from a session that has it: without it a shell has no Ctrl-C.
-    // SAFETY: the request takes a number.
+    // The console is taken away from a session that has it, because a shell without a controlling terminal has no
+    // Ctrl-C. SAFETY: the request takes a number.
     let _refused = unsafe { raw::ioctl(&fd, libc::TIOCSCTTY as usize, 1) };
     for number in 0..3 {
         let _placed = duplicate(fd.number(), number);
@@ -107,7 +107,7 @@ fn close_from(first: i32) {
     if unsafe { syscall(libc::SYS_close_range, [raw::word(first), raw::word(i32::MAX), 0]) } >= 0 {
         return;
     }
-    // A kernel before 5.9: those up to the default soft limit.
+    // Kernels before 5.9 have no close_range: closes descriptors up to the default soft limit.
     for fd in first..1024 {
         raw::close(fd);
     }

@@ -1,6 +1,6 @@
 //! The tasks of a shutdown, as the forked child of each does them.
 //!
-//! Such a child may hang: PID 1 kills it at its deadline. What writes to a disk is done by a child of its own once more,
+//! Such a child may hang: PID 1 kills it at its deadline. Each call that writes to a disk is made in a further child,
 //! so that one dead disk does not keep the others from being unmounted.
 
 use core::ffi::CStr;
@@ -23,9 +23,9 @@ use super::mount;
 use super::unmount::Unmount;
 use super::{raw, signal, spawn};
 
-/// Does a task; what is lost by it is logged.
+/// Does a task; failures are logged.
 pub fn run(task: Task, authority: &Authority, log: &Log) -> Errno {
-    // Policy asks a process for nothing that it may not do.
+    // Never the case: the policy gives a process no task that it may not do.
     let Some(pid1) = authority.pid1() else { return NOT_PERMITTED };
     match (task, authority.machine()) {
         (Task::Terminate, _) => {
@@ -40,7 +40,7 @@ pub fn run(task: Task, authority: &Authority, log: &Log) -> Errno {
         (Task::Unmount, Some(machine)) => Unmount { machine: *machine, log }.unmount(),
         (Task::SyncAgain, Some(machine)) => {
             sync(*machine, log);
-            // Only now, since the progress of the sync is read from `/proc`.
+            // Only now, because the progress of the sync is read from `/proc`.
             Unmount { machine: *machine, log }.detach_kernel_mounts();
         }
         (Task::Kexec, Some(machine)) => return machine.reboot(RebootCommand::Kexec),
@@ -48,11 +48,11 @@ pub fn run(task: Task, authority: &Authority, log: &Log) -> Errno {
         (Task::Reboot, Some(machine)) => return machine.reboot(RebootCommand::Restart),
         (Task::Halt, Some(machine)) => return machine.reboot(RebootCommand::Halt),
         (Task::SysRqPoweroff | Task::SysRqReboot, Some(machine)) => {
-            // It was detached before.
+            // `/proc` was detached before.
             machine.mount_early(mount::PROC, None);
             let errno = machine.sysrq(if task == Task::SysRqReboot { b"b" } else { b"o" });
             if errno == Errno::NONE {
-                // The kernel does it in its own time; PID 1 has a deadline for that.
+                // The kernel ends the machine later, asynchronously; PID 1 has a deadline for that.
                 let _never = signal::wait(None);
             }
             return errno;
@@ -78,7 +78,7 @@ pub enum Write<'a> {
     Unmount(&'a CStr, UnmountFlags),
 }
 
-/// Makes a call in a child, and waits for that as long as the disks make progress; ETIMEDOUT if they do not.
+/// Makes a call in a child, and waits for the child as long as the disks make progress; ETIMEDOUT if they do not.
 pub fn run_with_progress(machine: Machine, write: Write<'_>) -> Errno {
     let mut work = || match write {
         Write::All => {
@@ -89,12 +89,12 @@ pub fn run_with_progress(machine: Machine, write: Write<'_>) -> Errno {
         Write::Unmount(point, flags) => machine.unmount(point, flags).0,
     };
     let Event::Spawned(child) = spawn::child(&mut work) else {
-        // PID 1 has a deadline for this process too.
+        // No child could be forked. PID 1 has a deadline for this process too.
         return Errno(work());
     };
     let mut progress = Progress::begin(raw::now());
     loop {
-        // The child's end is a signal as well, also one that came before this call.
+        // The exit of the child is a signal too, even if it came before this call.
         let _woken = signal::wait(Some(PROGRESS_CHECK));
         match raw::wait() {
             (pid, status) if pid == child.raw() => {
@@ -103,7 +103,7 @@ pub fn run_with_progress(machine: Machine, write: Write<'_>) -> Errno {
                     _ => INTERRUPTED,
                 };
             }
-            // One that was given up before has ended after all.
+            // A child that was given up earlier has exited after all.
             (1.., _) => {}
             _ => {
                 if !progress.goes_on(unwritten(), raw::now()) {
@@ -126,7 +126,7 @@ fn unwritten() -> Option<u32> {
     sum
 }
 
-/// Shows the lines of a file from the last to the first; one that cannot be read has none.
+/// Calls `show` with each line of a file, from the last to the first; a file that cannot be read has no lines.
 #[inline(never)] // 64 kB of stack, which would stay in the frame of its callers
 pub fn read_backwards(path: &CStr, show: &mut lines::Show<'_>) {
     let Ok(file) = raw::open(path, libc::O_RDONLY) else { return };

@@ -1,4 +1,4 @@
-//! Turns off swap, unmounts everything, and makes read-only what stays.
+//! Turns off swap, unmounts everything, and makes the remaining mounts read-only.
 
 use core::ffi::CStr;
 
@@ -28,7 +28,7 @@ pub struct Unmount<'a> {
 enum Step {
     /// Unmounts it if it is a tmpfs.
     Tmpfs,
-    /// Turns it off: the one pass that is over swaps.
+    /// Turns it off: this pass goes over the swaps, and not over the mounts.
     Swap,
     /// Unmounts it.
     Unmount,
@@ -38,28 +38,28 @@ enum Step {
     Detach,
     /// Unmounts it, and logs a failure: the last attempt.
     Final,
-    /// Detaches those that all steps before need.
+    /// Detaches the kernel's mounts, which all steps before need.
     Kernel,
 }
 
 impl Unmount<'_> {
     /// Unmounts each tmpfs and turns off swap.
     pub fn swapoff(self) {
-        // Somebody may have unmounted it, and from here on all is read from it.
+        // `/proc` may have been unmounted, and all data is read from it from here on.
         self.machine.mount_early(mount::PROC, None);
-        // First, or what is swapped out of a tmpfs would have to find room in memory.
+        // Each tmpfs first: otherwise its swapped-out pages would have to fit into memory.
         while self.pass(Step::Tmpfs) {}
         self.pass(Step::Swap);
     }
 
-    /// Unmounts all else, and makes read-only what stays.
+    /// Unmounts all other mounts, and makes the remaining ones read-only.
     pub fn unmount(self) {
         if let Err(number) = raw::open(MOUNTINFO, libc::O_RDONLY) {
             self.log_failure(Message::ReadFailed, raw::errno(number), MOUNTINFO);
         }
         loop {
             while self.pass(Step::Unmount) {}
-            // All of them, before one that is detached takes along what is mounted on it.
+            // All mounts are made read-only first, because detaching one also detaches the mounts on it.
             self.pass(Step::MakeReadOnly);
             // Detaching a mount uncovers what lies below it.
             if !self.pass(Step::Detach) {
@@ -76,7 +76,7 @@ impl Unmount<'_> {
         self.pass(Step::Kernel);
     }
 
-    /// Goes over all mounts, the last one first; true if any of them is gone by it.
+    /// Applies a step to all mounts, the last one first; true if any of them is gone afterwards.
     fn pass(self, step: Step) -> bool {
         let mut progress = false;
         let mut path = Path::new();
@@ -94,13 +94,13 @@ impl Unmount<'_> {
         progress
     }
 
-    /// Does a step to one mount; true if it is gone by it.
+    /// Applies a step to one mount; true if the mount is gone afterwards.
     fn step(self, step: Step, point: &CStr) -> bool {
         if step == Step::Swap {
             self.log_failure(Message::SwapoffFailed, self.machine.swapoff(point), point);
             return false;
         }
-        // They hold no data, and all steps but the last one need them.
+        // The kernel's mounts hold no data, and all steps but the last one need them.
         let is_kernel = table::position(b"/proc\n/sys\n/dev", point.to_bytes()).is_some();
         if point == ROOT || is_kernel != (step == Step::Kernel) {
             return false;
@@ -119,7 +119,7 @@ impl Unmount<'_> {
         if gone {
             self.log_failure(Message::ReadOnlyFailed, read_only, point);
         } else if step == Step::Final || errno == TIMED_OUT {
-            // An unmount that hangs has taken the mount from the list already.
+            // An unmount that hangs has already removed the mount from the list.
             self.log_failure(Message::UnmountFailed, errno, point);
         }
         gone
@@ -133,7 +133,7 @@ impl Unmount<'_> {
     }
 }
 
-/// A path as system calls take it.
+/// The path as a `CStr`, for system calls.
 fn c_str(path: &Path) -> &CStr {
     // SAFETY: `unescape` ended it by NUL.
     unsafe { CStr::from_ptr(path.as_ptr().cast()) }

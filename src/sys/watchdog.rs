@@ -1,6 +1,6 @@
 //! The hardware watchdog: it resets the machine unless it is pinged in time.
 //!
-//! PID 1 pings it from its one wait, so that a PID 1 that does not reach that wait any more is reset;
+//! PID 1 pings it from its only wait, so that the machine is reset if PID 1 no longer reaches that wait; see
 //! watchdog/watchdog-api in the kernel's documentation.
 
 use zinit_pid1::model::message::{Message, Record};
@@ -10,7 +10,7 @@ use super::authority::Machine;
 use super::log::Log;
 use super::raw;
 
-/// A watchdog that is enabled, or will be once its device is there, or none.
+/// A watchdog that is enabled, or that will be enabled once its device exists, or none.
 pub struct Watchdog {
     /// The timeout that is asked for, s; 0 for no watchdog.
     timeout: u32,
@@ -24,14 +24,14 @@ impl Watchdog {
     /// No watchdog.
     pub const NONE: Self = Self { timeout: 0, device: -1, next_ping: Instant(0) };
 
-    /// Enables it, by the first ping.
+    /// Enables the watchdog; the first ping opens the device.
     pub const fn enable(&mut self, _: &Machine, timeout: u32) {
         self.timeout = timeout;
     }
 
     /// Pings it if that is due; returns when to do so again, or the deadline if that is earlier.
     ///
-    /// Its module may be loaded later: the device is looked for as often as it would be pinged.
+    /// Its module may be loaded later, so that opening the device is tried as often as it would be pinged.
     pub fn ping(&mut self, now: Instant, deadline: Option<Instant>, log: &Log) -> Option<Instant> {
         if self.timeout == 0 {
             return deadline;
@@ -44,13 +44,13 @@ impl Watchdog {
             {
                 log.error(Message::WatchdogFailed, raw::errno(errno));
             }
-            // Half of its timeout, in ms; no hardware has 99 days.
+            // Half of its timeout, in ms; it would overflow at 99 days, which no hardware supports.
             self.next_ping = now + self.timeout.wrapping_mul(500);
         }
         Some(deadline.unwrap_or(self.next_ping).min(self.next_ping))
     }
 
-    /// Opens the device, which enables it, and sets its timeout if the hardware can be set.
+    /// Opens the device, which enables it, and sets its timeout if the hardware supports that.
     fn open(&mut self, log: &Log) -> raw::Result<()> {
         let device = raw::open(c"/dev/watchdog", libc::O_WRONLY | libc::O_NONBLOCK)?;
         let timeout = &raw mut self.timeout;
@@ -65,12 +65,12 @@ impl Watchdog {
         Ok(())
     }
 
-    /// Stops pinging it. With `disable` the magic letter goes in front of the close, which disables it if the hardware
-    /// can be disabled at all.
+    /// Stops pinging it. With `disable` the magic letter is written before the close, which disables the watchdog if
+    /// the hardware allows that at all.
     pub fn close(&mut self, disable: bool) {
         let _disabled = raw::write(self.device, &b"V"[..usize::from(disable)]);
         self.timeout = 0;
-        // Once: the number may be another file's by the next time.
+        // Only once: the number may belong to another file later.
         raw::close(core::mem::replace(&mut self.device, -1));
     }
 }

@@ -1,4 +1,4 @@
-//! Makes a log line of a record: the message's template with the values in place of its placeholders.
+//! Formats a record as a log line: the message's template with the values in place of its placeholders.
 //!
 //! One loop of 0.7 kB, where `core::fmt` took 3.8 kB more; nothing in it can panic.
 
@@ -8,16 +8,16 @@ use crate::model::process::{Errno, Exit, Pid, Signal};
 use crate::model::table;
 use crate::text::names;
 
-/// Composes a line with its newline into `line`, which has to be empty.
+/// Writes a line with its newline into `line`, which has to be empty.
 ///
-/// `text` comes from outside, for `%text`. With `kmsg` the level stands in front, as `/dev/kmsg` takes it.
+/// `text` is external text, for `%text`. With `kmsg` the line begins with the level, in the format of `/dev/kmsg`.
 pub fn compose(line: &mut Buffer, record: &Record, text: &[u8], kmsg: bool) {
     if kmsg {
         line.extend(&[b'<', record.message.level().digit(), b'>']);
     }
     line.extend(b"zinit-pid1: ");
     fill_in(line, record, text);
-    // A line that is full to the last byte was cut, or might as well have been.
+    // A line that fills the buffer to the last byte is treated as one that was cut.
     line.cut(b"...");
     line.push(b'\n');
 }
@@ -73,7 +73,7 @@ fn errno(line: &mut Buffer, errno: Errno) {
     }
 }
 
-/// Appends bytes so that they can neither break the line nor drive a terminal.
+/// Appends external bytes so that they can neither break the line nor control a terminal.
 fn from_outside(line: &mut Buffer, text: &[u8]) {
     for byte in text {
         line.push(if matches!(byte, b' '..=b'~') { *byte } else { b'?' });

@@ -1,6 +1,6 @@
 //! The names of errors, signals and tasks in log lines.
 //!
-//! Those of errors and tasks are newline lists: a `match` to strings takes 1.4 kB and 0.2 kB more.
+//! The names of errors and tasks are newline-separated lists: a `match` to strings takes 1.4 kB and 0.2 kB more.
 
 use crate::model::process::{Errno, Signal};
 use crate::model::table;
@@ -13,7 +13,7 @@ macro_rules! errnos {
     };
 }
 
-// Those that are expected where PID 1 logs one: from starting and asking a server, from mounts, swaps and files, and
+// The errors that are expected in PID 1's log: from starting a server and its RPC, from mounts, swaps and files, and
 // from the end of a machine.
 errnos! {
     1 "EPERM (not permitted)"
@@ -67,7 +67,7 @@ pub const fn signal(signal: Signal) -> &'static [u8] {
 /// The name of a task.
 #[must_use]
 pub fn task(task: Task) -> &'static [u8] {
-    #[allow(clippy::as_conversions)] // the number of the variant is that of the name
+    #[allow(clippy::as_conversions)] // the variant's number is the index of its name
     table::nth(TASKS, task as usize)
 }
 

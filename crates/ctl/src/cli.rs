@@ -19,7 +19,7 @@ pub enum Command<'a> {
     Status,
     /// No command: zinit-pid1 supervises a server then.
     Supervise,
-    /// Do nothing: this word has no meaning in its place.
+    /// Do nothing: this word has no meaning at its position.
     Unknown(&'a CStr),
     /// Print the version.
     Version,
@@ -44,7 +44,7 @@ pub fn parse<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> Command<
     let mut force = false;
     for word in words {
         match (&mut verb, word.to_bytes()) {
-            // For sysvinit's shutdown `-h` is an ending, and not help.
+            // In sysvinit's shutdown `-h` is an ending, and not help.
             (Verb::Shutdown(_), b"-h" | b"now" | b"+0") => {}
             (Verb::Shutdown(ending), b"-H") => *ending = Ending::Halt,
             (Verb::Shutdown(ending), b"-P") => *ending = Ending::Poweroff,
@@ -74,7 +74,7 @@ pub fn parse<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> Command<
     }
 }
 
-/// The commands that are names of the program too.
+/// The commands that are also names of the program.
 fn ending_verb(word: &[u8]) -> Option<Verb> {
     match word {
         b"halt" => Some(Verb::End(Ending::Halt)),

@@ -24,7 +24,8 @@ impl Forced {
         }
     }
 
-    /// Syncs, for a limited time, and calls reboot(2), which ends the machine or the container; returns why not.
+    /// Syncs, for a limited time, and calls reboot(2), which ends the machine or the container; returns the error if
+    /// that fails.
     pub fn end(&self) -> Errno {
         signal::block_all();
         match raw::fork() {
@@ -45,7 +46,7 @@ impl Forced {
     }
 }
 
-/// Waits until the writer has ended, or its time is over.
+/// Waits until the writer has exited, or its time has passed.
 fn wait_for(writer: i32) {
     let end = sys::now() + FORCED_SYNC_TIMEOUT;
     let writes = || {

@@ -55,7 +55,7 @@ struct Orphans {
     parent: u32,
     /// The file of this program.
     itself: Option<FileId>,
-    /// The pids that were sent the current signal; one that finds no room is sent it again with each look.
+    /// The pids that were sent the current signal; a pid that does not fit is sent it again at each check.
     signalled: heapless::Vec<u32, ORPHANS>,
     /// The line about orphans was written.
     reported: bool,
@@ -108,7 +108,7 @@ impl Orphans {
         // A stopped process does not die of TERM before it is continued.
         for signal in [signal, Signal::CONT] {
             let sent = process.as_ref().map(|process| pidfd_send_signal(process, signal));
-            // Linux before 5.3 has no such descriptors, and older filters of system calls refuse them.
+            // Linux before 5.3 has no such descriptors, and older seccomp filters refuse them.
             if sent != Some(Ok(())) && sent != Some(Err(Errno::SRCH)) {
                 let _gone = kill_process(number, signal);
             }

@@ -18,7 +18,7 @@ pub struct Refusal {
 
 /// What is wrong with a file.
 pub enum Why {
-    /// The program answered `--probe`, but not with our version of the hand-over.
+    /// The program answered `--probe`, but not with our version of the re-exec state.
     Answer,
     /// Another process has it open for writing.
     BeingWritten,
@@ -30,11 +30,11 @@ pub enum Why {
     Crashed(i32),
     /// The program did not answer `--probe` in time.
     Hung,
-    /// It is no regular file.
+    /// It is not a regular file.
     NotAFile,
     /// Another user than root owns it or can write to it.
     NotOurs,
-    /// The signature does not fit.
+    /// The signature is not accepted.
     Signature(minisign::Refusal),
     /// It is empty or too large.
     Size,
@@ -47,7 +47,7 @@ impl Why {
     }
 }
 
-/// Makes a refusal of the kernel's error for a call on a file; `action` is its verb: "cannot ACTION it".
+/// Makes a refusal from the kernel's error for a call on a file; `action` is its verb: "cannot ACTION it".
 pub fn cannot<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(Errno) -> Refusal + 'a {
     move |errno| Refusal { path: path.clone(), why: Why::Cannot(action, errno) }
 }

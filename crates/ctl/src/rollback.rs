@@ -1,4 +1,4 @@
-//! Puts the previous file of the server back, when a newer one keeps dying.
+//! Restores the previous file of the server, when a newer one keeps exiting.
 
 use core::ffi::CStr;
 

@@ -1,4 +1,4 @@
-//! Prints what PID 1 does, read from `/proc`: `zinit-pid1 status`.
+//! Prints the state of PID 1, read from `/proc`: `zinit-pid1 status`.
 
 use rt::raw;
 use zinit_pid1::model::decimal;
@@ -44,7 +44,7 @@ struct Seen {
     zombies: u32,
 }
 
-/// Reads about every process, proc(5).
+/// Reads the data of every process, proc(5).
 fn look(room: &mut [u8]) -> Seen {
     let mut seen = Seen::default();
     process::all(&mut |pid| seen.process(pid, room));
@@ -89,7 +89,7 @@ const STDOUT: i32 = libc::STDOUT_FILENO;
 /// The largest part of a file that is read, bytes; the program of PID 1 has less than half of that.
 const ROOM: usize = 65_536;
 
-/// The text before the version in every program of PID 1, and behind it.
+/// The text before the version in every program of PID 1, and the text after it.
 const NAME: &[u8] = b"zinit-pid1 ";
 const BEHIND: &[u8] = b"\nhand-over ";
 

@@ -17,7 +17,7 @@ pub fn now() -> Instant {
 
 /// Lends a descriptor to rustix by its number.
 ///
-/// rustix asserts that it is not -1. The mask makes another number of that, which is not open either.
+/// rustix asserts that it is not -1. The mask turns -1 into another number, which is not open either.
 pub const fn borrow<'a>(number: i32) -> BorrowedFd<'a> {
     // SAFETY: no memory depends on the descriptor, and the callers keep it open.
     unsafe { BorrowedFd::borrow_raw(number & i32::MAX) }
@@ -40,8 +40,8 @@ pub fn send_to_pid1(signal: Signal) -> raw::Result<()> {
 
 /// Writes a line to standard error, or drops it where the write could block: PID 1 waits for this program.
 ///
-/// Standard error is the log of PID 1, which does not block if PID 1 could open it anew. If it could not, a terminal is
-/// written no line, because poll(2) promises only one byte of room in it.
+/// Standard error is the log of PID 1, which does not block if PID 1 could open it anew. If it could not, no line is
+/// written to a terminal, because poll(2) promises only that it accepts one byte.
 pub fn log(line: &[u8]) {
     let stderr = borrow(libc::STDERR_FILENO);
     let blocks = rustix::fs::fcntl_getfl(stderr).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK));

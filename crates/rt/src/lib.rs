@@ -1,9 +1,9 @@
-//! What libc would have given both programs: start code, memory functions and raw system calls.
+//! The parts of libc that both programs need: start code, memory functions and raw system calls.
 //!
 //! Responsible for:
 //! - `_start`, and the arguments and environment that the kernel puts on the stack ([`start`]);
 //! - `memcpy` and the like, which the compiler calls by name (`mem`);
-//! - system calls that rustix lacks, or with which a program would not keep the link-time proofs ([`raw`], [`signal`]);
+//! - system calls that rustix lacks, or whose rustix wrappers would break the link-time proofs ([`raw`], [`signal`]);
 //! - all assembly, in one file per architecture ([`arch`]).
 //!
 //! It uses no type of `zinit_pid1`: pids, errors and times are plain numbers here.

@@ -100,7 +100,7 @@ mod tests {
         for count in 0..LENGTH {
             let (mut ours, mut expected) = (numbered(), numbered());
             expected[..count].fill(0xab);
-            // SAFETY: the array has this many. The upper bits are none of the byte.
+            // SAFETY: the array has this many. The upper bits are not part of the byte.
             unsafe { memset(ours.as_mut_ptr(), 0x1_23ab, count) };
             assert_eq!(ours, expected, "{count}");
         }
@@ -112,7 +112,7 @@ mod tests {
             for (left, right) in [(0, 0), (1, 2), (2, 1), (0x7f, 0x80), (0xff, 0)] {
                 let (mut one, mut other) = (numbered(), numbered());
                 (one[place], other[place]) = (left, right);
-                // A later one does not count.
+                // A later difference must not count.
                 if left != right && place + 1 < LENGTH {
                     (one[LENGTH - 1], other[LENGTH - 1]) = (right, left);
                 }

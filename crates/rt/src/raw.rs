@@ -235,7 +235,7 @@ pub fn exit(status: u8) -> ! {
     }
 }
 
-/// Tells the result of a system call from an error, syscall(2).
+/// Separates the result of a system call from an error, syscall(2).
 pub const fn checked(answer: isize) -> Result<i32> {
     // An `i32` is enough for descriptors, pids, counts of our small buffers, and errors, which are above -4096.
     let answer = answer as i32;

@@ -22,7 +22,7 @@ impl Start {
         strings(self.stack.wrapping_add(1).cast()).next().unwrap_or(c"")
     }
 
-    /// The arguments behind argv\[0\].
+    /// The arguments after argv\[0\].
     pub fn words(self) -> impl Iterator<Item = &'static CStr> + Clone {
         // SAFETY: argc is valid. If it is 0 there is no name to skip.
         let behind = unsafe { (*self.stack).min(1) };
@@ -71,7 +71,7 @@ impl Start {
     #[inline(always)] // 64 bytes of PID 1
     pub unsafe fn environment_with(self, defaults: &'static [u8]) -> *const *const u8 {
         let mut first = self.envp;
-        // SAFETY: another string follows each default, and the place written to is not below argc.
+        // SAFETY: another string follows each default, and the address written to is not below argc.
         unsafe {
             let mut default = CStr::from_ptr(defaults.as_ptr().cast());
             while !default.is_empty() && first.cast_const().cast() > self.stack {

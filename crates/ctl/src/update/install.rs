@@ -1,4 +1,4 @@
-//! Puts a signed candidate in the place of the program.
+//! Installs a signed candidate as PID 1's program.
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
@@ -23,7 +23,7 @@ pub fn replace(running: &Running, new: &Path, candidate: &OwnedFd) -> Result<boo
     let folder = Folder::of(program)?;
     folder.check_owner()?;
     let checked = file::check(new, candidate)?;
-    // Only a help against a copy in progress: some file systems know no leases.
+    // Only a precaution against a copy in progress: some file systems do not support leases.
     if sys::is_being_written(candidate) {
         return Why::BeingWritten.of(new);
     }
@@ -31,7 +31,7 @@ pub fn replace(running: &Running, new: &Path, candidate: &OwnedFd) -> Result<boo
     bytes.read(new, candidate)?;
     verify(new, &bytes, &mut signature)?;
 
-    // Another updater would use the same names: that of a PID 1 that was re-executed after a fault.
+    // A second updater, of a PID 1 that was re-executed after a fault, would use the same names.
     let _lock = Lock::take(program)?;
     let verified = program.with(b".verified");
     let done = install(running, &verified, &bytes, &folder);
@@ -39,7 +39,8 @@ pub fn replace(running: &Running, new: &Path, candidate: &OwnedFd) -> Result<boo
         let _may_not_be_there = rustix::fs::unlink(verified.name());
     }
     let (kept, version) = done?;
-    // Unless there is another candidate by now. One that is left behind is only installed once more.
+    // The candidate is removed, unless another one has replaced it by now. A candidate that is left is only installed
+    // once more.
     if file::link_id(new) == Some(checked) {
         for used in [new, &new.with(b".minisig")] {
             let _left = rustix::fs::unlink(used.name());

@@ -1,7 +1,7 @@
-//! Puts another version of PID 1's program in its place.
+//! Finds and installs another version of PID 1's program.
 //!
-//! That is a signed candidate beside the program, `PATH.new`, or else another file that somebody, a package manager
-//! mostly, has put where the running program was.
+//! The other version is a signed candidate beside the program, `PATH.new`, or else another file that was put at the
+//! path of the running program, mostly by a package manager.
 
 mod install;
 mod probe;
@@ -18,7 +18,7 @@ use crate::file::{self, FileId, Folder, Path};
 use crate::refusal::{Result, Why, cannot};
 use crate::{report, sys};
 
-/// Looks for another version; the exit status is 0 only if PID 1 has to become the program whose path is printed.
+/// Looks for another version; the exit status is 0 only if PID 1 has to re-exec as the program whose path is printed.
 ///
 /// `name` is PID 1's argv\[0\], by which its program is found where there is no `/proc`.
 pub fn update(name: &CStr) -> u8 {
@@ -41,9 +41,9 @@ pub fn update(name: &CStr) -> u8 {
 
 /// What was found.
 enum Found {
-    /// No other version than the running one.
+    /// There is no other version.
     Nothing,
-    /// Another program is in place.
+    /// Another program is installed.
     Replaced {
         /// Its predecessor is `PATH.old` now.
         kept: bool,
@@ -67,7 +67,7 @@ fn look(running: &Running) -> Result<Found> {
     }
 }
 
-/// Tells PID 1 what to become, and what to rename back if that cannot be executed.
+/// Prints for PID 1 the path to execute, and the path to rename back if the program cannot be executed.
 fn answer(path: &Path, old: Option<&Path>) {
     let mut answer = heapless::Vec::<u8, 8_192>::new();
     let _fits = answer.extend_from_slice(path.name().to_bytes_with_nul());
@@ -77,7 +77,7 @@ fn answer(path: &Path, old: Option<&Path>) {
 
 /// The program that the parent, which is PID 1, runs.
 struct Running {
-    /// Its path, which its successor has to have too.
+    /// Its path, which its successor must have too.
     path: Path,
     /// Unknown without `/proc`.
     id: Option<FileId>,
@@ -95,7 +95,8 @@ impl Running {
         let id = file::id(link);
         let target = &target[..length as usize];
         let mut found = Path::default().with(target);
-        // The kernel appends this to the path of a file that has lost its name; a file's own name may end so too.
+        // The kernel appends this to the path of a file that has lost its name; the real name of a file may end in
+        // the same way.
         if let Some(name) = target.strip_suffix(b" (deleted)")
             && file::id(found.name()) != id
         {

@@ -1,4 +1,4 @@
-//! Asks a program whether it can take the place of PID 1, by running it with `--probe`.
+//! Checks whether a program can replace PID 1, by running it with `--probe`.
 
 use rt::raw;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -14,7 +14,7 @@ use crate::sys;
 /// A program's version, as it prints it.
 pub type Version = heapless::String<64>;
 
-/// Runs a program with `--probe`, and returns its version if it knows our version of the hand-over.
+/// Runs a program with `--probe`, and returns its version if it reads our version of the re-exec state.
 ///
 /// The open file is executed: `path` is only what a refusal names.
 pub fn probe(program: &OwnedFd, path: &Path) -> Result<Version> {
@@ -67,7 +67,7 @@ fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
     let mut length = 0;
     loop {
         let ended = rustix::process::waitpid(Some(child), WaitOptions::NOHANG);
-        // Read after waitpid, so that nothing is missed which it wrote before its end.
+        // Read after waitpid, so that everything that the child wrote before its exit is read.
         while let Some(free) = room.get_mut(length..).filter(|free| !free.is_empty())
             && let Ok(taken @ 1..) = raw::read(pipe, free)
         {
@@ -84,7 +84,7 @@ fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
     }
 }
 
-/// The version in an answer of two lines: the program's name and version, and the version of the hand-over.
+/// The version in an answer of two lines: the program's name and version, and the version of the re-exec state.
 fn version(answer: &[u8]) -> Option<Version> {
     let line = answer.strip_suffix(reexec::FORMAT_LINE)?.strip_prefix(b"zinit-pid1 ")?.strip_suffix(b"\n")?;
     let version =
