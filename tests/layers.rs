@@ -1,5 +1,5 @@
-//! The arrows between modules run one way, as `doc/architecture.md` has them: `main -> sys -> parse, text, model, rt` and
-//! `main -> init -> decisions -> phase -> model`.
+//! Dependencies between modules go only in the directions of `doc/architecture.md`: `main -> sys -> parse, text,
+//! model, rt` and `main -> init -> decisions -> phase -> model`.
 //!
 //! Each file of `src` is listed with the modules that it may name; a name that is not listed fails, and so
 //! does a file that is not listed, that is too long, or that holds unsafe code outside of `sys`.
@@ -85,7 +85,7 @@ fn no_module_names_one_above_it() {
     assert!(seen > 80, "only {seen} names were found: the search is broken");
 }
 
-/// A call that reaches beyond PID 1's own children is a method of a token, and stands only in its file.
+/// A call that affects more than PID 1's own children is a method of a token, and occurs only in the token's file.
 #[test]
 fn machine_wide_calls_stand_only_where_the_tokens_are() {
     let calls = [
@@ -144,7 +144,7 @@ fn allowed(name: &str) -> &'static str {
     LAYERS.iter().find(fits).unwrap_or_else(|| panic!("{name} is not listed")).1
 }
 
-/// The modules behind each `crate::`, `super::` and `zinit_pid1::`.
+/// The modules after each `crate::`, `super::` and `zinit_pid1::`.
 fn named(text: &str) -> BTreeSet<String> {
     let code = code(text);
     let mut found = BTreeSet::new();
@@ -185,7 +185,7 @@ fn head(path: &str) -> Option<String> {
     (end > 0).then(|| path[..end].to_string())
 }
 
-/// The text without comments, but for those of modules and items, which may link upwards.
+/// The text without comments, which may link to modules of upper layers.
 fn code(text: &str) -> String {
     let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
     lines.collect::<Vec<_>>().join("\n")
@@ -204,7 +204,7 @@ fn is_source(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "rs")
 }
 
-/// The file's path below `src`, behind the name of its package if that is another one than PID 1's.
+/// The file's path below `src`, after the name of its package, unless that is the package of PID 1.
 fn name(path: &Path) -> String {
     let path = path.strip_prefix(root()).expect("below the root").with_extension("").display().to_string();
     path.replace("/src/", "/").trim_start_matches("src/").trim_start_matches("crates/").to_string()

@@ -1,4 +1,4 @@
-//! Disks for virtual machines, and what this system's tools and a second machine find on them afterwards.
+//! Disks for virtual machines, and their checks afterwards by the tools of this system and by a second machine.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 use super::vm::{Image, Machine};
 use super::{Folder, brought, guest, root};
 
-/// What is on a disk.
+/// The content of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing.
@@ -31,7 +31,7 @@ impl Disk {
         Self::made(kind, name, 512, &[])
     }
 
-    /// A disk of so many MiB, made with more words for the tool that makes it.
+    /// A disk of so many MiB, with more arguments for the tool that makes it.
     pub fn made(kind: Kind, name: &str, mebibytes: u64, words: &[&str]) -> Self {
         let disk = Self { folder: Folder::new(), kind, name: name.to_string() };
         let image = File::create(disk.path()).expect("an image");
@@ -52,7 +52,7 @@ impl Disk {
         self.folder.path().join("image")
     }
 
-    /// What is wrong with the file system, as its own tools see it; nothing is if it was unmounted.
+    /// The faults that the file system's own tools find; there are none if it was unmounted.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = vec![];
         let mut expect = |tool: &[&str], status: i32, sign: &str, there: bool| {
@@ -67,7 +67,7 @@ impl Disk {
             Kind::Blank => {}
             Kind::Btrfs => {
                 expect(&["btrfs", "check", "--readonly"], 0, "no error found", true);
-                // Else fsync left something to be done by the next mount.
+                // Otherwise fsync left work for the next mount.
                 expect(&["btrfs", "inspect-internal", "dump-super"], 0, "log_root\t\t0\n", true);
             }
             Kind::Ext4 => {
@@ -84,7 +84,7 @@ impl Disk {
     }
 }
 
-/// Panics unless the file systems were unmounted in good order.
+/// Panics unless the file systems were unmounted cleanly.
 pub fn clean(disks: &[&Disk], log: &str) {
     let faults: Vec<_> = disks.iter().flat_map(|disk| disk.faults()).collect();
     assert!(faults.is_empty(), "{log}\n{}", faults.join("\n"));
@@ -96,7 +96,7 @@ impl Image {
         self.disk_with(disk, "", "")
     }
 
-    /// Plugs a disk in, with more properties of the drive, and mounts it with more words for `mount`.
+    /// Plugs a disk in, with more properties of the drive, and mounts it with more arguments for `mount`.
     pub fn disk_with(self, disk: &Disk, properties: &str, mount: &str) -> Self {
         let Disk { kind, name, .. } = disk;
         let device = self.next_device();
@@ -105,10 +105,10 @@ impl Image {
             .before(&format!("mkdir -p /mnt/{name}; mount -t {kind} {mount} {device} /mnt/{name}"))
     }
 
-    /// Makes a root file system of it instead of an initramfs.
+    /// Makes a root file system of the image, instead of an initramfs.
     pub fn into_disk(self, name: &str) -> Disk {
         let image = self.copy(guest(), "bin/guest").compressed_by("none");
-        // What the image has more than the tree comes from what was packed of both.
+        // The packed image also contains files that are not in the tree.
         let packed = fs::File::open(image.pack()).expect("an initramfs");
         let mut unpack = Command::new("cpio");
         unpack.args(["--extract", "--make-directories", "--unconditional", "--quiet"]);
@@ -120,14 +120,14 @@ impl Image {
         Disk::made(Kind::Ext4, name, 512, &["-d", &image.tree().display().to_string()])
     }
 
-    /// Hands over to the program on a disk that is mounted, as an initramfs does with the root.
+    /// Switches to the program on a mounted disk, as an initramfs switches to the root.
     pub fn hands_over_to(self, root: &Disk) -> Self {
         let root = format!("/mnt/{}", root.name);
         self.before(&format!("for at in proc sys dev run; do mount --move /$at {root}/$at; done"))
             .before(&format!("exec switch_root {root} /sbin/zinit-pid1"))
     }
 
-    /// Plugs a disk in and leaves it alone.
+    /// Plugs a disk in, and does not mount it.
     pub fn drive(mut self, disk: &Disk, properties: &str) -> Self {
         if self.disks == 0 {
             self = self.copy(guest(), "bin/guest").modules("virtio_pci").modules("virtio_blk");
@@ -156,7 +156,7 @@ impl Image {
         self.service(&name, &command)
     }
 
-    /// Lets the driver run commands, once each writer has written something and it is told how much.
+    /// Lets the driver run commands once each writer has written something, and prints how much.
     ///
     /// `hanging` prints the names of the threads that no signal reaches.
     pub fn once_written(self, commands: &str) -> Self {
@@ -180,13 +180,13 @@ impl Image {
         format!("/dev/vd{}", char::from(b'a' + self.disks))
     }
 
-    /// Inserts a module of the kernel and what it needs.
+    /// Inserts a kernel module and the modules that it needs.
     pub fn modules(mut self, name: &str) -> Self {
         let list = fs::read_to_string(brought("target/vm/modules").join(name)).expect("a list of modules");
         for file in list.lines().map(|file| format!("lib/modules/{file}")) {
             let insmod = format!("insmod /{file} 2>/dev/null");
             if !self.before.contains(&insmod) {
-                // What is only of use on other processors refuses this one.
+                // A module that is only for other processors refuses this one.
                 self = self.copy(root().join("target/vm").join(&file[4..]), &file).before(&insmod);
             }
         }
@@ -194,10 +194,10 @@ impl Image {
     }
 }
 
-/// Something that `guest` wrote: a file on a disk, and its length.
+/// A file that `guest` wrote: its disk, its path and its length.
 pub type Written<'a> = (&'a Disk, &'a str, u64);
 
-/// Panics unless the file systems were unmounted in good order, and hold all that was written.
+/// Panics unless the file systems were unmounted cleanly, and contain everything that was written.
 pub fn clean_and_whole(files: &[Written], log: &str) {
     let disks: Vec<_> = files.iter().map(|(disk, ..)| *disk).collect();
     clean(&disks, log);
@@ -206,7 +206,7 @@ pub fn clean_and_whole(files: &[Written], log: &str) {
     }
 }
 
-/// Boots a machine that only reads, and returns what `guest` says of each file.
+/// Boots a machine that only reads, and returns the report of `guest` on each file.
 pub fn found(files: &[Written]) -> Vec<String> {
     let mut image = Image::new();
     for (index, (disk, path, bytes)) in files.iter().enumerate() {
@@ -230,7 +230,7 @@ pub fn found(files: &[Written]) -> Vec<String> {
 }
 
 impl Machine {
-    /// What a writer had written to a file of its disk, as the driver told.
+    /// How much a writer had written to a file of its disk, as the driver reported.
     pub fn written<'a>(&self, disk: &'a Disk, path: &'a str) -> Written<'a> {
         (disk, path, self.number(&format!("{}-{path}", disk.name)))
     }
@@ -245,7 +245,7 @@ impl Machine {
     }
 }
 
-/// Runs a tool on an image, and returns its exit status and what it said.
+/// Runs a tool on an image, and returns its exit status and its output.
 fn run(tool: &[&str], words: &[&str], image: &Path) -> (i32, String) {
     let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
     let output = Command::new("env").arg(format!("PATH={path}")).args(tool).args(words).arg(image).output();

@@ -1,7 +1,7 @@
 //! The program as PID 1 of Docker's containers, on an engine that the test process starts for itself.
 //!
-//! The engine has namespaces of its own, with its own /run: it meets no other engine of the machine, and
-//! whatever becomes of the test process, no container, mount or process is left behind.
+//! The engine has namespaces of its own, with its own /run: it does not conflict with another engine of the machine,
+//! and however the test process ends, no container, mount or process is left behind.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -22,7 +22,7 @@ struct Engine {
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();
 
-/// What the keeper does: the engine runs as long as somebody holds the other end of standard input.
+/// The keeper's script: the engine runs as long as the other end of standard input is open.
 ///
 /// The engine stops its containers at TERM. A cgroup stays until it is removed.
 const KEEP: &str = r#"
@@ -38,7 +38,7 @@ const KEEP: &str = r#"
 "#;
 
 impl Engine {
-    /// Starts the engine and gives it the image `zinit`, which has all that a container needs.
+    /// Starts the engine and loads the image `zinit`, which has everything that a container needs.
     fn start() -> Self {
         let folder = Folder::new();
         let at = |name: &str| folder.path().join(name).display().to_string();
@@ -57,7 +57,7 @@ impl Engine {
             "-H",
             &format!("unix://{}", at("sock")),
         ]);
-        // A group of its own: Ctrl-C is for the test process, and the engine then ends in order.
+        // A process group of its own: Ctrl-C reaches only the test process, and the engine then ends in order.
         keeper.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut keeper = keeper.spawn().expect("unshare runs: package util-linux");
         let log = Log::default();
@@ -73,7 +73,7 @@ impl Engine {
             );
             engine.client(&["version"]).output().expect("docker runs").status.success()
         });
-        // SAFETY: the function is there as long as the program is.
+        // SAFETY: the function exists for as long as the program runs.
         assert_eq!(unsafe { libc::atexit(end) }, 0, "the engine's end can be arranged");
         engine.image("zinit", |image| {
             let bin = engine.folder.path().join("bin");
@@ -90,7 +90,7 @@ impl Engine {
         engine
     }
 
-    /// Has scripts/image pack an image, and loads it.
+    /// Packs an image with scripts/image, and loads it.
     fn image(&self, name: &str, what: impl FnOnce(&mut Command)) {
         let file = self.folder.path().join(format!("{name}.tar"));
         let mut image = Command::new(root().join("scripts/image"));
@@ -111,7 +111,7 @@ impl Engine {
     fn client(&self, words: &[&str]) -> Command {
         let mut client = Command::new(installed("docker"));
         let folder = self.folder.path();
-        // The builder of old needs no plug-in.
+        // The old builder needs no plug-in.
         client
             .env_clear()
             .env("DOCKER_CONFIG", folder.join("client"))
@@ -131,7 +131,7 @@ extern "C" fn end() {
     }
 }
 
-/// A client of the engine, with the words that it gets.
+/// A client of the engine, with its arguments.
 pub fn docker(words: &[&str]) -> Command {
     ENGINE.get_or_init(Engine::start).client(words)
 }
@@ -143,7 +143,7 @@ pub fn run(options: &[&str]) -> Command {
     run
 }
 
-/// Has scripts/image pack an image without a server, with one more file in it.
+/// Packs an image without a server with scripts/image, with one more file in it.
 pub fn image_without_server(name: &str, file: Option<(&Path, &str)>) {
     let engine = ENGINE.get_or_init(Engine::start);
     engine.image(name, |image| {
@@ -162,7 +162,7 @@ pub fn service(folder: &Path, name: &str, command: &str) -> PathBuf {
     file
 }
 
-/// Runs a command to its end, which must be a good one, and returns what it wrote.
+/// Runs a command, which must succeed, and returns its output.
 pub fn told(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", both(&output));
@@ -173,7 +173,7 @@ fn both(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
 }
 
-/// A program of Debian's or of Docker's own packages; what lies elsewhere may be anything.
+/// A program from Debian's or from Docker's own packages; a program elsewhere may be anything.
 fn installed(name: &str) -> &'static str {
     let places =
         if name == "docker" { ["/usr/bin/docker"; 2] } else { ["/usr/sbin/dockerd", "/usr/bin/dockerd"] };
@@ -211,7 +211,7 @@ impl Container {
         Self::zinit(&[options, &[&volume("/etc/zinit/services"), &volume("/shared")]].concat())
     }
 
-    /// Runs an image with options of `docker run`, and words for its program.
+    /// Runs an image with options of `docker run`, and arguments for its program.
     pub fn run(options: &[&str], image: &str, words: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("c{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -224,7 +224,8 @@ impl Container {
         Self { name, follower, log }
     }
 
-    /// Waits for the `count`th line that contains `text`; of a first life only, if there is a second one.
+    /// Waits for the `count`th line that contains `text`; only of the container's first run, if there is a second
+    /// one.
     pub fn nth(&self, text: &str, count: usize) -> String {
         self.log.nth(text, count)
     }
@@ -241,12 +242,12 @@ impl Container {
         (text(output.stdout), text(output.stderr))
     }
 
-    /// What `docker VERB OPTIONS CONTAINER WORDS` says, however it ends.
+    /// The output of `docker VERB OPTIONS CONTAINER WORDS`, whether or not it succeeds.
     pub fn ask(&self, verb: &[&str], words: &[&str]) -> String {
         both(&docker(verb).arg(&self.name).args(words).output().expect("docker runs"))
     }
 
-    /// The pid of a service that `zinit list` shows as running, waited for.
+    /// Waits until `zinit list` shows a service as running, and returns its pid.
     pub fn running(&self, service: &str) -> String {
         let mut pid = None;
         until(&format!("{service} to run"), || {
@@ -262,8 +263,8 @@ impl Container {
         self.ask(&["inspect", "--format", &format!("{{{{{what}}}}}")], &[]).trim().to_string()
     }
 
-    /// Stops the container as a user does, and takes it for exit status 0, with no deadline of PID 1 that was waited for
-    /// in vain; the time that it took, which on a busy computer is mostly that of the engine.
+    /// Stops the container as a user does, and asserts exit status 0 and that no deadline of PID 1 was reached.
+    /// Returns the time that it took, which on a busy computer is mostly that of the engine.
     pub fn stops(&self) -> Duration {
         let begin = Instant::now();
         told(&mut docker(&["stop", &self.name]));

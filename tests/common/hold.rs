@@ -1,10 +1,10 @@
-//! PID 1 held at its own system calls, ptrace(2): strace can only make each of them take longer.
+//! Stops PID 1 at its own system calls, ptrace(2): strace can only make each call take longer.
 
 use std::time::{Duration, Instant};
 
 use super::PATIENCE;
 
-/// A process that stands still at the begin of a system call, until this is dropped.
+/// A process that is stopped at the begin of a system call, until this is dropped.
 ///
 /// Only the thread that made it can use it.
 pub struct Held {
@@ -13,7 +13,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// Takes hold of a process wherever it is.
+    /// Attaches to a process wherever it is.
     pub fn seize(pid: i32) -> Self {
         let mut held = Self { pid, gone: false };
         held.ask(libc::PTRACE_SEIZE, libc::PTRACE_O_TRACESYSGOOD as usize);
@@ -22,14 +22,14 @@ impl Held {
         held
     }
 
-    /// Takes hold of PID 1 where it begins to wait for a signal.
+    /// Attaches to PID 1 where it begins to wait for a signal.
     pub fn waiting(pid: i32) -> Self {
         let mut held = Self::seize(pid);
         while held.next().expect("it lives") != libc::SYS_rt_sigtimedwait {}
         held
     }
 
-    /// Lets it go on to the begin of its next system call, and returns the number of that; none if it ended.
+    /// Lets it run to the begin of its next system call, and returns the call's number; `None` if it ended.
     pub fn next(&mut self) -> Option<libc::c_long> {
         let mut signal = 0;
         loop {
@@ -46,7 +46,7 @@ impl Held {
         }
     }
 
-    /// Has the call at hand answer an error, without being done.
+    /// Makes the current call return an error without being done.
     pub fn refuse(&mut self, errno: i32) {
         self.change(|registers| registers.orig_rax = u64::MAX);
         self.ask(libc::PTRACE_SYSCALL, 0);
@@ -54,14 +54,14 @@ impl Held {
         self.change(|registers| registers.rax = i64::from(-errno).cast_unsigned());
     }
 
-    /// Ends it where it stands, as nothing else can: not even an exit of its own is done.
+    /// Kills it where it is stopped, before it executes anything else, even an exit of its own.
     pub fn kill(&mut self) {
         // SAFETY: a signal to a process that this test started.
         unsafe { libc::kill(self.pid, libc::SIGKILL) };
         while self.stop().is_some() {}
     }
 
-    /// Waits for it to stand still; none if it ended.
+    /// Waits until it is stopped; `None` if it ended.
     fn stop(&mut self) -> Option<i32> {
         let (begin, mut status) = (Instant::now(), 0);
         loop {
@@ -76,7 +76,7 @@ impl Held {
         }
     }
 
-    /// The number of the call that it is about to do; none if the call was done.
+    /// The number of the call that it is about to do; `None` if the call was done.
     fn call(&self) -> Option<libc::c_long> {
         // SAFETY: the kernel writes one structure, which may be all zero, and says which part of it is in use.
         unsafe {

@@ -1,4 +1,4 @@
-//! What the tests of the real program share.
+//! Helpers that the tests of the real program share.
 //!
 //! The program is started in one place only, `namespace`, and never bare: as root it could end every
 //! process of the machine (`vm` starts it in a machine of its own).
@@ -21,16 +21,16 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// The longest that anything here may take which is not measured: a slow machine is no failure.
+/// The timeout for everything here that is not measured: a slow machine must not cause a failure.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The release build of the program: what is tested is what is shipped.
+/// The release build of the program: the tests run the program that is shipped.
 pub fn program() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| built(&["--bin", "zinit-pid1"], "zinit-pid1")).clone()
 }
 
-/// A debug build of it, in which panics can be reached, with symbols.
+/// A debug build of the program with symbols, in which panics can be reached.
 pub fn debug_program() -> PathBuf {
     let status = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--bin", "zinit-pid1"])
@@ -46,7 +46,7 @@ pub fn tool() -> PathBuf {
     TOOL.get_or_init(|| built(&["-p", "zinit-pid1ctl", "--bin", "zinit-pid1ctl"], "zinit-pid1ctl")).clone()
 }
 
-/// Shell commands that put this other program where it is looked for, in a mount namespace of their own.
+/// Shell commands that install this program at the path where PID 1 looks for it, in a mount namespace of their own.
 pub fn with_tool() -> String {
     format!("mount -t tmpfs -o mode=755 none /sbin; cp {} /sbin/", tool().display())
 }
@@ -57,14 +57,14 @@ pub fn stand_in() -> PathBuf {
     STAND_IN.get_or_init(|| built(&["--example", "stand-in"], "examples/stand-in")).clone()
 }
 
-/// What does the work inside of virtual machines, where it finds no libc.
+/// The program that works inside of virtual machines, where there is no libc.
 pub fn guest() -> PathBuf {
     static GUEST: OnceLock<PathBuf> = OnceLock::new();
     let what = ["--example", "guest", "--", "-C", "target-feature=+crt-static"];
     GUEST.get_or_init(|| built(&what, "examples/guest")).clone()
 }
 
-/// Has cargo build what is not up to date.
+/// Builds with cargo what is not up to date.
 fn built(what: &[&str], file: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     let status = cargo.args(["rustc", "--quiet", "--release"]).args(what).current_dir(root()).status();
@@ -72,7 +72,7 @@ fn built(what: &[&str], file: &str) -> PathBuf {
     root().join("target/release").join(file)
 }
 
-/// A file that `scripts/setup` brings.
+/// A file that `scripts/setup` downloads or builds.
 pub fn brought(path: &str) -> PathBuf {
     let path = root().join(path);
     assert!(path.exists(), "{} is missing: run scripts/setup", path.display());
@@ -144,7 +144,7 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) -> Duration {
     begin.elapsed()
 }
 
-/// A terminal's two ends: that of the one who shows it, and that of the programs in it.
+/// The two ends of a terminal: the main end, and the end of the programs that run in it.
 pub fn terminal() -> (OwnedFd, OwnedFd) {
     // SAFETY: plain system calls on descriptors that this test opens.
     unsafe {

@@ -1,4 +1,4 @@
-//! The program as PID 1 of namespaces of its own: the one place where a test starts it.
+//! The program as PID 1 of namespaces of its own: the only place where a test starts it.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -16,7 +16,7 @@ use super::{Folder, PATIENCE, program, stand_in, until};
 
 /// How the program is to be started.
 pub struct Setup {
-    /// A folder that vanishes with the test, below it the socket `sock` and the stand-in's diary `diary`.
+    /// A folder that vanishes with the test, which contains the socket `sock` and the stand-in's log file `diary`.
     pub folder: Folder,
     environment: Vec<(String, String)>,
     words: Vec<String>,
@@ -26,7 +26,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// With the stand-in as server, doing what `mode` says.
+    /// With the stand-in as server, in the given mode.
     pub fn stand_in(mode: &str) -> Self {
         let folder = Folder::new();
         let at = |name: &str| folder.path().join(name).display().to_string();
@@ -52,7 +52,7 @@ impl Setup {
         self
     }
 
-    /// Gives the program words behind its name.
+    /// Gives the program arguments.
     pub fn words(mut self, words: &[&str]) -> Self {
         self.words = words.iter().map(ToString::to_string).collect();
         self
@@ -95,7 +95,7 @@ impl Setup {
     }
 }
 
-/// The shell becomes the program, which so is PID 1.
+/// The shell executes the program, which therefore is PID 1.
 const RUN: &str = "exec \"$0\" \"$@\"";
 
 /// The running program.
@@ -123,7 +123,7 @@ impl Namespace {
         found.expect("just found")
     }
 
-    /// The pid, outside of the namespaces, of a shell that is PID 1 and stays it.
+    /// The pid, outside of the namespaces, of a shell that is and remains PID 1.
     pub fn shell(&self) -> i32 {
         let mut found = None;
         until("the shell as child of unshare", || {
@@ -145,10 +145,10 @@ impl Namespace {
         self.log.line(text)
     }
 
-    /// Waits until the first server has started and the program has taken note of it.
+    /// Waits until the first server has started and the program has recorded it.
     ///
-    /// On a busy computer the server may write its diary before the program goes on behind its fork: a fault in between
-    /// would find nobody who knows this server.
+    /// On a busy computer the server may write its log file before the program continues after its fork: at a fault
+    /// in between, the program would not know this server.
     pub fn is_up(&self) {
         self.diary_line("started");
         self.line(" started");
@@ -166,7 +166,7 @@ impl Namespace {
         }
     }
 
-    /// Waits for the program's end and takes it for exit status 0.
+    /// Waits for the program's end and asserts exit status 0.
     pub fn ends_well(&mut self) {
         let status = self.end();
         assert_eq!((status.code(), status.signal()), (Some(0), None), "{}", self.log.text());
@@ -194,12 +194,12 @@ impl Namespace {
         found.expect("just found")
     }
 
-    /// The program's children, zombies among them.
+    /// The program's children, including zombies.
     pub fn children(&mut self) -> Vec<i32> {
         children(self.pid1())
     }
 
-    /// What the stand-in wrote so far.
+    /// The lines that the stand-in has written to its log file so far.
     pub fn diary(&self) -> String {
         fs::read_to_string(self.folder.path().join("diary")).unwrap_or_default()
     }
@@ -217,7 +217,7 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // --kill-child takes the program down with it, and that the whole namespace.
+        // --kill-child kills the program as well, and the end of the program kills all processes of the namespace.
         let unshare = Pid::from_raw(self.unshare.id().cast_signed());
         if self.unshare.try_wait().is_ok_and(|ended| ended.is_none()) {
             let _gone = kill(unshare, Signal::SIGKILL);
@@ -226,7 +226,7 @@ impl Drop for Namespace {
     }
 }
 
-/// The lines that came out of a program so far.
+/// The lines that a program has written so far.
 #[derive(Clone, Default)]
 pub struct Log(Arc<(Mutex<Vec<String>>, Condvar)>);
 
@@ -261,7 +261,7 @@ impl Log {
         self.nth_within(text, count, PATIENCE)
     }
 
-    /// The same with another patience.
+    /// The same with another timeout.
     pub fn nth_within(&self, text: &str, count: usize, patience: Duration) -> String {
         let (lines, news) = &*self.0;
         let begin = Instant::now();
@@ -277,13 +277,13 @@ impl Log {
     }
 }
 
-/// The lines without what the kernel of a machine says before it starts PID 1.
+/// The lines without those that a machine's kernel prints before it starts PID 1.
 fn told(lines: &[String]) -> String {
     let begin = lines.iter().position(|line| line.contains("as init process")).unwrap_or(0);
     lines[begin..].join("\n")
 }
 
-/// The children of a process, zombies among them.
+/// The children of a process, including zombies.
 pub fn children(pid: i32) -> Vec<i32> {
     let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()

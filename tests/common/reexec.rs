@@ -1,4 +1,4 @@
-//! What one PID 1 hands over to the next one, as text: here alone it is known where in it which number stands.
+//! The re-exec state as text: only this file knows the index of each number in it.
 
 use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::reexec::ReexecState;
@@ -10,7 +10,7 @@ pub const STARTED_AT: usize = 5;
 pub const PROGRAM: usize = 6;
 pub const CONTAINER: usize = 9;
 
-/// The name that hands nothing over but what is given, by its place.
+/// The name (argv\[0\]) whose numbers are 0, except for the given ones, by index.
 pub fn name(changes: &[(usize, &str)]) -> String {
     let mut line = Buffer::default();
     ReexecState::NONE.encode(&mut line);
@@ -23,7 +23,7 @@ pub fn name(changes: &[(usize, &str)]) -> String {
     format!("{version}: {}", numbers.join(" "))
 }
 
-/// A number in the name of a process; 0 if it has not such a name.
+/// A number in the name of a process; 0 if the process does not have such a name.
 pub fn number(pid: i32, place: usize) -> u32 {
     let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("a command line");
     let numbers = line.split('\0').next().and_then(|name| name.strip_prefix("zinit-pid1 ")?.split_once(": "));
@@ -31,7 +31,7 @@ pub fn number(pid: i32, place: usize) -> u32 {
     number.unwrap_or(0)
 }
 
-/// Shell commands that become the program under a name, in which CHILD stands for the pid of a child of it.
+/// Shell commands that execute the program under a name, in which CHILD stands for the pid of a child.
 pub fn run_as(name: &str) -> String {
     format!(
         "sleep 1000 & child=$!; exec bash -c 'exec -a \"$1\" \"$0\" \"${{@:2}}\"' \"$0\" \"$(echo '{name}' | sed s/CHILD/$child/)\" \"$@\""

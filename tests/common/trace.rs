@@ -1,4 +1,4 @@
-//! What a process asks of the kernel, and answers that the kernel would not give.
+//! Traces the system calls of a process, and injects results that the kernel would not return.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ impl Trace {
         Self { strace, log }
     }
 
-    /// The calls of a process that has ended, a line each; signals are no calls.
+    /// The calls of a process that has ended, one per line, without signals.
     pub fn calls(mut self) -> Vec<String> {
         let begin = Instant::now();
         while self.strace.try_wait().expect("strace can be waited for").is_none() {

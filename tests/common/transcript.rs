@@ -1,16 +1,16 @@
-//! Replays a transcript: what happened to PID 1, line by line, and what it did about it.
+//! Replays a transcript: the events of PID 1, line by line, and its actions.
 //!
-//! The inputs alone are replayed, and the whole text is written anew from them. So an action that is
-//! missing, too many or out of order is a line that differs, and nothing can be left over.
+//! Only the inputs are replayed, and the whole text is written again from them. An action that is missing, surplus or
+//! out of order is therefore a line that differs, and no line can be left over.
 //!
 //! ```text
 //! # what it shows
-//! boot machine 30000          place, the server's time to stop in ms, and `halt` or `reboot` if that is what a power
+//! boot machine 30000          role, the server's time to stop in ms, and `halt` or `reboot` if that is what a power
 //!                             off ends with, `stop` if orphans are to be, `ran` if a server ran before,
 //!                             `after 42` if there still is one
-//! < spawn-server              what PID 1 does
-//! > spawned 42                what happens to it; `> signal TERM` goes through the signal table
-//! > runs 7                    the server says what it runs
+//! < spawn-server              an action of PID 1
+//! > spawned 42                an event; `> signal TERM` goes through the signal table
+//! > runs 7                    the server reports which file it runs
 //! +1000ms                     time passes, and nothing else
 //! +deadline                   time passes up to the deadline, which is delivered
 //! = deadline none             what is left until the deadline
@@ -26,7 +26,7 @@ use zinit_pid1::model::time::Instant;
 
 use crate::words;
 
-/// Replays `text`; an error names the first line that is not as it happens.
+/// Replays `text`; an error names the first line that differs from what happens.
 pub fn check(text: &str) -> Result<(), String> {
     let expected: Vec<&str> = text.lines().collect();
     let mut happened = Vec::new();
@@ -49,7 +49,7 @@ pub fn check(text: &str) -> Result<(), String> {
 struct Replay {
     init: Init,
     now: Instant,
-    /// What forks is to be answered before anything else can happen.
+    /// An action that forks must be answered before anything else can happen.
     asked: bool,
     exited: bool,
 }

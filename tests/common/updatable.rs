@@ -15,13 +15,13 @@ pub struct Updatable {
     pub path: PathBuf,
 }
 
-/// What a candidate is changed into before it is signed.
+/// A change of a candidate before it is signed.
 pub type Change = fn(&mut Vec<u8>);
 
-/// It runs as before, and is another file.
+/// The program runs as before, but is another file.
 pub const NEWER: Change = |bytes| bytes.push(0);
 
-/// It never answers.
+/// The program never answers.
 pub const HANGS: Change = |bytes| {
     // `_start` is an endless loop.
     let entry = u64::from_le_bytes(bytes[24..32].try_into().expect("eight bytes"));
@@ -34,7 +34,7 @@ impl Updatable {
         Self::with("obey")
     }
 
-    /// With a server that does what `mode` says.
+    /// With a stand-in server in the given mode.
     pub fn with(mode: &str) -> Self {
         let setup = Setup::stand_in(mode);
         let folder = setup.folder.path().to_path_buf();
@@ -55,7 +55,7 @@ impl Updatable {
     }
 }
 
-/// Shell commands that put the other program and the key of a folder where they are looked for.
+/// Shell commands that install zinit-pid1ctl and the key from a folder at the paths where they are looked for.
 pub fn furnish(folder: &Path) -> String {
     format!(
         "{}; mount -t tmpfs -o mode=755 none /etc; mkdir /etc/zinit; cp {}/key /etc/zinit/update.pub",
@@ -64,7 +64,7 @@ pub fn furnish(folder: &Path) -> String {
     )
 }
 
-/// Puts a signed candidate beside the running program: a copy of the program that is changed.
+/// Puts a signed candidate beside the running program: a changed copy of the program.
 pub fn offer(path: &Path, change: Change) -> Vec<u8> {
     let mut bytes = fs::read(program()).expect("the program");
     change(&mut bytes);
@@ -83,8 +83,8 @@ pub fn offer_bytes(path: &Path, bytes: &[u8]) {
     minisign(folder, &[&words[..], &["-x", &signature.display().to_string()]].concat());
 }
 
-/// Writes a file that nobody has open for writing afterwards: another thread may fork this process meanwhile, and its
-/// child has all descriptors until it becomes another program.
+/// Writes a file that no process has open for writing afterwards: another thread may fork this process meanwhile, and
+/// the child has copies of all descriptors until it executes another program.
 pub fn write_alone(path: &Path, bytes: &[u8]) {
     let draft = path.with_extension("draft");
     fs::write(&draft, bytes).expect("a file");
@@ -97,7 +97,7 @@ pub fn copy_alone(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg(from).arg(to).status().expect("cp runs").success());
 }
 
-/// How many PID 1s there were before.
+/// The number of re-execs of this PID 1.
 pub fn generation(pid: i32) -> u32 {
     reexec::number(pid, reexec::GENERATION)
 }

@@ -20,9 +20,9 @@ pub struct Image {
     compression: &'static str,
     memory: u32,
     files: Vec<(PathBuf, String)>,
-    /// More words for QEMU.
+    /// More arguments for QEMU.
     pub(super) hardware: Vec<String>,
-    /// What is run before the program, by a shell that becomes the program.
+    /// Commands that run before the program, by a shell that then executes the program.
     pub(super) before: String,
     pub(super) disks: u8,
     pub(super) writers: Vec<String>,
@@ -65,8 +65,8 @@ impl Image {
         self
     }
 
-    /// Has one nanosecond of the machine's time pass with each instruction, whatever this computer does: a machine
-    /// that sleeps for a minute is through with it at once.
+    /// Advances the machine's clock by one nanosecond with each instruction, independently of this computer: a
+    /// machine that sleeps for a minute continues at once.
     pub fn with_own_time(mut self) -> Self {
         self.hardware.extend(["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"].map(String::from));
         self
@@ -89,13 +89,13 @@ impl Image {
         self
     }
 
-    /// Says something else than `console=ttyS0`; what services print goes to the serial line all the same.
+    /// Replaces `console=ttyS0`; the output of services goes to the serial line all the same.
     pub fn console(mut self, words: &str) -> Self {
         self.console = words.to_string();
         self
     }
 
-    /// Adds a second serial line, ttyS1, whose other side takes 64 KiB and then nothing more.
+    /// Adds a second serial line, ttyS1, whose other side accepts 64 KiB and then nothing more.
     pub fn deaf_line(mut self) -> Self {
         let line = self.folder.path().join("line");
         for end in ["in", "out"] {
@@ -148,7 +148,7 @@ impl Image {
 
     /// Adds a service that is started again whenever it ends.
     pub fn service(self, name: &str, command: &str) -> Self {
-        // Another console than the test's log may not be there at all.
+        // A console other than the test's log may not exist.
         let log = if self.console == CONSOLE { "console" } else { "ttyS0" };
         let script = format!("#!/bin/sh\nexec >/dev/{log} 2>&1\n{command}\n");
         let service = format!(
@@ -157,8 +157,8 @@ impl Image {
         self.file(&format!("bin/{name}"), &script).file(&format!("etc/zinit/services/{name}.toml"), &service)
     }
 
-    /// Adds a service that runs shell commands on the console, once for each boot whatever becomes of the
-    /// server; `say` prints a line that the test can wait for.
+    /// Adds a service that runs shell commands on the console, once for each boot, whether or not the server is
+    /// restarted; `say` prints a line that the test can wait for.
     pub fn driver(self, commands: &str) -> Self {
         let once =
             "[ -e /run/driver ] && exec sleep 1000\ntouch /run/driver\nsay() { echo \"driver: $*\"; }\n";
@@ -207,7 +207,7 @@ impl Image {
         }
         let files = [(self.tree(), "/".to_string()), ("/bin/busybox".into(), "bin/busybox".to_string())];
         for (from, to) in files.iter().chain(&self.files) {
-            // Libraries are links mostly, which would be packed as such.
+            // Most libraries are symbolic links, which would be packed as links.
             let from = fs::canonicalize(from).expect("a file or a folder");
             pack.arg("--add").arg(format!("{}:{to}", from.display()));
         }
@@ -242,7 +242,7 @@ impl Machine {
     /// Types a command at QEMU's monitor.
     pub fn monitor(&self, command: &str) {
         let mut monitor = UnixStream::connect(self.folder.path().join("monitor")).expect("a monitor");
-        // It forgets what is typed before its prompt, or when one hangs up too early.
+        // QEMU drops input that comes before its prompt, or if the connection is closed too early.
         let prompt = |monitor: &mut UnixStream| {
             let mut said = Vec::new();
             while !said.ends_with(b"(qemu) ") {
@@ -269,7 +269,7 @@ impl Machine {
         text
     }
 
-    /// Waits until the machine has ended by itself, with `last` as the kernel's last word, and in order.
+    /// Waits until the machine has ended by itself and in order, with `last` as the kernel's last line.
     pub fn ends(self, last: &str) -> String {
         self.line(last);
         self.ends_silently()
@@ -303,7 +303,7 @@ pub fn seconds(text: &str, from: &str, to: &str) -> f64 {
     stamp(line(to)) - stamp(line(from))
 }
 
-/// The time in front of a kernel message, s.
+/// The timestamp of a kernel message, s.
 fn stamp(line: &str) -> f64 {
     let time = line.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
     let time = time.and_then(|(time, _)| time.trim().parse().ok());
@@ -315,6 +315,6 @@ const APPLETS: &str = "init mountpoint sh cat ls sleep kill grep mount umount ps
 
 const CONSOLE: &str = "console=ttyS0";
 
-/// For what is run before the program: it finds them mounted.
+/// The mounts for the commands that run before the program.
 const FIRST_MOUNTS: &str = "mkdir -p /proc /sys /dev /run\nmount -t proc proc /proc\nmount -t sysfs sysfs /sys\n\
     mount -t devtmpfs dev /dev\nmount -t tmpfs run /run\n";

@@ -25,7 +25,7 @@ pub fn role(word: &str) -> Result<Role, String> {
     }
 }
 
-/// What happened; `None` for a signal that means nothing.
+/// The event of a line; `None` for a signal that PID 1 ignores.
 pub fn event(words: &[&str]) -> Result<Option<Event>, String> {
     Ok(Some(match words {
         ["no-children"] => Event::NoChildren,
@@ -71,7 +71,7 @@ static SIGNALS: [(&str, u8); 15] = [
     ("PWR", 30),
 ];
 
-/// What stands for a power off, as `ZINIT_POWEROFF` says it.
+/// The ending of a power-off request, in the words of `ZINIT_POWEROFF`.
 pub fn poweroff(word: &str) -> Result<Ending, String> {
     match word {
         "halt" => Ok(Ending::Halt),

@@ -1,4 +1,4 @@
-//! argv of a process that is not PID 1: every word in every place where it means something, or does not.
+//! argv of a process that is not PID 1: every word at every position, with or without a meaning there.
 
 use std::ffi::{CStr, CString};
 
@@ -9,7 +9,7 @@ use zinit_pid1::signals;
 use zinit_pid1ctl::cli::Command::{self, Ask, Force, Help, Status, Supervise, Unknown, Version};
 use zinit_pid1ctl::cli::parse;
 
-/// What a line of argv asks for, the program's name in front.
+/// The command that a line of argv asks for; the line begins with the program's name.
 fn of(line: &str) -> Command<'static> {
     let word =
         |word: &str| -> &'static CStr { Box::leak(CString::new(word).expect("no NUL").into_boxed_c_str()) };
@@ -59,7 +59,7 @@ fn each_word_means_one_thing() {
         ("shutdown -H", HALT),
         ("shutdown -r -f", Force(Ending::Reboot)),
         ("shutdown --help", Help),
-        // A name that is none of an ending is no order, so that a link by chance does nothing.
+        // A name that is not that of an ending is not a command, so that an accidental link does nothing.
         ("status", Supervise),
         ("update", Supervise),
         ("init", Supervise),
@@ -131,7 +131,7 @@ fn the_program_answers_by_itself_what_needs_nobody_else() {
         let words: Vec<CString> = line.split(' ').map(|word| CString::new(word).expect("no NUL")).collect();
         let found = cli_mode(&words[0], words[1..].iter().map(CString::as_c_str));
         assert_eq!(found, expected, "{line}");
-        // What it leaves to the other program means something there, and no supervising.
+        // Words that it leaves to zinit-pid1ctl have a meaning there, other than supervising.
         assert_eq!(of(line) == Supervise, expected == CliMode::Supervise, "{line}");
     }
 }

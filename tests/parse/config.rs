@@ -11,7 +11,7 @@ fn word(bytes: impl Into<Vec<u8>>) -> CString {
     CString::new(bytes).expect("a word has no NUL")
 }
 
-/// What is in force, for a person to read.
+/// The current settings, as text.
 fn in_force(config: &Config<'_>) -> String {
     let server = config.server().map_or("(first)".into(), CStr::to_string_lossy);
     let (folder, socket) = (config.config_dir().to_string_lossy(), config.socket().to_string_lossy());
@@ -19,7 +19,7 @@ fn in_force(config: &Config<'_>) -> String {
     format!("{server} {folder} {socket} {} {level} {}", config.container(), config.stop_timeout() / 1_000)
 }
 
-/// What is in force after these words, and whether all of them were understood.
+/// The current settings after these words, and whether all words were understood.
 fn read(words: &[&str]) -> (String, bool) {
     let words: Vec<CString> = words.iter().copied().map(word).collect();
     let mut config = Config::default();
@@ -46,9 +46,9 @@ fn each_word_sets_one_thing() {
         (&["ZINIT_LOG_LEVEL=trace"], "(first) /etc/zinit/services /run/zinit.sock false trace 30"),
         (&["zinitdebug=1"], "(first) /etc/zinit/services /run/zinit.sock false debug 30"),
         (&["ZINIT_STOP_TIMEOUT=5"], "(first) /etc/zinit/services /run/zinit.sock false info 5"),
-        // A value may hold anything, `=` and spaces included.
+        // A value may contain anything, including `=` and spaces.
         (&["ZINIT_SERVER=a=b c"], "a=b c /etc/zinit/services /run/zinit.sock false info 30"),
-        // Debug is the least that `zinitdebug=1` gives, not the most.
+        // `zinitdebug=1` sets debug as a minimum, not as a maximum.
         (
             &["zinitdebug=1", "ZINIT_LOG_LEVEL=trace"],
             "(first) /etc/zinit/services /run/zinit.sock false trace 30",
@@ -80,7 +80,7 @@ fn empty_values_mean_the_default_and_the_last_of_a_name_wins() {
     assert!(read(&["ZINIT_STOP_TIMEOUT=1", "ZINIT_STOP_TIMEOUT=2"]).0.ends_with(" 2"));
     assert!(read(&["zinitdebug=1", "zinitdebug=0"]).0.contains(" info "));
     assert!(read(&["ZINIT_CONTAINER=1", "ZINIT_CONTAINER=0"]).0.contains(" false "));
-    // A hint by one name is not taken back by an empty one of another.
+    // A hint by one name is not cancelled by an empty value of another name.
     assert!(read(&["ZINIT_CONTAINER=1", "container="]).0.contains(" true "));
 }
 
@@ -154,7 +154,7 @@ fn a_stop_timeout_is_a_number_of_seconds_up_to_a_day() {
     ];
     for value in bad {
         let word = format!("ZINIT_STOP_TIMEOUT={value}");
-        // It changes nothing: the default stays, and so does a good one.
+        // The word changes nothing: the default stays, and so does an earlier valid value.
         assert_eq!(read(&[&word]), (DEFAULT.to_owned(), false), "{value}");
         assert_eq!(read(&["ZINIT_STOP_TIMEOUT=7", &word]).0, read(&["ZINIT_STOP_TIMEOUT=7"]).0, "{value}");
     }
@@ -266,7 +266,7 @@ fn no_bytes_of_a_value_are_too_strange_or_too_many() {
     assert_eq!(read(&[&long]), (DEFAULT.to_owned(), true));
 }
 
-/// The words of a kernel command line; empty ones mean nothing to anybody.
+/// The words of a kernel command line; empty words have no meaning.
 fn kernel_words(line: &[u8]) -> Vec<String> {
     let mut line = line[..line.len().min(KERNEL_COMMAND_LINE)].to_vec();
     let words =
@@ -286,12 +286,12 @@ fn the_kernel_command_line_is_split_as_the_kernel_does_it() {
         (b"\"a=b c\" d\n", &["a=b c", "d"]),
         (b"a=\"\" b\n", &["a=", "b"]),
         (b"a=\"b\tc\nd\" e\n", &["a=b\tc\nd", "e"]),
-        // All behind `--` is for init, and init takes no settings from there.
+        // All words after `--` are for init, and init takes no settings from there.
         (b"a=1 -- b=2 -c\n", &["a=1"]),
         (b"-- b=2\n", &[]),
         (b"a=-- --b c--\n", &["a=--", "--b", "c--"]),
         (b"a \"--\" b\n", &["a"]),
-        // A word that was never ended may be half of another one.
+        // A word that is not ended may be the first part of another word.
         (b"a b", &["a"]),
         (b"a \"b c\n", &["a"]),
         (b"a\0b c\n", &["a", "b", "c"]),
@@ -327,7 +327,7 @@ fn no_byte_of_the_kernel_command_line_makes_a_setting_of_what_follows_the_dashes
                 let mut config = Config::default();
                 let word = CStr::from_bytes_with_nul(word).expect("one NUL, at its end");
                 let _understood = config.read(word);
-                // What is behind `--` becomes no setting, unless `--` itself was hit or quoted.
+                // The words after `--` become no setting, unless `--` itself was changed or quoted.
                 let hit = (dashes..dashes + 4).contains(&at) || byte == b'"';
                 assert!(hit || config.socket() != c"/x", "{}", line.escape_ascii());
             }

@@ -1,4 +1,4 @@
-//! What is made of bytes from outside: tables of input and value, and every way in which the input can be cut.
+//! Parsers of external input: tables of inputs and values, and inputs cut at every position.
 
 #[path = "../common/mod.rs"]
 mod common;

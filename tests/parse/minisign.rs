@@ -1,4 +1,4 @@
-//! Signatures that the real minisign makes are taken, and no changed one is.
+//! Signatures of the real minisign are accepted, and changed ones are not.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ struct Signed {
     file: Vec<u8>,
 }
 
-/// Has minisign make a key and sign a file of so many bytes.
+/// Makes a key with minisign, and signs a file of so many bytes.
 fn signed(length: usize, words: &[&str]) -> Signed {
     let folder = Folder::new();
     let file: Vec<u8> = (0..length).map(|at| (at * 7 % 251) as u8).collect();
@@ -35,14 +35,14 @@ fn signatures_of_both_kinds_are_taken_with_their_comment() {
             assert_eq!(verify(&key, &signature, &file), Ok(b"zinit-pid1 1.0, a comment".as_slice()));
         }
     }
-    // Without a wish of ours the comment is the time and the file's name.
+    // By default the comment is the time and the file's name.
     let Signed { key, signature, file } = signed(9, &[]);
     let comment = verify(&key, &signature, &file).expect("it is signed");
     assert!(comment.starts_with(b"timestamp:") && comment.is_ascii(), "{}", comment.escape_ascii());
 }
 
-/// Of one bit in all places, in those of the file and of what the key's owner made. The text of an untrusted comment
-/// is not among them: minisign signs everything else.
+/// Changes each single bit of the file, the key and the signature. The text of an untrusted comment is left out:
+/// minisign signs everything else.
 #[test]
 fn no_change_of_one_bit_is_taken() {
     for kind in KINDS {

@@ -1,4 +1,4 @@
-//! What the last tasks of a machine decide by: files of `/proc` read backwards, paths, progress, deadlines.
+//! The inputs of a machine's last tasks: files of `/proc` read backwards, paths, progress, deadlines.
 
 use proptest::prelude::*;
 use zinit_pid1::init::Init;
@@ -14,7 +14,7 @@ use zinit_pid1::parse::lines;
 use zinit_pid1::parse::meminfo::{Progress, unwritten};
 use zinit_pid1::parse::mountinfo::{self, Path};
 
-/// Reads `file` backwards in a room of `size` bytes and in pieces of `piece`; `show` may change the file.
+/// Reads `file` backwards with a buffer of `size` bytes and in pieces of `piece` bytes; `show` may change the file.
 fn backwards(file: &mut String, size: usize, piece: usize, show: &mut dyn FnMut(&mut String, &[u8])) {
     let mut room = vec![b'~'; size];
     let file = std::cell::RefCell::new(file);
@@ -48,7 +48,7 @@ fn lines_come_from_the_last_to_the_first() {
         assert_eq!(lines("a\n", size), ["a"]);
         assert_eq!(lines("a\nbc\n\nd\n", size), ["d", "", "bc", "a"]);
         assert_eq!(lines("one\ntwo\nsix\nten\n", size), ["ten", "six", "two", "one"]);
-        // A file that does not end a line is being changed: its last words come another time.
+        // A file whose last line has no newline is being changed: that line is read another time.
         assert_eq!(lines("one\ntwo", size), ["one"]);
     }
 }
@@ -158,7 +158,7 @@ fn a_path_is_absolute_and_as_long_as_a_system_call_takes() {
         (&br"/"[..], &b"/\0"[..]),
         (br"/a\040b\011c\012d\134e", b"/a b\tc\nd\\e\0"),
         (br"/mnt/\303\244", b"/mnt/\xc3\xa4\0"),
-        // The kernel does not cut an escape, but nobody should fall over one.
+        // The kernel does not cut an escape, but a cut escape must not break the parser.
         (br"/x\04", b"/x\x04\0"),
     ] {
         assert!(mountinfo::unescape(spelt, &mut path));
@@ -202,33 +202,33 @@ fn what_is_left_to_write_is_dirty_and_writeback() {
 #[test]
 fn a_slow_disk_is_waited_for_and_a_dead_one_is_not() {
     let begin = Instant(7_000);
-    // 200 MiB at 2 MiB/s, looked at once a second: it takes as long as it takes.
+    // 200 MiB at 2 MiB/s, checked once a second: a slow disk is waited for.
     let mut slow = Progress::begin(begin);
     assert!((0..=100).all(|second| slow.goes_on(Some(204_800 - second * 2_048), begin + second * 1_000)));
-    // Then nothing: the patience begins with the last progress.
+    // Then no progress: the timeout begins with the last progress.
     let last = begin + 100_000;
     assert!(slow.goes_on(Some(0), last + (PROGRESS_TIMEOUT - 1)));
     assert!(!slow.goes_on(Some(0), last + PROGRESS_TIMEOUT));
-    // What is written and dirtied again is no progress, nor is what grows.
+    // Pages that are written and dirtied again are no progress, and neither is an amount that grows.
     let mut dead = Progress::begin(begin);
     let amounts = [500, 700, 500, 600, 500];
     assert!((0..45).all(|second| dead.goes_on(Some(amounts[second as usize % 5]), begin + second * 1_000)));
     assert!(!dead.goes_on(Some(500), begin + 45_000));
-    // Every little helps.
+    // Any decrease counts as progress.
     assert!(dead.goes_on(Some(499), begin + 45_000));
-    // Without /proc nobody knows, and the deadline of the whole task is left.
+    // Without /proc the amount is unknown, and only the deadline of the whole task is left.
     let mut blind = Progress::begin(begin);
     assert!(blind.goes_on(None, begin + 10_000_000));
 }
 
-/// The worst case from the request to the first `reboot`, and what comes then, s: the README states these.
+/// The worst-case times from the request to the first `reboot`, and to the dead end, s: the README states them.
 const TO_REBOOT: u32 = 1_000;
 const TO_DEAD_END: u32 = TO_REBOOT + 3 * 30;
 
 #[test]
 fn the_worst_case_is_the_sum_that_the_readme_states() {
     let pid = |raw| Pid::new(raw).expect("a child's");
-    // Every stage runs to its deadline; where each fork fails it is shorter.
+    // Every phase runs to its deadline; if each fork fails, the time is shorter.
     for forks in [true, false] {
         let mut actions = Actions::default();
         let policy = Policy {

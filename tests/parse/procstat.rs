@@ -9,7 +9,7 @@ fn the_parent_is_found_behind_any_name() {
         (b"42 (a b) c) (d) Z 77 42 42\n", Some(77)),
         (b"42 () R 4194304 1", Some(4_194_304)),
         (b"42 () 9 ()) T 5 6", Some(5)),
-        // Of a process that is gone, or cut off before the parent, there is none.
+        // There is no parent if the process is gone, or if the line is cut off before the parent.
         (b"", None),
         (b"42 (sleep", None),
         (b"42 (sleep) S", None),

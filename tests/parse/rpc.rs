@@ -1,4 +1,4 @@
-//! The requests to the byte, and replies of every kind: only a whole, clean "yes" is one.
+//! The requests byte by byte, and replies of every kind: only a complete and exact agreement counts.
 
 use proptest::prelude::*;
 use zinit_pid1::model::action::Method;
@@ -32,9 +32,9 @@ fn a_reply_agrees_only_to_what_was_asked() {
 #[test]
 fn only_what_the_server_sends_agrees() {
     let table: &[(&str, Reply)] = &[
-        // A later server may tell more.
+        // A later server may add members.
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true,"n":-1.5e3,"z":null}}"#, Agreed),
-        // A server may say no in many ways.
+        // A server may refuse in many ways.
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":false}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":null}"#, Refused),
@@ -49,14 +49,14 @@ fn only_what_the_server_sends_agrees() {
         (r#"{"jsonrpc":"2.0","id":1,"result":{"x":"\"ok\":true"}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"not pid 1"}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"error":{"ok":true}}"#, Refused),
-        // A yes with something behind it.
+        // An agreement with something after it.
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"error":{"code":1}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"error":{}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}}{}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}},"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"result":{"ok":false}}"#, Refused),
         ("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"ok\":true}}\r", Refused),
-        // The same in another spelling: the server gets the signal too.
+        // An agreement in another spelling: the server gets the signal too.
         (r#"{"jsonrpc":"2.0","id":1,"result":{"n":1,"ok":true}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok": true}}"#, Refused),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true} }"#, Refused),
@@ -64,7 +64,7 @@ fn only_what_the_server_sends_agrees() {
         (r#" {"jsonrpc":"2.0","id":1,"result":{"ok":true}}"#, Garbage),
         (r#"{"id":1,"jsonrpc":"2.0","result":{"ok":true}}"#, Garbage),
         (r#"{"jsonrpc":"2.0","result":{"ok":true},"id":1}"#, Garbage),
-        // The rest is no response to our request.
+        // The rest are not responses to our request.
         (r#"{"jsonrpc":"2.0","id":1}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":2,"result":{"ok":true}}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":"1","result":{"ok":true}}"#, Garbage),
@@ -82,7 +82,7 @@ fn only_what_the_server_sends_agrees() {
     }
 }
 
-/// The RPC client may read any part of a line, from a server that dies or one that is hostile.
+/// The RPC client may read any part of a line, if the server dies or is hostile.
 #[test]
 fn no_part_of_a_reply_is_a_reply() {
     for (method, line) in [(PrepareRestart, READY), (Shutdown, OK)] {
@@ -113,7 +113,7 @@ fn no_byte_of_a_reply_can_be_another_one() {
     }
 }
 
-/// True if a reply agrees that was changed where it matters, which the path is not.
+/// True if a reply agrees although it was changed in a relevant part; the path is not relevant.
 fn agrees(method: Method, line: impl AsRef<[u8]>, at: usize) -> bool {
     let path = READY.find(r#""state_path":"/run/zinit/state.json""#).expect("a path");
     let matters = method == Shutdown || !(path..READY.len() - 2).contains(&at);
@@ -129,7 +129,7 @@ fn outcomes_survive_the_way_through_an_exit_status() {
     for status in (1..=255).filter(|status| *status != Outcome::Unclear.status()) {
         assert_eq!(Outcome::of(Exit::Exited(status)), Outcome::Failed, "{status}");
     }
-    // An RPC client that did not come back by itself brings no answer.
+    // An RPC client that did not exit by itself returns no outcome.
     assert_eq!(Outcome::of(Exit::Killed(Signal::KILL)), Outcome::Failed);
     assert_eq!(Outcome::of(Exit::Killed(Signal(0))), Outcome::Failed);
     assert_eq!(Outcome::of(Exit::NotExecuted(Errno(0))), Outcome::Failed);
@@ -138,7 +138,7 @@ fn outcomes_survive_the_way_through_an_exit_status() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Bytes that look like JSON go deeper than any do.
+    /// Bytes that look like JSON reach deeper into the decoder than random ones.
     #[test]
     fn no_bytes_agree_by_chance(bytes in prop::collection::vec(
         prop_oneof![prop::sample::select(b"{}[]:,\"\\ 1".as_slice()), any::<u8>()], 0..200,

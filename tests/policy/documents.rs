@@ -1,4 +1,4 @@
-//! The documents say what the code says: log lines, limits, settings, signals, and the phases' edges.
+//! The documents agree with the code: log lines, limits, settings, signals, and the phases' edges.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;

@@ -1,4 +1,4 @@
-//! Log lines: every fact's words, every value in them, and what happens to a line that is too long.
+//! Log lines: the text of every message, every value in them, and lines that are too long.
 
 use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::event::Ending;
@@ -21,13 +21,13 @@ fn line(note: Record, text: &[u8]) -> String {
     line.strip_suffix('\n').expect("a line ends").to_owned()
 }
 
-/// A note with a value of every kind.
+/// A record with a value of every kind.
 fn note(fact: Message) -> Record {
     let note = Record::new(fact).pid(Pid::new(42).expect("a child's")).exit(Exit::Exited(1));
     note.task(Task::Halt).errno(Errno(2)).signal(Signal::USR1).number(2_500)
 }
 
-/// The facts in their order, so that none can be left out.
+/// The messages in their order, so that none can be left out.
 const FACTS: [(Message, Level, &str); 53] = [
     (Message::AlreadyEnding, Level::Info, "the end is under way already"),
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
@@ -170,7 +170,7 @@ fn values_are_in_words_and_in_decimal() {
     }
 }
 
-/// The numbers are those of errno(3), asm-generic; a wrong one would send somebody looking in vain.
+/// The numbers are those of errno(3), asm-generic; a wrong one would mislead a reader of the log.
 const ERRNOS: [(i32, &str); 29] = [
     (libc::EPERM, "EPERM (not permitted)"),
     (libc::ENOENT, "ENOENT (no such file or directory)"),
@@ -220,7 +220,7 @@ fn text_from_outside_can_neither_break_a_line_nor_drive_a_terminal() {
         let expected = format!("server refuses: a{kept}b");
         assert_eq!(line(Record::new(Message::ReplyRefused), &[b'a', byte, b'b']), expected, "{byte}");
     }
-    // Marks of the templates are text like any other there.
+    // The placeholder marks of the templates are ordinary text there.
     let marks = "#%!@$&~ <0>";
     assert_eq!(line(note(Message::ReplyRefused), marks.as_bytes()), format!("server refuses: {marks}"));
     let forged = line(Record::new(Message::ReplyRefused), b"x\nzinit-pid1: server 7 started");
@@ -232,7 +232,7 @@ fn a_line_that_is_too_long_ends_in_dots() {
     for (kernel, prefix) in
         [(false, "zinit-pid1: server refuses: "), (true, "<4>zinit-pid1: server refuses: ")]
     {
-        // What fits with the newline and a byte to spare; a full line counts as cut.
+        // The length that fits with the newline and one spare byte; a full line counts as cut.
         let room = LOG_LINE - prefix.len() - 1;
         for length in 0..LOG_LINE * 2 {
             let text = "x".repeat(length);

@@ -1,4 +1,4 @@
-//! What PID 1 decides: the library alone, without a process.
+//! The decisions of PID 1: only the library, without a process.
 
 #[path = "../common/transcript.rs"]
 mod transcript;

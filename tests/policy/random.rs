@@ -1,7 +1,7 @@
-//! Long random lives on a virtual clock, judged by a model that knows the documents and not the code.
+//! Long random runs on a virtual clock, checked by a model that follows the documents and not the code.
 //!
-//! The world keeps the order of the real one: pids are never used twice, timers come late and never early,
-//! and what forks is answered before anything else happens.
+//! The simulated world keeps the order of the real one: pids are never used twice, timers expire late and never
+//! early, and an action that forks is answered before anything else happens.
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -36,7 +36,7 @@ proptest! {
         for step in &steps {
             world.live(step);
         }
-        // Whatever went before, a shutdown ends.
+        // A shutdown ends, whatever happened before.
         world.deliver(Event::Requested(Request::End(Ending::Poweroff)), false);
         world.wait(stop_timeout + LONGEST_END, 0, false);
         prop_assert!(world.over, "it does not end: {world:#?}");
@@ -58,7 +58,7 @@ enum What {
     ServerEnds(Exit),
     Signal(i32),
     StrangerEnds(Exit),
-    /// Another file takes the server's place: a new one, or that which ran for long.
+    /// Another file replaces the server: the one that ran for long, or a new one.
     Replaced(bool),
     Updated,
     Wait(u32),
@@ -91,7 +91,7 @@ fn exit() -> impl Strategy<Value = Exit> {
     ]
 }
 
-/// What the documents say is going on.
+/// The state of PID 1 by the documents.
 #[derive(Clone, Copy, Debug)]
 enum Model {
     Backoff {
@@ -107,7 +107,7 @@ enum Model {
         asked: Instant,
     },
     Starting,
-    /// What the last server left behind is being ended, since then.
+    /// The processes that the last server left behind are being ended, since this time.
     Stopping {
         since: Instant,
     },
@@ -125,7 +125,7 @@ struct World {
     init: Init,
     now: Instant,
     model: Model,
-    /// What the next backoff may last.
+    /// The possible lengths of the next backoff.
     delays: Vec<u32>,
     last_pid: i32,
     /// How many servers in a row could not be executed.
@@ -134,19 +134,19 @@ struct World {
     helpers: Vec<Pid>,
     tasks: Vec<Task>,
     over: bool,
-    /// A server that is gone has left services about which the next one would know nothing.
+    /// An exited server has left services that the next one would not know.
     orphans: bool,
-    /// An update waits.
+    /// An update is pending.
     update: bool,
     /// The file that the server runs, the last one that ran for long, and when servers that ran this file ended.
     file: u32,
     proven: u32,
     deaths: Vec<(Instant, u32)>,
-    /// How many files there were.
+    /// The number of files so far.
     files: u32,
-    /// Who is with the server that is to be replaced.
+    /// The RPC client of the server that is to be replaced.
     client: Option<Pid>,
-    /// What the next server will run.
+    /// The file that the next server will run.
     next: u32,
 }
 
@@ -212,13 +212,13 @@ impl World {
         }
     }
 
-    /// Lets time pass; what is due on the way comes up to `late` ms late.
+    /// Lets time pass; timers on the way expire up to `late` ms late.
     fn wait(&mut self, span: u32, late: u32, fork_fails: bool) {
         let end = self.now + span;
         let mut timers = 0;
         while let Some(deadline) = self.init.deadline().filter(|deadline| *deadline <= end) {
             timers += 1;
-            // The shortest delay is half a second, but for a second deadline that passed with the first.
+            // The shortest delay is half a second, except for a second deadline that passed together with the first.
             assert!(timers <= 2 + span / 500, "timers spin: {self:#?}");
             let due = deadline.max(self.now) + late;
             self.now = due;
@@ -233,7 +233,7 @@ impl World {
         }
         let deadline = self.init.deadline();
         let mut actions = Actions::default();
-        // What the server runs is known once it has ended, at the latest.
+        // The server's file is known by its exit at the latest.
         self.init.set_server_file(FileId(self.file));
         self.init.handle(event, self.now, &mut actions);
         let (last, rest) = actions.as_slice().split_last().unzip();
@@ -273,7 +273,7 @@ impl World {
                     self.tasks.push(*task);
                 }
                 Action::Signal(pid, _) => {
-                    // No pid is used twice here, so whoever is signalled is exactly who was meant.
+                    // No pid is used twice here, so a signal reaches exactly the process that was meant.
                     let alive = self.helpers.contains(pid) || self.server == Some(*pid);
                     assert!(alive, "{action:?} is for one that is dead or was never born");
                 }
@@ -310,7 +310,7 @@ impl World {
         Pid::new(self.last_pid).expect("it is a child's")
     }
 
-    /// Compares what was done with what the documents say, and follows the model.
+    /// Compares the actions with the documents, and updates the model.
     fn judge(&mut self, event: Event, actions: &[Action], deadline: Option<Instant>) {
         use Event::{Reaped, Requested, SpawnFailed, Spawned, Timeout};
         let log = |fact| Action::Log(Record::new(fact));
@@ -360,7 +360,7 @@ impl World {
                 let restarts = matches!(ending, Ending::Kexec | Ending::Reboot);
                 ladder.push(if restarts { Task::SysRqReboot } else { Task::SysRqPoweroff });
                 assert!(ladder.starts_with(&self.tasks), "{:?} for {ending:?}", self.tasks);
-                // The watchdog is for what was asked for, and not for what stands in for it.
+                // The watchdog is stopped for the ending that was requested, and not for one that replaces it.
                 let ends_well = matches!(ending, Ending::Halt | Ending::Poweroff)
                     && actions.contains(&Action::RunTask(Task::of(ending)));
                 assert_eq!(actions.contains(&Action::WatchdogStop), ends_well, "{actions:?} for {ending:?}");
@@ -385,7 +385,7 @@ impl World {
             (Model::Restarting { since, .. }, Reaped(pid, exit)) if Some(pid) == self.server => {
                 self.ran(since, exit);
                 if self.stop_orphans && self.client.is_some() {
-                    // The RPC client has yet to say whether it agreed.
+                    // The RPC client has not yet reported whether the server agreed.
                     assert_eq!(actions, [Action::Log(Record::new(Message::ServerEnded).pid(pid).exit(exit))]);
                     return;
                 }
@@ -411,7 +411,7 @@ impl World {
                 self.start(&actions[actions.len() - 1..]);
             }
             (Model::Stopping { .. }, SpawnFailed(errno)) => {
-                // Nor could a server: both are tried later.
+                // A server could not be forked either: both are retried later.
                 self.orphans = true;
                 self.back_off(Record::new(Message::SpawnFailed).errno(errno), actions);
             }
@@ -459,7 +459,7 @@ impl World {
                 self.model = Model::Restarting { since, asked: now };
             }
             (Model::Restarting { .. }, _) => {}
-            // A helper of an earlier stage is an orphan's equal; nothing else can happen here.
+            // A helper of an earlier phase is treated like an orphan; nothing else can happen here.
             (Model::Backoff { .. } | Model::Starting | Model::Up { .. }, _) => {
                 assert!(actions.iter().all(|action| matches!(action, Action::Log(_))));
                 assert_eq!(self.init.deadline(), deadline);
@@ -467,17 +467,17 @@ impl World {
         }
     }
 
-    /// A server's run is over.
+    /// A server has exited.
     fn ran(&mut self, since: Instant, exit: Exit) {
         if since.until(self.now) >= 60_000 {
             self.delays = vec![1_000];
             self.proven = self.file;
         }
-        // What could not be executed has left nothing behind.
+        // A server that could not be executed has left no services behind.
         self.orphans &= !matches!(exit, Exit::NotExecuted(_));
     }
 
-    /// More than three ends of one file within a minute, which is another one than that which ran for long.
+    /// More than three exits of one file within a minute, other than the file that ran for long.
     fn is_worse(&mut self) -> bool {
         if self.deaths.first().is_some_and(|(_, file)| *file != self.file) {
             self.deaths.clear();
@@ -490,13 +490,13 @@ impl World {
         }
         let worse = dying && self.proven != 0 && self.proven != self.file;
         if worse {
-            // It is put back, and what it was is forgotten until it has run for long again.
+            // The good file is restored, and there is no good file until one has run for long again.
             self.next = std::mem::take(&mut self.proven);
         }
         worse
     }
 
-    /// A server starts, or first what the last one left behind is ended.
+    /// A server starts, or first the processes that the last one left behind are ended.
     fn start(&mut self, actions: &[Action]) {
         let stops = self.stop_orphans && self.orphans;
         let action = if stops { Action::EndOrphans } else { Action::SpawnServer };
@@ -506,7 +506,7 @@ impl World {
         self.model = if stops { Model::Stopping { since: self.now } } else { Model::Starting };
     }
 
-    /// PID 1 is replaced as soon as nothing is under way.
+    /// PID 1 is re-executed as soon as nothing is in progress.
     fn judge_hand_over(&mut self, hands_over: bool) {
         let rests = match self.model {
             Model::Backoff { .. } => true,
@@ -537,7 +537,7 @@ impl World {
     fn back_off(&mut self, why: Record, actions: &[Action]) {
         let delay = self.delays.iter().find(|delay| actions[0] == Action::Log(why.number(**delay)));
         let delay = *delay.unwrap_or_else(|| panic!("one of {:?} in {actions:?}", self.delays));
-        // The fifth of 1, 2, 4, 8, 16, 30 s and those behind it.
+        // The fifth delay of 1, 2, 4, 8, 16, 30 s and those after it.
         let rescue = self.role == Role::Machine && delay > 10_000;
         assert_eq!(actions[1..], [Action::SpawnRescue][..usize::from(rescue)]);
         assert_eq!(self.init.deadline(), Some(self.now + delay));
@@ -546,8 +546,8 @@ impl World {
     }
 }
 
-/// What a shutdown may take beyond the stop timeout, ms: TERM, KILL, sync, swapoff, unmount, sync, three
-/// commands and SysRq, late timers.
+/// The time that a shutdown may take after the stop timeout, ms: TERM, KILL, sync, swapoff, unmount, sync, three
+/// reboot(2) calls and SysRq, late timers.
 const LONGEST_END: u32 = 5_000 + 5_000 + 300_000 + 60_000 + 300_000 + 300_000 + 4 * 30_000 + 1_000;
 
 fn orphan(pid: Pid, exit: Exit) -> Record {

@@ -40,11 +40,12 @@ fn every_state_of_a_subreaper_keeps_the_invariants() {
 
 #[test]
 fn every_state_of_a_machine_keeps_the_invariants() {
-    // Where the server has agreed to a soft restart there are no orphans here either; a container shows the rest.
+    // After the server has agreed to a soft restart there are no orphans here either; the search of a container
+    // covers the rest.
     explored(Role::Machine, true);
 }
 
-/// What one search has found: each pair of phases, and each pair of steps in `Stopping`, that an event leads from and to.
+/// The result of one search: each pair of phases, and each pair of steps in `Stopping`, between which an event leads.
 #[derive(Default)]
 struct Edges {
     phases: BTreeSet<(String, String)>,
@@ -68,28 +69,28 @@ fn explored(role: Role, stop_orphans: bool) -> &'static Edges {
 /// The time left of two states that count as one differs by less than this, ms.
 const COARSE: u64 = 1_000;
 
-/// Not a multiple of anything, so that no two deadlines fall together by accident.
+/// Not a multiple of any other time, so that no two deadlines coincide by accident.
 const STOP_TIMEOUT: u32 = 3_100;
 
-/// Long enough ago that what never happened is older than all that counts.
+/// Late enough that the time 0, which stands for "never", is outside of all time windows.
 const BOOT: Instant = Instant(1_000_000);
 
 const SERVER: i32 = 2;
 const HELPERS: [i32; 2] = [3, 4];
 const STRANGER: i32 = 99;
 
-/// What comes before the first `reboot`.
+/// The tasks before the first `reboot`.
 const TASKS: [Task; 4] = [Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain];
 
 fn explore(role: Role, stop_orphans: bool) -> Edges {
     let mut edges = Edges::default();
     let start = World::boot(role, stop_orphans);
     let mut seen = HashSet::from([start.key()]);
-    // With each state: its parent, and the event that led here at which time.
+    // Each state with its parent, and with the event that led to it and its time.
     let mut states = vec![(start, 0, Event::NoChildren)];
     let mut next = 0;
     while let Some((world, ..)) = states.get(next).cloned() {
-        // Most events change nothing: what is the same to the millisecond is looked at once.
+        // Most events change nothing: states that are equal to the millisecond are checked once.
         let mut alike = HashSet::new();
         for (event, now) in world.events() {
             let mut after = world.clone();
@@ -143,14 +144,14 @@ fn path(states: &[(World, usize, Event)], mut at: usize) -> String {
     lines.concat()
 }
 
-/// What forks and is answered before anything else happens.
+/// An action that forks, and is answered before anything else happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Due {
     Helper,
     Server,
 }
 
-/// PID 1, and what is true about the world whether it knows it or not.
+/// PID 1, and the true state of the world, which PID 1 may not know.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct World {
     role: Role,
@@ -162,11 +163,11 @@ struct World {
     /// The last RPC client or child of a task, and whether it is alive and was not killed.
     helper: (i32, bool),
     did: Did,
-    /// Orphans were ended at some time: what comes then does not depend on it.
+    /// Orphans were ended at some time; later states do not depend on it.
     ended_orphans: bool,
 }
 
-/// What cannot be undone.
+/// Actions that cannot be undone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Did {
     begin: bool,
@@ -198,7 +199,7 @@ impl World {
         Self { role, init, now: BOOT, due: Some(Due::Server), server, helper, did, ended_orphans: false }
     }
 
-    /// What can happen next, and when.
+    /// The events that can happen next, and their times.
     fn events(&self) -> Vec<(Event, Instant)> {
         let after = |span: u32| self.now + span;
         if self.did.exit {
@@ -223,11 +224,11 @@ impl World {
             vec![Event::NoChildren, Event::Timeout, Event::Updated, reaped(STRANGER, Exit::Exited(0))];
         let exits = [Exit::Exited(0), Exit::Exited(1), Exit::Exited(2), Exit::Killed(Signal::KILL)];
         for exit in exits.into_iter().chain([Exit::NotExecuted(Errno(2))]) {
-            // A pid that is not in use can be a stranger's as well.
+            // A pid that is not in use can also belong to an unknown process.
             events.extend([SERVER, HELPERS[0], HELPERS[1]].map(|pid| reaped(pid, exit)));
         }
         let endings = [Ending::Kexec, Ending::Halt, Ending::Poweroff, Ending::Reboot];
-        // Once the end has begun, one is as good as the other.
+        // Once a shutdown has begun, all of them are equivalent.
         let endings = endings.into_iter().take(if self.did.begin { 1 } else { 4 });
         events.extend(endings.map(|ending| Event::Requested(Request::End(ending))));
         let others = [Request::CtrlAltDel, Request::PowerFailure, Request::RestartServer, Request::Update];
@@ -235,7 +236,7 @@ impl World {
         times.iter().flat_map(|now| events.iter().map(|event| (*event, *now))).collect()
     }
 
-    /// A pid that differs from that of the last helper, which may be on its way out still.
+    /// A pid that differs from that of the last helper, which may not have exited yet.
     fn next_helper(&self) -> i32 {
         HELPERS.into_iter().find(|pid| *pid != self.helper.0).expect("there are two")
     }
@@ -266,7 +267,7 @@ impl World {
         let deadline = self.init.deadline();
         let over = self.did.exit || self.did.stop_trying;
         if let Event::Reaped(pid, _) = event {
-            // A note that does not change by this pid has it already.
+            // A record that does not change when this pid is set already has it.
             let noted = |action: &Action| matches!(action, Action::Log(note) if note.pid(pid) == *note);
             let noticed = pid.raw() != SERVER || actions.iter().any(noted);
             check(noticed, "the end of a server is in the log")?;
@@ -276,7 +277,7 @@ impl World {
         if event == Event::Timeout {
             if before.deadline().is_some_and(|deadline| deadline <= now) {
                 check(deadline != before.deadline(), "a deadline that passed is over")?;
-                // PID 1 slept through two deadlines: the second one comes at once, but no third.
+                // PID 1 missed two deadlines: the second one expires at once, but no third one does.
                 let mut init = self.init;
                 let mut _second = Actions::default();
                 init.handle(event, now, &mut _second);
@@ -378,7 +379,7 @@ impl World {
                     }
                 }
             }
-            // A pid that was reaped may be anybody's.
+            // A pid that was reaped may belong to any process.
             Action::Signal(pid, signal) if pid.raw() == SERVER => {
                 check(self.server, &format!("signal {} is for a living server", signal.0))?;
             }
@@ -396,7 +397,7 @@ impl World {
         Ok(())
     }
 
-    /// A shutdown that nobody helps along ends in time, whether forks succeed or not.
+    /// A shutdown without any event but timeouts ends in time, whether forks succeed or not.
     fn ends_by_itself(&self) -> Checked {
         let tasks = 2 * SYNC_TIMEOUT + SWAPOFF_TIMEOUT + UNMOUNT_TIMEOUT + 4 * REBOOT_TIMEOUT;
         let tasks = if self.role == Role::Machine { tasks } else { 0 };
@@ -419,7 +420,7 @@ impl World {
         Ok(())
     }
 
-    /// The state, but for differences in time that are less than [`COARSE`].
+    /// The state, without differences in time that are less than [`COARSE`].
     fn key(&self) -> Vec<u8> {
         let mut key = CoarseKey { now: self.now, bytes: Vec::new() };
         (self.init, self.due, self.server, self.helper, self.did).hash(&mut key);

@@ -1,4 +1,4 @@
-//! Wait statuses, as wait(2) gives them.
+//! Wait statuses, as returned by wait(2).
 
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::message::{Level, Message, Record};

@@ -1,4 +1,4 @@
-//! What is handed over is what is read, and no other name is read as a hand-over.
+//! An encoded re-exec state decodes to the same state, and no other name decodes to a state.
 
 use std::ffi::{CStr, CString};
 
@@ -31,12 +31,12 @@ fn the_name_is_as_the_documents_spell_it() {
     state.add_generation(3);
     assert!(state.record_fault(Instant(77 * 1_024)), "there was no fault before");
     assert_eq!(name(&state).as_c_str(), c"zinit-pid1 2: 42 2000 3 77 1 59 7 8 43 1");
-    // A change of one is a change of the other: what a new program understands is what an old one says.
+    // Both must change together: the running program compares this line with the answer of a new program.
     assert_eq!(FORMAT_LINE, b"hand-over 2\n");
     assert_eq!(VERSION, format!("zinit-pid1 {}\nhand-over 2\n", env!("CARGO_PKG_VERSION")));
 }
 
-/// That no server ever ran is another thing than that one was started in the first second.
+/// A history without any server must differ from one whose server started in the first second.
 #[test]
 fn a_time_is_rounded_up() {
     for (since, handed_over) in [(0, 0), (1, 1_024), (1_024, 1_024), (1_025, 2_048)] {

@@ -1,4 +1,4 @@
-//! Every row of the signal table and every phase, by the transcripts in `tests/transcripts/`.
+//! Every row of the signal table and every phase, tested by the transcripts in `tests/transcripts/`.
 
 use std::fs;
 use std::path::Path;
