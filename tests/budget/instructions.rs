@@ -1,12 +1,12 @@
-//! What the way to the server costs, in instructions of a virtual machine that counts them: a benchmark against
+//! The cost of starting the server, in instructions of a virtual machine that counts them: a benchmark against
 //! BusyBox's init in the same machine, with the same mounts and the same server.
 //!
-//! QEMU's virtual clock advances by a nanosecond with each instruction of the machine, so the kernel's clock is a
-//! counter, and says the same on each computer and under each load.
+//! QEMU's virtual clock advances by a nanosecond with each instruction of the machine, so the kernel's clock is an
+//! instruction counter, with the same result on each computer and under each load.
 
 use crate::common::vm::Image;
 
-/// What PID 1 mounts first.
+/// The early mounts of PID 1.
 const MOUNTS: [[&str; 3]; 8] = [
     ["proc", "/proc", "nosuid,nodev,noexec"],
     ["sysfs", "/sys", "nosuid,nodev,noexec"],
@@ -43,7 +43,7 @@ fn with_mounts_of_its_own_the_server_starts_earlier_than_below_busybox() {
     compare("own mounts", &ours, &|| ours().link("init", "bin/busybox"));
 }
 
-/// A machine whose server says when it was started.
+/// A machine whose server prints when it was started.
 fn image(inittab: &str) -> Image {
     Image::new()
         .without_server()
@@ -52,7 +52,7 @@ fn image(inittab: &str) -> Image {
         .file("etc/inittab", inittab)
 }
 
-/// Panics if our init takes more than 1.3 times of what BusyBox takes. Runs differ by a few thousandths.
+/// Panics if our init takes more than 1.3 times the instructions of BusyBox. Runs differ by a few thousandths.
 fn compare(what: &str, ours: &dyn Fn() -> Image, theirs: &dyn Fn() -> Image) {
     let [ours, theirs] = [ours, theirs].map(|image| thousands(image()));
     let ratio = f64::from(ours) / f64::from(theirs);

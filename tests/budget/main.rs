@@ -1,4 +1,4 @@
-//! What PID 1 costs, measured.
+//! Measurements of what PID 1 costs.
 
 #[path = "../common/mod.rs"]
 mod common;

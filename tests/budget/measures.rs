@@ -1,4 +1,5 @@
-//! What the real program costs: file, memory, wake-ups, system calls; and what a storm of orphans does.
+//! The costs of the real program: file, memory, wake-ups, system calls; and its behaviour when many orphans exit at
+//! once.
 
 use std::fs;
 use std::process::Command;
@@ -10,12 +11,12 @@ use crate::common::{program, tool, until};
 
 /// Largest release binary, bytes.
 const BINARY: u64 = 24_576;
-/// Largest release binary of the other program, bytes.
+/// Largest release binary of zinit-pid1ctl, bytes.
 const TOOL: u64 = 98_304;
 /// Largest resident set at idle as PID 1, kB, in the median of fifteen starts.
 const RESIDENT: u64 = 36;
-/// How much of it may be anonymous, kB, in the median and in each start: the rest is the program's file, which the page
-/// cache holds for every process that runs it.
+/// The largest anonymous part of it, kB, in the median and in each start: the rest is the program's file, which the
+/// page cache holds for every process that runs it.
 const ANONYMOUS: u64 = 12;
 const ANONYMOUS_WORST: u64 = 16;
 
@@ -37,7 +38,7 @@ fn the_binary_is_small_static_and_has_one_segment_that_is_not_writable() {
     let headers: Vec<(u64, u64)> =
         (0..count).map(|index| (word(table + index * size, 4), word(table + index * size + 4, 4))).collect();
     let (load, stack, read_execute, read_write) = (1, 0x6474_e551, 5, 6);
-    // No interpreter, nothing dynamic, no relocation, no second segment, no executable stack.
+    // No interpreter, no dynamic section, no relocation, no second segment, no executable stack.
     assert_eq!(headers, [(load, read_execute), (stack, read_write)]);
 }
 
@@ -46,7 +47,7 @@ fn the_other_program_is_small_enough_for_any_image() {
     let bytes = fs::metadata(tool()).expect("the program").len();
     println!("zinit-pid1ctl: {bytes} bytes");
     assert!(bytes <= TOOL, "{bytes}");
-    // Nor does it need anything that is not there: a function that it lacks would be taken from a libc, if it has one.
+    // It has no undefined symbols either: a missing function would be taken from a libc, if there is one.
     let symbols = Command::new("readelf").args(["--dyn-syms", "--wide"]).arg(tool()).output();
     let symbols = String::from_utf8(symbols.expect("readelf runs: package binutils").stdout).expect("text");
     let elsewhere =
@@ -77,7 +78,7 @@ fn at_idle_it_is_one_small_process_that_nothing_wakes() {
     assert_eq!(switches(), before, "ten idle seconds");
 }
 
-/// The kernel puts the stack at a random place, so that the same bytes of it lie in two, three or four pages.
+/// The kernel puts the stack at a random place, so that the same bytes of it occupy two, three or four pages.
 #[test]
 fn at_idle_it_is_small_wherever_its_stack_lies() {
     let all: Vec<(u64, u64)> = (0..15)
@@ -141,11 +142,11 @@ fn a_life_has_one_blocking_call_and_no_heap() {
     let unknown: Vec<_> = names.iter().filter(|name| !known.contains(name)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
     assert!(!names.is_empty() && names.contains(&"rt_sigtimedwait"), "{calls:?}");
-    // What could block does not: wait4 looks only, and read is from a pipe that does not wait.
+    // Calls that could block do not: wait4 only polls, and the pipe that is read is non-blocking.
     for line in &calls {
         assert!(!line.starts_with("wait4") || line.contains("WNOHANG"), "{line}");
         assert!(!line.starts_with("ppoll") || line.contains("{tv_sec=0, tv_nsec=0}"), "{line}");
-        // The report of a server whose exec worked: what it runs, and then nothing, at once, because the other end is
+        // The report of a server whose exec succeeded: its file, and then at once the end, because the other end is
         // closed.
         let report = line.contains(", 4) ") && line.ends_with("= 4") || line.ends_with("= 0");
         assert!(!line.starts_with("read(") || report, "{line}");
@@ -207,7 +208,7 @@ fn twenty_thousand_orphans_leave_no_zombie_and_hide_no_death() {
     let begin = Instant::now();
     release(&pid1);
     pid1.line("exited 5, respawn in 1000 ms");
-    // The kernel needs a while to end as many; what counts is how far PID 1 is behind it.
+    // The kernel needs some time to end so many; what counts is how far PID 1 is behind the kernel.
     let alive = |child: &i32| state(*child).is_some_and(|state| state != 'Z');
     until("the last orphan's end", || children(pid).iter().filter(|child| alive(child)).count() <= 1);
     println!("{orphans} orphans ended in {:?}", begin.elapsed());
@@ -222,14 +223,15 @@ fn twenty_thousand_orphans_leave_no_zombie_and_hide_no_death() {
 fn term_is_obeyed_in_the_middle_of_a_storm() {
     let (mut pid1, orphans) = storm("storm");
     let pid = pid1.pid1();
-    // To count so many children takes a good part of the storm; nothing else wakes PID 1.
+    // The children are not counted here, because that would take a good part of the time in which they exit. Nothing
+    // else wakes PID 1.
     until("sleep", || state(pid) == Some('S'));
     release(&pid1);
     until("the storm", || state(pid) != Some('S'));
     let begin = Instant::now();
     pid1.signal(libc::SIGTERM);
     pid1.line("stop begins");
-    // How long that took says nothing of PID 1: as many processes end, and this test waits behind them too.
+    // This time says nothing about PID 1: so many processes exit, and this test waits for them too.
     let heard = begin.elapsed();
     let left = children(pid).len();
     assert!(left > 1_000, "the storm is not over: {left} left");
@@ -240,7 +242,7 @@ fn term_is_obeyed_in_the_middle_of_a_storm() {
 
 const STORM: usize = 20_000;
 
-/// Starts a server that makes orphans, which wait for `release`; also says how many there are.
+/// Starts a server that makes orphans, which wait for `release`; also returns how many there are.
 fn storm(mode: &str) -> (Namespace, usize) {
     let setup = Setup::stand_in(mode).with("STAND_IN_ORPHANS", STORM.to_string());
     let release = setup.folder.path().join("release");

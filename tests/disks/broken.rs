@@ -1,5 +1,5 @@
-//! Disks, file systems and processes that hang at the end of a machine: it ends nevertheless, in a bounded time
-//! that is stated here, and does right by all that does not hang.
+//! Disks, file systems and processes that hang at the end of a machine: the machine ends nevertheless, in a bounded
+//! time that is stated here, and everything that does not hang is treated as usual.
 
 use std::time::Instant;
 
@@ -54,7 +54,7 @@ fn fuse_file_systems_whose_servers_do_not_answer_hold_nothing_up_for_long() {
         .host_program("/usr/bin/fuse2fs")
         .modules("fuse")
         .writer("healthy/data", "")
-        // A server that is stopped, and one that waits for ever for the disk where its image lies.
+        // A server that is stopped, and one that waits for ever for the disk that contains its image.
         .once_written(
             "mkdir -p /mnt/stopped /mnt/hung
              dd if=/dev/zero of=/mnt/frozen/image bs=1M count=64 2>/dev/null
@@ -173,7 +173,7 @@ fn a_second_fault_of_pid_1_ends_a_machine_though_a_disk_is_dead() {
         .writer("dead/data", "")
         .modules("softdog")
         .append("ZINIT_WATCHDOG=4")
-        // What ends all the time says nothing of the disk, and nothing of the restart.
+        // Processes that exit all the time affect neither the wait for the disk nor the restart.
         .service("orphans", "while :; do (sleep 0.1 &); sleep 0.2; done")
         .once_written("say ready; read now </dev/console; kill -SEGV 1; sleep 2; kill -BUS 1")
         .boot();
@@ -204,7 +204,7 @@ fn a_fault_where_there_is_no_proc_ends_a_machine_though_a_disk_is_dead() {
     machine.monitor("block_set_io_throttle dead 1 0 0 0 0 0");
     machine.types(b"\n");
     machine.line("fault, signal 11");
-    // Nobody can tell a slow disk from a dead one there.
+    // A slow disk cannot be told from a dead one there.
     machine.line_within("reboot: Restarting", 120);
     let text = machine.ends("reboot: Restarting system");
     let took = seconds(&text, "fault, signal 11", "reboot: Restarting system");

@@ -1,4 +1,4 @@
-//! Disks that are in order at the end, and hold all that was written to them.
+//! Disks that are clean at the end, and contain everything that was written to them.
 
 use crate::common::Update;
 use crate::common::disk::{Disk, Kind, clean_and_whole, found};
@@ -7,7 +7,7 @@ use crate::common::vm::{Image, Machine, seconds};
 #[test]
 fn four_file_systems_that_are_written_to_are_clean_and_whole() {
     let disks = each_kind();
-    // One more is no service, and writes until KILL ends it.
+    // One more writer is no service, and writes until KILL ends it.
     let machine = four_writers(
         &disks,
         "setsid guest write /mnt/ext4/to-the-last /run/last deaf &
@@ -30,7 +30,7 @@ fn a_machine_whose_plug_is_pulled_leaves_nothing_that_is_taken_for_clean_and_who
     let files = disks.each_ref().map(|disk| machine.written(disk, "data"));
     let text = machine.unplug();
     for ((disk, ..), line) in files.iter().zip(found(&files)) {
-        // Where fsync was called a moment ago, nothing is lost.
+        // If fsync was called a moment ago, nothing is lost.
         assert!(!line.contains("holds") || !disk.faults().is_empty(), "{}: {line}\n{text}", disk.name);
         assert!(disk.kind == Kind::Btrfs || !disk.faults().is_empty(), "{} is clean\n{text}", disk.name);
     }
@@ -49,7 +49,7 @@ fn a_root_on_a_disk_is_read_only_at_the_end() {
 
 #[test]
 fn a_root_is_clean_though_pid_1_was_replaced_on_it_twice() {
-    // Offered by its maker with a signature, and then by a package manager without.
+    // First a signed candidate, and then a file from a package manager without a signature.
     let update = Update::new();
     let root = Image::new()
         .copy(update.file("key"), "etc/zinit/update.pub")
@@ -230,7 +230,7 @@ fn each_kind() -> [Disk; 4] {
 fn four_writers(disks: &[Disk; 4], command: &str) -> Machine {
     let mut image = Image::new();
     for disk in disks {
-        // What these leave without an unmount may be in order and just old, unless fsync was called.
+        // Without an unmount these file systems may be clean but old, unless fsync was called.
         let fsync = if matches!(disk.kind, Kind::Btrfs | Kind::Xfs) { "fsync" } else { "" };
         image = image.disk(disk).writer(&format!("{}/data", disk.name), fsync);
     }

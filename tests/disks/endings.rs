@@ -1,4 +1,4 @@
-//! How a machine ends where the kernel refuses, where it is told otherwise, and where time is short.
+//! How a machine ends if the kernel refuses, if a setting changes the ending, and if time is short.
 
 use crate::common::disk::{Disk, Kind, clean_and_whole};
 use crate::common::vm::{Image, seconds};
@@ -51,7 +51,7 @@ fn a_machine_that_nothing_ends_reaps_for_ever() {
         .boot();
     let dead_end = "nothing ends this machine, reaping for ever";
     machine.line_within(dead_end, 120);
-    // The writer that hung gets its signal when the kernel thaws all disks, and has a parent that reaps it.
+    // The hanging writer gets its signal when the kernel thaws all disks, and its parent reaps it.
     let orphans = machine.log.text().matches("zinit-pid1: orphan ").count();
     machine.monitor("sendkey alt-sysrq-j");
     machine.log.nth("zinit-pid1: orphan ", orphans + 1);

@@ -25,7 +25,7 @@ fn a_container_runs_its_services_and_stops_with_0() {
     }
     let time = container.stops();
     println!("docker stop: {time:?}");
-    // The first deadline of PID 1 is at 5 s; what is below is the engine and its client.
+    // The first deadline of PID 1 is at 5 s; any time below that is spent by the engine and its client.
     assert!(time < Duration::from_secs(5), "{time:?}");
     let (server, program) = container.logs();
     assert!(server.contains("stopping all services") && server.contains("zinit-server stopped"), "{server}");
@@ -52,7 +52,7 @@ fn a_soft_restart_replaces_the_server_and_the_container_lives_on() {
     let container = Container::zinit(&[]);
     let began = container.state(".State.StartedAt");
     let mut saved = false;
-    // 0.3.9 races with itself, and exits from about every second restart before its state file is written.
+    // zinit-server 0.3.9 has a race: in about every second restart it exits before its state file is written.
     for restart in 1..=20 {
         let service = container.running("one");
         told(&mut docker(&["kill", "--signal=USR1", &container.name]));
@@ -166,8 +166,8 @@ fn without_a_place_for_the_socket_services_run_and_the_end_is_by_signals() {
 #[test]
 fn at_the_limit_of_processes_the_end_needs_no_fork() {
     let folder = Folder::new();
-    // Each shell waits for the next one; the last one fails, and the one before it takes its place. They are 40
-    // at most, should the engine set no limit.
+    // Each shell waits for the next one; the last one fails, and the one before it takes its place. There are at most
+    // 40, in case the engine sets no limit.
     let fork =
         "f() { [ $1 = 40 ] || (f $(($1 + 1))); sleep 1000 & echo >/shared/full; exec sleep 1000; }; f 1";
     service(folder.path(), "fork", fork);
@@ -210,7 +210,7 @@ fn ctrl_c_in_the_attached_terminal_stops_the_container_with_0() {
     let mut run = run(&["--interactive", "--tty", "--rm", "zinit"]);
     run.stdin(Stdio::from(same(&other))).stdout(Stdio::from(same(&other))).stderr(Stdio::from(other));
     let mut client = run.spawn().expect("docker runs");
-    drop(run); // its ends of the terminal, so that this one sees the last of it
+    drop(run); // closes its ends of the terminal, so that this end gets the last of the output
     let log = Log::default();
     log.follow(File::from(same(&main)));
     log.line("service started service=one");
@@ -236,7 +236,7 @@ fn a_container_without_a_server_ends_with_127_and_the_engine_starts_it_again() {
     let begin = Instant::now();
     let container = Container::run(&["--restart=on-failure:1"], "bare", &[]);
     until("the second end", || {
-        std::thread::sleep(Duration::from_millis(100)); // each look is a process
+        std::thread::sleep(Duration::from_millis(100)); // each check starts a process
         container.state(".RestartCount") == "1" && container.state(".State.Status") == "exited"
     });
     // 1 + 2 + 4 + 8 s, twice.

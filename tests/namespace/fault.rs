@@ -24,8 +24,7 @@ fn after_a_fault_it_becomes_itself_with_the_same_server_and_obeys() {
         pid1.line(&format!("fault, signal {fault}"));
         pid1.line("the server goes on");
         assert_eq!(pid1.server(), server);
-        // It does what it did before: the server's end is its to see.
-        // SAFETY: a signal to a process that this test started.
+        // It works as before: it sees the server's exit. SAFETY: a signal to a process that this test started.
         unsafe { libc::kill(server, libc::SIGKILL) };
         pid1.line("killed by signal 9, respawn in 1000 ms");
         until("the next server", || pid1.diary().matches("started").count() == 2);
@@ -67,7 +66,7 @@ fn a_fault_of_its_child_is_not_its_own() {
     let server = pid1.server();
     pid1.signal(libc::SIGTERM);
     pid1.diary_line("system.shutdown");
-    // The RPC client has PID 1's handlers until it ends.
+    // The RPC client keeps PID 1's signal handlers until it exits.
     let client = pid1.children().into_iter().find(|child| *child != server).expect("it waits for an answer");
     // SAFETY: a signal to a process that this test started.
     unsafe { libc::kill(client, libc::SIGSEGV) };
@@ -80,7 +79,7 @@ fn a_fault_of_its_child_is_not_its_own() {
 fn a_panic_of_a_debug_build_is_a_fault_that_it_survives() {
     let setup = Setup::stand_in("obey");
     let path = setup.folder.path().join("zinit-pid1");
-    // Nothing is known to panic, so where an update would begin there is a jump to the panic handler now.
+    // No input is known to cause a panic, so the begin of an update is replaced by a jump to the panic handler.
     let program = debug_program();
     let [from, to] =
         [address(&program, "::spawn_updater", "sys::reexec::"), address(&program, "rust_begin_unwind", "")];
@@ -130,7 +129,7 @@ fn a_fault_as_a_shutdown_begins_keeps_the_history_of_the_server() {
     pid1.ends_well();
 }
 
-/// Where the one function is whose name ends so, and has this in it.
+/// The address of the only function whose name ends in `end` and contains `part`.
 fn address(program: &Path, end: &str, part: &str) -> u64 {
     let list = Command::new("nm").arg("--demangle").arg(program).output();
     let list = String::from_utf8(list.expect("nm runs: package binutils").stdout).expect("names");

@@ -1,5 +1,5 @@
-//! PID 1 at each of its own system calls of an update: what reaches it there is not lost, and what ends it there
-//! leaves a whole program. `update.rs` shows the updates themselves.
+//! PID 1 at each of its own system calls of an update: a signal there is not lost, and a kill there leaves a whole
+//! program. `update.rs` shows the updates themselves.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -11,25 +11,25 @@ use crate::common::namespace::{Namespace, children, state, status};
 use crate::common::updatable::{NEWER, Updatable, generation, offer, write_alone};
 use crate::common::{stand_in, until};
 
-/// How far an update is.
+/// The progress of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     /// The request is pending, or was taken.
     Asked,
-    /// Another program looks at the candidate.
+    /// zinit-pid1ctl checks the candidate.
     Looking,
-    /// PID 1 knows that the candidate is in place.
+    /// PID 1 knows that the candidate is installed.
     Found,
-    /// It is the new program, up to where that waits for a signal.
+    /// PID 1 is the new program, until that waits for a signal.
     Boot,
 }
 
-/// The how-manieth instant of a phase it is. At each of them PID 1 is about to do another system call.
+/// A phase, and the number of an instant in it. At each instant PID 1 is about to do another system call.
 type Instant = (Phase, usize);
 
 /// An update, with PID 1 held at one instant after the other, until this is dropped.
 ///
-/// The other program is stopped until PID 1 waits for it, since how often it wakes up meanwhile is chance.
+/// zinit-pid1ctl is stopped until PID 1 waits for it, because the number of PID 1's wake-ups meanwhile is random.
 struct Update {
     held: Held,
     instant: Instant,
@@ -40,7 +40,7 @@ struct Update {
 }
 
 impl Update {
-    /// Asks for it.
+    /// Requests an update.
     fn begin(pid1: &mut Namespace) -> Self {
         let (pid, before) = (pid1.pid1(), pid1.children());
         let held = Held::waiting(pid);
@@ -49,7 +49,7 @@ impl Update {
         Self { held, instant: (Phase::Asked, 0), call, pid, before, updater: 0 }
     }
 
-    /// Asks for it and goes on to this instant, or to the next phase if this one is shorter than it was before.
+    /// Requests an update and runs to this instant, or to the next phase if this phase is shorter than before.
     fn at(pid1: &mut Namespace, instant: Instant) -> Self {
         let mut update = Self::begin(pid1);
         while update.instant < instant {
@@ -58,7 +58,7 @@ impl Update {
         update
     }
 
-    /// Goes on to the next instant; false if there are no more.
+    /// Runs to the next instant; false if there are no more.
     fn step(&mut self) -> bool {
         let (phase, count) = self.instant;
         let mut next = (phase, count + 1);
@@ -79,7 +79,7 @@ impl Update {
                 if call == libc::SYS_execve {
                     next = (Phase::Boot, 0);
                 } else if phase == Phase::Looking && state(self.updater).is_none() {
-                    // On a busy computer it can have done all before it was stopped.
+                    // On a busy computer it may have done everything before it was stopped.
                     next = (Phase::Found, 0);
                 } else if phase == Phase::Asked
                     && let Some(child) = children(self.pid).into_iter().find(|pid| !self.before.contains(pid))
@@ -225,7 +225,7 @@ fn a_second_request_at_any_system_call_of_an_update_changes_nothing_more() {
         pid1.signal(libc::SIGUSR2);
         drop(update);
         until(&format!("the update, {instant:?}"), || generation(pid) == 1);
-        // Before, one is at work.
+        // Before that, an updater is running.
         if instant.0 == Phase::Boot {
             pid1.line("no update: exited 3");
         }
@@ -245,13 +245,13 @@ fn a_candidate_that_comes_while_another_one_is_put_in_place_waits_for_the_next_r
         let (mut pid1, path) = Updatable::new().start();
         let first = offer(&path, NEWER);
         let update = Update::at(&mut pid1, (Phase::Looking, 0));
-        // On a busy computer it can have done all before it was stopped.
+        // On a busy computer it may have done everything before it was stopped.
         if state(update.updater) != Some('Z') {
             break (pid1, path, first, update);
         }
     };
     let pid = pid1.pid1();
-    // Who looks has renamed the one, and is about to remove what it was offered by.
+    // The updater has renamed the candidate, and is about to remove the files that it was offered by.
     let mut looks = Held::seize(update.updater);
     send(update.updater, libc::SIGCONT);
     while fs::read(&path).expect("a program") != first {
@@ -270,7 +270,7 @@ fn a_candidate_that_comes_while_another_one_is_put_in_place_waits_for_the_next_r
 
 #[test]
 fn an_update_during_a_soft_restart_loses_neither() {
-    // Who agrees and goes; who agrees and has to be killed; who does not answer, and goes by a signal; who refuses.
+    // Servers that agree and exit; agree and have to be killed; do not answer, and exit by a signal; refuse.
     std::thread::scope(|scope| {
         for mode in ["obey", "stay", "silent", "stubborn"] {
             scope.spawn(move || {
@@ -323,7 +323,7 @@ fn an_update_while_no_server_runs_starts_one_and_the_backoff_goes_on() {
     assert_eq!(pid1.diary().matches("started").count(), 1);
 }
 
-/// Which whole program is at a path; there is one at each moment.
+/// True if the new program is at a path, false for the old one; at each moment one of them is there, complete.
 fn is_new(path: &Path, old: &[u8], new: &[u8]) -> bool {
     let found = fs::read(path).expect("there is always a program");
     assert!(found == old || found == new, "{} bytes", found.len());
@@ -339,7 +339,7 @@ fn an_end_of_pid_1_at_any_system_call_of_an_update_leaves_a_whole_program() {
         let old = fs::read(&path).expect("the program");
         let new = offer(&path, NEWER);
         Update::at(&mut pid1, instant).held.kill();
-        // Whoever looked at the candidate has ended before this.
+        // The updater has exited before this.
         assert!(!pid1.end().success());
         let is_new = is_new(&path, &old, &new);
         assert!(
@@ -355,7 +355,7 @@ fn an_end_of_pid_1_at_any_system_call_of_an_update_leaves_a_whole_program() {
     assert!(news.into_inner() > 60);
 }
 
-/// PID 1 is held where it would become the new program, and cannot.
+/// PID 1 is stopped where it would execute the new program, and the execve is refused.
 #[test]
 fn an_end_of_pid_1_while_it_puts_the_old_program_back_leaves_a_whole_one() {
     let mut programs = vec![];

@@ -1,5 +1,6 @@
-//! `ZINIT_ORPHANS=stop`: what a server left behind has ended before the next one starts the same services. With the
-//! stand-in here; `tests/namespace/real.rs` has the real server, `tests/vm/board.rs` the rescue program.
+//! `ZINIT_ORPHANS=stop`: processes that a server left behind have ended before the next one starts the same services.
+//! The tests here use the stand-in; `tests/namespace/real.rs` has the real server, `tests/vm/board.rs` the rescue
+//! program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use crate::common::trace::Trace;
 use crate::common::updatable::{HANGS, Updatable, generation, offer};
 use crate::common::{until, with_tool};
 
-/// A PID 1 with children from before, as a server's services are once it is gone.
+/// A PID 1 with children from before its start, as a server's services are after its exit.
 struct Orphaned {
     setup: Setup,
     folder: PathBuf,
@@ -56,7 +57,7 @@ fn text(folder: &Path, file: &str) -> String {
     fs::read_to_string(folder.join(file)).unwrap_or_default()
 }
 
-/// A shell that notes each TERM and goes on, with a child of its own that does so too.
+/// A shell that records each TERM and continues, with a child of its own that does so too.
 const DEAF: &str = r#"sh -c 'trap "echo parent >>told" TERM; sh -c "trap \"echo child >>told\" TERM; echo up >>ready
     while :; do sleep 0.05; done" & while :; do sleep 0.05; done' &"#;
 
@@ -70,7 +71,7 @@ fn orphans_end_by_term_before_the_next_server_starts_and_not_at_boot() {
     let before = pid1.children();
     assert_eq!(before.len(), 3, "what an initramfs left is left alone");
     let time = crash(&mut pid1);
-    // The usual second, and not the five after it in which they might end.
+    // The usual second, and not the five seconds in which they could have ended.
     assert!((0.9..5.0).contains(&time.as_secs_f32()), "{time:?}");
     pid1.line("zinit-pid1ctl: ending what the last server left behind");
     let seen = text(&folder, "seen");
@@ -78,7 +79,7 @@ fn orphans_end_by_term_before_the_next_server_starts_and_not_at_boot() {
     assert_eq!(seen.matches("started").count(), 1, "it was told before the second server: {seen:?}\n{log}");
     until("one child", || pid1.children().len() == 1);
     assert!(!pid1.log.text().contains("end of orphans"), "{}", pid1.log.text());
-    // There are none any more: nothing is done and nothing said.
+    // There are no orphans any more: nothing is done and nothing is logged.
     crash(&mut pid1);
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
@@ -91,7 +92,7 @@ fn each_orphan_is_told_once_and_killed_after_five_seconds() {
     until("the orphans", || text(&folder, "ready") == "up\n");
     let time = crash(&mut pid1);
     assert!(time.as_secs_f32() > 5.9, "a second, and five for TERM: {time:?}");
-    // Behind that there is only the deadline of the whole.
+    // After that there is only the deadline for the whole step.
     assert!(!pid1.log.text().contains("not done in time"), "{}", pid1.log.text());
     let told = text(&folder, "told");
     assert_eq!((told.matches("parent").count(), told.matches("child").count()), (1, 1));
@@ -121,7 +122,7 @@ fn a_subreaper_ends_its_own_orphans_and_no_stranger() {
     servers(&pid1, 1);
     let shell = pid1.shell();
     let called = |pid: i32, name: &str| status(pid, "Name").is_some_and(|found| found == name);
-    // Who was forked just now has another name until it becomes what it is.
+    // A child that was just forked has another name until its execve.
     let child = |name: &str| {
         let mut found = None;
         until(name, || {
@@ -158,10 +159,10 @@ fn a_server_that_agreed_or_saved_its_state_has_handed_them_over() {
         pid1.diary_line("started");
         pid1.signal(libc::SIGUSR1);
         servers(&pid1, 2);
-        // It has ended before the second server, or never will; to be reaped it may take longer.
+        // An orphan has ended before the second server, or never ends; its reaping may take longer.
         let left = if kept { 2 } else { 1 };
         until(&format!("{left} left, {mode} {saved}"), || pid1.children().len() == left);
-        // A crash hands nothing over, whatever lies there.
+        // A crash leaves no saved state, whatever file exists there.
         crash(&mut pid1);
         until(&format!("the server alone, {mode} {saved}"), || pid1.children().len() == 1);
     }
@@ -220,7 +221,7 @@ fn a_fault_and_an_update_while_orphans_are_ended_let_no_server_start_beside_them
 
 #[test]
 fn where_no_server_ever_ran_nobody_is_its_orphan() {
-    // Though there was a file to be run: it could not be executed.
+    // There was a server file, but it could not be executed.
     let run = reexec::run_as(&reexec::name(&[(reexec::GENERATION, "1"), (reexec::PROGRAM, "7")]));
     let mut pid1 =
         Setup::stand_in("obey").with("ZINIT_ORPHANS", "stop").before(&with_tool()).run(&run).start();

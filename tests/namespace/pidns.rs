@@ -1,4 +1,4 @@
-//! The real program as PID 1 of namespaces, with a stand-in server: signals, the server's life, its end.
+//! The real program as PID 1 of namespaces, with a stand-in server: signals, the server's life cycle, the shutdown.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -10,7 +10,8 @@ use crate::common::{Folder, stand_in, until};
 
 /// PID 1 counts in whole milliseconds and may be early by one.
 const TICK: Duration = Duration::from_millis(1);
-/// What a busy computer may add to a time: all deadlines of PID 1 from which one is to be told apart are further off.
+/// The time that a busy computer may add: every deadline of PID 1 that must be told apart from a measured time is
+/// further off.
 const BUSY: Duration = Duration::from_secs(10);
 
 #[test]
@@ -22,7 +23,7 @@ fn term_stops_an_obedient_server_and_exits_0_within_milliseconds() {
             let pid = pid1.pid1();
             let begin = Instant::now();
             pid1.signal(libc::SIGTERM);
-            // The program itself, since the end of unshare takes longer than what is measured.
+            // Waits for the program itself, because the exit of unshare takes longer than the time that is measured.
             until("the program's end", || state(pid).is_none_or(|state| state == 'Z'));
             let time = begin.elapsed();
             pid1.ends_well();
@@ -30,7 +31,7 @@ fn term_stops_an_obedient_server_and_exits_0_within_milliseconds() {
             time
         })
         .collect();
-    // What else the computer does makes it longer and never shorter.
+    // Other load on the computer makes it longer and never shorter.
     let best = times.iter().min().expect("eleven");
     println!("TERM to exit: {best:?}");
     assert!(*best < Duration::from_millis(10), "{times:?}");
@@ -53,9 +54,9 @@ fn every_signal_of_the_table_stops_a_container_and_all_others_are_ignored() {
     }
 }
 
-/// What the program acts on, and what the kernel itself acts on or the program's parent would be hit by.
+/// The signals that the program acts on, that the kernel itself acts on, or that would hit the program's parent.
 ///
-/// Faults are among them, since two of them within a minute end a container; `fault.rs` has them.
+/// They include the fault signals, because two of those within a minute end a container; `fault.rs` tests them.
 const TABLE: [i32; 18] = [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 19, 30, 32, 37, 38, 39, 40];
 
 #[test]
@@ -75,7 +76,7 @@ fn a_request_that_fails_is_a_log_line_and_term_at_once() {
         pid1.line("request failed, sending SIGTERM");
         pid1.line("killed by signal 15");
         pid1.ends_well();
-        // An answer would have 5 s to come.
+        // The timeout for an answer would be 5 s.
         assert!(begin.elapsed() < Duration::from_secs(4), "{mode}: {:?}", begin.elapsed());
     }
 }
@@ -109,7 +110,7 @@ fn a_server_that_does_not_answer_gets_term_after_half_of_its_time() {
         pid1.signal(libc::SIGTERM);
         pid1.line("no answer in 2000 ms, sending SIGTERM");
         assert!(begin.elapsed() + TICK >= Duration::from_secs(2), "{mode}: {:?}", begin.elapsed());
-        // Or KILL would have come at the end of its time.
+        // Otherwise KILL would have come at the end of its timeout.
         pid1.line("killed by signal 15");
         pid1.ends_well();
     }
@@ -178,13 +179,13 @@ fn a_server_that_dies_at_once_comes_back_after_1_then_2_seconds() {
     let mut pid1 = Setup::stand_in("die").start();
     pid1.line("exited 3, respawn in 1000 ms");
     pid1.line("exited 3, respawn in 2000 ms");
-    // This test sees a line some time after it is written, so no time is measured from one.
+    // This test sees a line some time after it is written, so it measures no time from a line.
     let first = begin.elapsed();
     pid1.line("exited 3, respawn in 4000 ms");
     let second = begin.elapsed();
     assert!((Duration::from_secs(1)..BUSY).contains(&(first + TICK)), "{first:?}");
     assert!((Duration::from_secs(3)..BUSY).contains(&(second + TICK)), "{second:?}");
-    // In the backoff there is nobody to ask, and nothing to wait for.
+    // In the backoff there is no server to stop, and nothing to wait for.
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
     assert_eq!(pid1.diary().matches("started").count(), 3, "it was not waited for: {}", pid1.log.text());
@@ -243,7 +244,7 @@ fn a_server_that_hangs_up_on_a_soft_restart_gets_time_to_leave() {
     pid1.diary_line("started");
     pid1.signal(libc::SIGUSR1);
     pid1.line("may be exiting, it gets 1000 ms");
-    // Its own exit, 200 ms later, and not a signal.
+    // The server exits by itself 200 ms later, and not by a signal.
     pid1.line("exited 0");
     pid1.diary_line("left");
     pid1.log.nth("started", 2);
@@ -312,7 +313,7 @@ fn the_server_is_looked_for_in_the_usual_places() {
     pid1.line("not executed, ENOENT (no such file or directory), respawn in 1000 ms");
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
-    // The last of them, the only one that can be replaced without hiding the shell's tools.
+    // The last of the default paths, the only one that can be replaced without hiding the shell's tools.
     let place = "/usr/local/bin";
     let before = format!("mount -t tmpfs none {place} && cp {} {place}/zinit-server", stand_in().display());
     let mut pid1 = Setup::stand_in("obey").with("ZINIT_SERVER", "").before(&before).start();
@@ -347,7 +348,7 @@ fn a_socket_path_may_have_107_bytes() {
 #[test]
 fn a_container_that_reboots_ends_its_namespace_so_if_that_is_set_and_may_be_done() {
     for (allowed, requested, expected) in [
-        // As if by SIGHUP, reboot(2): which LXC and Incus take for a reboot.
+        // Ends as if by SIGHUP, reboot(2), which LXC and Incus treat as a reboot.
         (true, libc::SIGINT, (None, Some(libc::SIGHUP))),
         (true, 39, (None, Some(libc::SIGHUP))),
         (true, libc::SIGTERM, (Some(0), None)),

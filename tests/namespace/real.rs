@@ -7,14 +7,14 @@ use crate::common::namespace::{Namespace, Setup};
 use crate::common::updatable::{copy_alone, write_alone};
 use crate::common::{brought, until, with_tool};
 
-/// Two services that write down each start, and the server's state in a /run of its own.
+/// Two services that record each start, and the server's state in a /run of its own.
 fn start() -> Namespace {
     start_with(Setup::stand_in(""))
 }
 
-/// Each service also writes down if it runs already when it starts.
+/// Each service also records whether it runs already when it starts.
 fn start_with(setup: Setup) -> Namespace {
-    // A file of its own, which can be replaced.
+    // A copy of the server, which can be replaced.
     let folder = setup.folder.path().to_path_buf();
     let server = folder.join("zinit-server");
     copy_alone(&brought("target/zinit/bin/zinit-server"), &server);
@@ -27,7 +27,8 @@ fn start_with(setup: Setup) -> Namespace {
     for name in ["one", "two"] {
         let script = folder.join(name);
         let diary = folder.join(format!("{name}.pids"));
-        // The server knows a service again by the first word of `exec` in its command line: no exec here.
+        // The server recognises a service by the first word of `exec` in its command line, so the script uses no exec
+        // here.
         let text = format!(
             "#!/bin/sh\nlast=$(tail -n 1 {0} 2>/dev/null)\n[ -n \"$last\" ] && kill -0 $last 2>/dev/null && echo $last >>{0}.twins
              echo $$ >>{0}\nwhile :; do sleep 1000; done\n",
@@ -64,7 +65,7 @@ fn server(pid1: &Namespace, count: usize) -> String {
 fn term_and_int_stop_the_services_by_the_server_and_exit_0() {
     for signal in [libc::SIGTERM, libc::SIGINT] {
         let mut pid1 = start();
-        // It listens beside starting services, and maybe after that.
+        // It starts to listen while it starts services, or possibly after that.
         pid1.line("IPC server listening");
         pid1.signal(signal);
         pid1.line("stopping all services");
@@ -106,7 +107,8 @@ fn twins(pid1: &Namespace) -> usize {
     twins.into_iter().map(|twins| twins.unwrap_or_default().lines().count()).sum()
 }
 
-/// Waits until so many processes of each service run: one that is about to start another program looks like two.
+/// Waits until so many processes of each service run: a process that is about to start another program looks like
+/// two.
 fn run(pid1: &Namespace, count: usize) {
     until(&format!("{count} processes\n{}", pid1.log.text()), || {
         ["one", "two"].map(|name| processes(pid1, name)) == [count; 2]
@@ -147,7 +149,7 @@ fn after_a_soft_restart_that_failed_services_run_twice_unless_orphans_are_stoppe
     for (value, twice) in [("keep", true), ("stop", false)] {
         let mut pid1 = start_with(Setup::stand_in("").with("ZINIT_ORPHANS", value));
         pid1.line("IPC server listening");
-        // A server that hangs: it gets USR1, of which 0.3.9 dies at once.
+        // A server that hangs gets USR1, which ends 0.3.9 at once.
         let stopped = pid1.server_named("zinit-server");
         // SAFETY: a signal to a process that this test started.
         unsafe { libc::kill(stopped, libc::SIGSTOP) };
@@ -172,8 +174,8 @@ fn a_soft_restart_replaces_the_server() {
     let text = pid1.log.text();
     assert!(!text.contains("sending SIG"), "it leaves by itself:\n{text}");
     assert!(text.contains(&format!("server {first} exited 0")), "{text}");
-    // 0.3.9 races with itself, and sometimes exits before its state file is written. Where it was written,
-    // nothing is started twice.
+    // zinit-server 0.3.9 has a race, and sometimes exits before its state file is written. If it was written, nothing
+    // is started twice.
     if text.contains("state saved for restart") {
         pid1.line("restore complete");
         assert_eq!((starts(&pid1, "one"), starts(&pid1, "two")), (1, 1), "{text}");
@@ -184,7 +186,8 @@ fn a_soft_restart_replaces_the_server() {
 
 #[test]
 fn a_soft_restart_runs_what_is_in_the_servers_place_by_now_and_the_services_stay() {
-    // 0.3.9 exits in every second soft restart before its state file is written: then nothing can be said here.
+    // zinit-server 0.3.9 exits in every second soft restart before its state file is written; those runs test nothing
+    // here.
     for _ in 0..20 {
         let mut pid1 = start();
         pid1.line("IPC server listening");

@@ -1,5 +1,5 @@
-//! A newer file of the server that keeps dying is replaced by the one before, in namespaces; `tests/vm/board.rs` has the
-//! real server, and the minute that a server has to run.
+//! A newer file of the server that keeps exiting is replaced by the previous one, in namespaces; `tests/vm/board.rs`
+//! has the real server, and the minute that a server has to run.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -23,7 +23,7 @@ fn good(server: &Path) -> String {
     format!("#!/bin/sh\n# {}\nexec {} \"$@\"\n", server.display(), stand_in().display())
 }
 
-/// A PID 1 that took over a server which runs since the boot, and the file of that.
+/// A PID 1 that adopted a server which has run since the boot, and that server's file.
 fn start(before: &str) -> (Namespace, PathBuf) {
     let setup = Setup::stand_in("obey");
     let server = setup.folder.path().join("zinit-server");
@@ -39,7 +39,7 @@ fn start(before: &str) -> (Namespace, PathBuf) {
     (pid1, server)
 }
 
-/// Ends the server, and then each next one by its own doing; no backoff is waited for.
+/// Kills the server; each next one exits by itself. Each backoff is cut short.
 fn dies(pid1: &mut Namespace, server: &Path, times: usize) {
     let old = pid1.children()[0];
     // SAFETY: a signal to a process that this test started.
@@ -59,7 +59,7 @@ fn the_file_before_is_put_back_after_four_deaths_and_that_once() {
         let (old, bad) = (server.with_extension("old"), server.with_extension("bad"));
         let kept = fs::read(&server).expect("a file");
         if in_place {
-            // Another time in the same inode; what is put back is another one then.
+            // The same inode with another time; the file that is restored is then another inode.
             copy_alone(&server, &old);
         } else {
             fs::rename(&server, &old).expect("another name");
@@ -74,7 +74,7 @@ fn the_file_before_is_put_back_after_four_deaths_and_that_once() {
         assert_eq!((fs::read(&server).expect("a file"), old.exists()), (kept, false));
         assert_eq!(fs::read_to_string(&bad).expect("it is kept"), BAD);
 
-        // However often this one dies, it is not the new one.
+        // This server may exit any number of times, because it is not the new one.
         if !in_place {
             write(&old, BAD);
             for count in 2..7 {
@@ -130,7 +130,7 @@ fn a_roll_back_for_which_nobody_can_be_forked_is_named() {
     fs::rename(&server, &old).expect("another name");
     write(&server, BAD);
     dies(&mut pid1, &server, 3);
-    // The first one is for the server.
+    // The first fork is that of the server.
     let trace = Trace::attach(pid1.pid1(), &["-e", "inject=clone:error=EAGAIN:when=2"]);
     pid1.signal(libc::SIGUSR1);
     pid1.line("cannot fork: EAGAIN");

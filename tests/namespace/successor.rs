@@ -1,4 +1,4 @@
-//! What PID 1 makes of a name that no PID 1 before it has written: the real program in namespaces.
+//! How PID 1 handles a name (argv\[0\]) that no earlier PID 1 has written: the real program in namespaces.
 
 use std::ffi::CString;
 
@@ -8,7 +8,7 @@ use crate::common::until;
 use zinit_pid1::model::limits::{RESPAWN_DELAY, RESPAWN_DELAY_MAX};
 use zinit_pid1::model::reexec::ReexecState;
 
-/// The name that hands over a server; what stands for its pid may be anything.
+/// A name with a server; the word for its pid may be anything.
 fn with_server(pid: &str) -> String {
     name(&[(SERVER, pid), (GENERATION, "1")])
 }
@@ -36,7 +36,8 @@ fn children(pid1: &mut Namespace) -> Vec<String> {
     names
 }
 
-/// Fails unless a PID 1 of this name starts a server of its own and obeys; the name is found in its command line.
+/// Fails unless a PID 1 of this name starts a server of its own and stops on request; the name is found in its
+/// command line.
 fn starts_a_server(name: &str) {
     let mut pid1 = start("obey", name);
     pid1.diary_line("started");
@@ -99,7 +100,7 @@ fn no_name_keeps_it_from_starting_a_server_and_obeying() {
         long,
     ];
     for (place, _) in words.iter().enumerate().skip(2) {
-        // Cut, and with something else there.
+        // The word is cut off, or replaced.
         names.push(words[..place].join(" "));
         for other in ["x", "4294967295", "4294967296", "-1"] {
             let mut words = words.clone();

@@ -1,4 +1,5 @@
-//! The real program in namespaces: what it is given, what it hands on, and where its log lines go.
+//! The real program in namespaces: its environment and descriptors, those of its children, and the target of its log
+//! lines.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -14,7 +15,7 @@ use crate::common::{stand_in, terminal, until, with_tool};
 fn the_server_gets_a_clean_start() {
     let mut pid1 = Setup::stand_in("describe")
         .with("PATH", "")
-        // A parent that ignores signals and leaves a folder and descriptors behind, as careless ones do.
+        // A careless parent: it ignores signals, and leaves a working directory and open descriptors behind.
         .before("trap '' CHLD PIPE HUP USR1; cd /tmp; exec 5</dev/zero 9>/dev/null; PATH=/usr/bin:/bin")
         .start();
     pid1.diary_line("started");
@@ -85,7 +86,7 @@ fn settings_that_make_no_sense_are_named_and_the_defaults_are_used() {
 fn no_word_of_argv_and_no_byte_of_the_environment_ends_pid_1() {
     let many: Vec<String> = (0..5000).map(|number| format!("word{number}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    // The longest string that execve(2) takes, with its name and its NUL.
+    // The longest string that execve(2) accepts, with its name and its NUL.
     let long = "v".repeat(128 * 1024 - "LONG=".len() - 1);
     let launch = format!("exec {} launch-without-argv \"$0\"", stand_in().display());
     let not_utf8 = "export ODD=$(printf '\\377\\376'); exec \"$0\" \"$(printf '\\377=\\200')\" '' =";
@@ -129,7 +130,7 @@ fn children_that_were_there_before_are_reaped_and_never_taken_for_the_server() {
 
 #[test]
 fn a_child_that_ends_by_another_signal_than_sigchld_is_reaped_too() {
-    // clone(0) is no fork: wait(2) sees such a child only when it is asked for all kinds.
+    // clone(0) is no fork: wait(2) sees such a child only with __WALL.
     let perl = "exec perl -e 'if (syscall(56,0,0,0,0,0)==0) { sleep 1; exit 0 } exec @ARGV' \"$0\"";
     let mut pid1 = Setup::stand_in("obey").with("ZINIT_LOG_LEVEL", "debug").run(perl).start();
     pid1.diary_line("started");
@@ -169,7 +170,7 @@ fn descriptors_0_to_2_may_be_closed_in_every_combination() {
             .filter(|number| closed & (1 << number) != 0)
             .map(|number| if number == 0 { " 0<&-".to_string() } else { format!(" {number}>&-") })
             .collect();
-        // Without /dev/null the root folder has to do.
+        // Without /dev/null the root folder is used.
         for without_null in [false, true] {
             let before = if without_null { "mount -t tmpfs none /dev" } else { "" };
             let run = format!("exec \"$0\"{redirections}");
@@ -208,13 +209,13 @@ fn a_full_pipe_and_a_closed_reader_lose_lines_and_nothing_else() {
             reader = File::open("/dev/null").expect("a file");
         }
         let setup = Setup::stand_in("obey").with("ZINIT_LOG_LEVEL", "debug").stderr(writer);
-        // Where /proc is not there, standard error cannot be opened anew.
+        // Without /proc, standard error cannot be reopened.
         let setup = if unreadable { setup.before("mount -t tmpfs none /proc") } else { setup };
         let mut pid1 = setup.start();
         pid1.diary_line("started");
         pid1.signal(libc::SIGUSR1);
         until("the second server", || pid1.diary().matches("started").count() == 2);
-        // A PID 1 that waits for a reader would do so for ever.
+        // A PID 1 that waits for a reader would wait for ever.
         pid1.signal(libc::SIGTERM);
         pid1.ends_well();
         let mut rest = vec![0; 1 << 20];
@@ -240,7 +241,8 @@ fn a_terminal_that_cannot_be_opened_anew_and_has_little_room_gets_no_line() {
     let (main, other) = terminal();
     let mut reader = File::from(main);
     fill(&other);
-    // How much is taken next depends on when the kernel moves what was read; it is less than PID 1 would have to say.
+    // How much is accepted next depends on when the kernel moves the bytes that were read; it is less than PID 1
+    // would log.
     until("room", || {
         let mut polled = libc::pollfd { fd: other.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
         // SAFETY: one descriptor, which is open.
@@ -253,7 +255,7 @@ fn a_terminal_that_cannot_be_opened_anew_and_has_little_room_gets_no_line() {
     pid1.diary_line("started");
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
-    // Nobody has its other end any more: what is in it is all that there will ever be.
+    // No process has its other end open any more, so it only contains what was written before.
     let (mut text, mut bytes) = (vec![], [0; 4096]);
     while let Ok(length) = reader.read(&mut bytes) {
         text.extend(&bytes[..length]);
@@ -261,7 +263,7 @@ fn a_terminal_that_cannot_be_opened_anew_and_has_little_room_gets_no_line() {
     assert!(text.len() > 4096 && !String::from_utf8_lossy(&text).contains("zinit-pid1"), "{}", text.len());
 }
 
-/// Others write to it as well, and fill it between PID 1's look and its write: strace widens that moment.
+/// Other processes write to it as well, and fill it between PID 1's poll and its write: strace extends that interval.
 #[test]
 fn a_socket_that_fills_up_in_the_last_moment_holds_up_nobody() {
     let (_reader, writer) = UnixStream::pair().expect("two sockets");
@@ -287,7 +289,7 @@ fn a_socket_that_fills_up_in_the_last_moment_holds_up_nobody() {
         {}
     }
     assert!(is_writing(), "it was full in time: {}", call());
-    // A PID 1 that waits for a reader would do so for ever.
+    // A PID 1 that waits for a reader would wait for ever.
     until("sleep", || call().starts_with(&format!("{} ", libc::SYS_rt_sigtimedwait)));
     drop(trace);
     pid1.signal(libc::SIGTERM);
@@ -314,7 +316,7 @@ fn log_lines_go_to_a_file_behind_what_is_there() {
 #[test]
 fn without_the_right_to_reboot_proc_or_a_hint_says_container() {
     let drop_right = "setpriv --bounding-set -sys_boot --inh-caps -sys_boot";
-    // What the PID 1 before knew counts too.
+    // The re-exec state of the previous PID 1 counts too.
     let name = reexec::name(&[(reexec::GENERATION, "1"), (reexec::CONTAINER, "1")]);
     for (before, run) in [
         (
@@ -391,12 +393,12 @@ fn not_pid_1_it_answers_questions_and_refuses_what_it_does_not_know() {
         pid1.line(&format!("ended {code}"));
         assert_eq!(pid1.diary(), "", "{word}");
     }
-    // All but the first of them are the other program's work.
+    // All but the first of them are handled by zinit-pid1ctl.
     let pid1 =
         Setup::stand_in("obey").words(&["--hlep"]).before("mount -t tmpfs none /sbin").run(SUBREAPER).start();
     pid1.line("cannot execute /sbin/zinit-pid1ctl: ENOENT");
     pid1.line("ended 127");
-    // A hint that means nothing outside of PID 1.
+    // A container hint, which has no meaning outside of PID 1.
     let pid1 = Setup::stand_in("obey").words(&["-c"]).run(SUBREAPER).start();
     pid1.diary_line("started");
 }
@@ -424,7 +426,7 @@ fn pipe() -> (File, OwnedFd) {
     }
 }
 
-/// Writes until nothing more is taken, and leaves the descriptor blocking as it was.
+/// Writes until nothing more is accepted, and leaves the descriptor blocking as it was.
 fn fill(fd: &OwnedFd) {
     let number = fd.as_raw_fd();
     // SAFETY: plain system calls on a descriptor that the caller owns.

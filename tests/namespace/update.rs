@@ -36,7 +36,8 @@ fn a_signed_candidate_takes_the_place_of_pid_1_and_the_server_goes_on() {
         assert!(!path.with_extension(used).exists(), "{used}");
     }
 
-    // The new one does all that the old one did: it sees the server's end, restarts it, and is replaced again.
+    // The new PID 1 does everything that the old one did: it sees the server's exit, restarts it, and is replaced
+    // again.
     pid1.signal(libc::SIGUSR1);
     pid1.line("soft restart of server");
     until("another server", || pid1.server() != server);
@@ -48,7 +49,7 @@ fn a_signed_candidate_takes_the_place_of_pid_1_and_the_server_goes_on() {
     assert!(pid1.diary().contains("system.shutdown"));
 }
 
-/// Asks for an update, which is done, and then for the end.
+/// Requests an update, which succeeds, and then the end.
 fn is_replaced_and_obeys(pid1: &mut Namespace) {
     let pid = pid1.pid1();
     pid1.signal(libc::SIGUSR2);
@@ -73,7 +74,7 @@ fn without_a_candidate_there_is_a_line_and_nothing_else() {
 fn what_a_package_manager_put_there_is_run_after_a_probe() {
     let (mut pid1, path) = Updatable::new().start();
     let (pid, server) = (pid1.pid1(), pid1.server());
-    // First something that does not answer.
+    // First a file that does not answer the probe.
     let replace = |bytes: &[u8]| {
         let other = path.with_extension("package");
         write_alone(&other, bytes);
@@ -84,7 +85,7 @@ fn what_a_package_manager_put_there_is_run_after_a_probe() {
     pid1.signal(libc::SIGUSR2);
     pid1.line("cannot execute it: ENOEXEC (no program for this machine)");
     pid1.line("no update: exited 1");
-    // Nor something that somebody else than root can change, or take away.
+    // A file that another user than root can change or remove is refused too.
     let mode =
         |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
     let folder = path.parent().expect("a folder");
@@ -192,7 +193,7 @@ fn without_a_key_that_only_root_can_write_nothing_is_taken() {
     }
 }
 
-/// As another process than PID 1 it does the same, and its words are no words for a person.
+/// A process other than PID 1 does the same, and its arguments are not those of the command line tool.
 #[test]
 fn a_subreaper_is_replaced_too_and_goes_on_as_one() {
     let Updatable { setup, path } = Updatable::new();
@@ -223,7 +224,7 @@ fn orphans_are_reaped_and_requests_heard_while_a_candidate_hangs() {
     pid1.signal(libc::SIGUSR2);
     pid1.line("it did not answer to --probe in time");
     pid1.line("no update: exited 1");
-    // The line says why, so a busy computer may take its time.
+    // The log line gives the reason, so a busy computer may take longer.
     assert!(begin.elapsed().as_secs_f32() > 4.5, "{:?}", begin.elapsed());
     until("the probe's end", || pid1.children().len() == 1);
 
@@ -250,7 +251,7 @@ fn two_never_put_a_program_in_place_at_a_time() {
     offer(&path, HANGS);
     pid1.signal(libc::SIGUSR2);
     pid1.line("is signed");
-    // The next PID 1 does not know that somebody is at work.
+    // The next PID 1 does not know that an updater is running.
     pid1.signal(libc::SIGSEGV);
     until("the next PID 1", || generation(pid) == 1);
     pid1.signal(libc::SIGUSR2);
@@ -268,12 +269,12 @@ fn two_never_put_a_program_in_place_at_a_time() {
 #[test]
 fn nobody_else_can_hold_an_update_up() {
     let (mut pid1, path) = Updatable::new().start();
-    // Whoever can read them can lock them.
+    // A process that can read them can lock them.
     let folder = File::open(path.parent().expect("a folder")).expect("a folder");
     let running = File::open(&path).expect("the program");
     folder.lock().expect("a lock");
     running.lock().expect("a lock");
-    // What one before left behind that was killed.
+    // The lock file that an earlier, killed updater left behind.
     let lock = path.with_extension("lock");
     fs::write(&lock, "").expect("a file");
     offer(&path, NEWER);
@@ -285,7 +286,7 @@ fn nobody_else_can_hold_an_update_up() {
 fn what_runs_keeps_a_name_until_pid_1_was_told_of_its_successor() {
     let (mut pid1, path) = Updatable::new().start();
     let (running, old) = (inode(&path), path.with_extension("old"));
-    // So an update leaves it whose verifier was killed behind its last rename.
+    // The state after an update whose updater was killed after its last rename.
     fs::hard_link(&path, &old).expect("another name");
     let other = path.with_extension("verified");
     fs::copy(&path, &other).expect("a copy");
@@ -301,7 +302,7 @@ fn a_disk_that_does_not_take_the_folder_is_named_and_pid_1_is_replaced() {
     let (mut pid1, path) = Updatable::new().start();
     let pid = pid1.pid1();
     offer(&path, NEWER);
-    // The first one is that of the file.
+    // The first fsync is that of the file.
     let trace = Trace::attach(pid, &["-f", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=2+"]);
     pid1.signal(libc::SIGUSR2);
     pid1.line("bin to the disk: errno 5");
@@ -365,7 +366,7 @@ fn a_candidate_that_hangs_ends_though_nobody_is_left_to_end_it() {
     // SAFETY: a signal to a process that this test has had started.
     unsafe { libc::kill(updater, libc::SIGKILL) };
     pid1.line("no update: killed by signal 9");
-    // By itself it would never end.
+    // The candidate would never exit by itself.
     until("its end", || state(candidate).is_none() && pid1.children() == [server]);
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
@@ -396,7 +397,7 @@ fn a_program_that_cannot_be_executed_after_all_gives_its_name_back() {
     assert_eq!((generation(pid), pid1.server()), (0, server));
     until("the old one has its name again", || fs::read(&path).expect("the program") == old);
 
-    // All goes on as if nothing had happened, the next update too.
+    // Everything continues as if nothing had happened, including the next update.
     offer(&path, NEWER);
     pid1.signal(libc::SIGUSR2);
     pid1.line("the server goes on");
@@ -422,7 +423,7 @@ fn a_request_at_any_instant_of_an_update_is_heard() {
 #[test]
 fn a_thousand_updates_leave_nothing_behind() {
     let Updatable { setup, path } = Updatable::new();
-    // Somebody leaves orphans to PID 1 all the time.
+    // A background process leaves orphans to PID 1 all the time.
     let orphans = "(while sleep 0.002; do (echo >>\"$STAND_IN_DIARY.orphans\" &); done) &";
     let mut pid1 = setup.run(&format!("{orphans}\nexec {} \"$@\"", path.display())).start();
     pid1.diary_line("started");
@@ -439,7 +440,7 @@ fn a_thousand_updates_leave_nothing_behind() {
     fs::rename(&new, &kept).expect("a file");
     fs::rename(&signature, &kept_signature).expect("a file");
     let descriptors = || fs::read_dir(format!("/proc/{pid}/fd")).expect("descriptors").count();
-    // The time that it was on a processor, ns, which goes on across execve.
+    // The CPU time of the process, ns, which continues across execve.
     let own_time = || {
         let stat = fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("schedstat");
         stat.split(' ').next().and_then(|time| time.parse::<u64>().ok()).expect("a time")
@@ -447,13 +448,13 @@ fn a_thousand_updates_leave_nothing_behind() {
     let begun = own_time();
     let (mut before, mut random) = (None, 1_u64);
     for update in 1..=1_000 {
-        // Links: nobody has ever opened them for writing by the time they are looked at.
+        // Links, so that no process has the files open for writing when they are checked.
         fs::hard_link(&kept_signature, &signature).expect("a link");
         fs::hard_link(&kept, &new).expect("a link");
         pid1.signal(libc::SIGUSR2);
         let begin = Instant::now();
         while generation(pid) != update {
-            // What means nothing, and orphans, at random instants.
+            // Signals without a meaning, and orphans, at random instants.
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             pid1.signal(
                 [libc::SIGCHLD, libc::SIGHUP, libc::SIGWINCH, libc::SIGALRM][(random >> 62) as usize],
@@ -462,13 +463,13 @@ fn a_thousand_updates_leave_nothing_behind() {
             assert!(begin.elapsed() < Duration::from_secs(20), "update {update}:\n{}", pid1.log.text());
         }
         if update == 10 || update == 1_000 {
-            // Until it is through with its boot it has yet to open what it keeps open.
+            // Before PID 1 has finished its start, it has not opened all descriptors that it keeps open.
             pid1.log.nth("the server goes on", update as usize);
-            // The server, and who makes the orphans; now and then one of these.
+            // The server, and the process that makes the orphans; from time to time an orphan.
             until("no zombie that stays", || pid1.children().len() == 2);
             let now = (descriptors(), status(pid, "VmStk"), status(pid, "VmSize"));
             assert_eq!(*before.get_or_insert_with(|| now.clone()), now);
-            // How deep the stack was so far is chance; what it shows of its file depends on the page cache.
+            // The depth of the stack so far is random; the file-backed part of the memory depends on the page cache.
             let anonymous = status(pid, "RssAnon").expect("memory");
             assert!(["4 kB", "8 kB", "12 kB", "16 kB"].contains(&anonymous.as_str()), "{anonymous}");
         }
@@ -493,7 +494,7 @@ fn a_crash_at_any_system_call_leaves_a_whole_program() {
     let new = offer(&path, NEWER);
     let (candidate, signature) = (path.with_extension("new"), path.with_extension("new.minisig"));
     let kept = [&candidate, &signature].map(|file| fs::read(file).expect("a file"));
-    // strace under the program's name is the parent that is to be replaced, and ends its child at one system call.
+    // strace under the program's name is the parent that is to be replaced, and kills its child at one system call.
     let script = "while read inject; do
             \"$0\" -o \"$0.calls\" $inject /sbin/zinit-pid1ctl --helper update none >/dev/null
             echo \"<$inject> status $?\"
@@ -525,7 +526,7 @@ fn a_crash_at_any_system_call_leaves_a_whole_program() {
     let calls = fs::read_to_string(path.with_extension("calls")).expect("calls");
     let mut counts = std::collections::BTreeMap::new();
     let (mut olds, mut news) = (0, 0);
-    // How often it looks whether the probe has ended is chance.
+    // The number of checks whether the probe has ended is random.
     for call in calls.lines().filter_map(|line| line.split('(').next()) {
         let count = counts.entry(call).and_modify(|count| *count += 1).or_insert(1);
         if ["execve", "exit_group", "wait4", "ppoll", "clock_gettime", "+++", "---"]
@@ -536,7 +537,7 @@ fn a_crash_at_any_system_call_leaves_a_whole_program() {
         }
         let (well, replaced) = run(&format!("-e inject={call}:signal=KILL:when={count}"));
         if well {
-            // It looked less often into the pipe this time than the first time.
+            // It read the pipe fewer times than in the first run.
             assert_eq!(call, "read", "{count}");
             continue;
         }

@@ -1,4 +1,4 @@
-//! What the tests of disks have done inside of a machine; linked statically, since there is no libc.
+//! The program that the disk tests run inside of a machine; linked statically, because there is no libc.
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
@@ -23,7 +23,7 @@ fn main() {
         ["check", file, bytes] => check(file, number(bytes)),
         ["mounts", number_of, folder, bound] => mounts(number(number_of), folder, bound),
         ["deep", folder] => deep(folder),
-        // As a candidate for an update that does not answer.
+        // Acts as a candidate for an update that does not answer.
         ["--probe"] => loop {
             std::thread::park();
         },
@@ -36,10 +36,10 @@ fn main() {
     }
 }
 
-/// Appends to a file for as long as it lives, and counts in another one the bytes for which write(2) returned.
+/// Appends to a file until it is killed, and counts in another file the bytes for which write(2) returned.
 ///
-/// The pace is some MiB/s: a disk must not be full before the end. `deaf` ignores TERM and HUP, `fsync`
-/// calls it now and then.
+/// The pace is some MiB/s: a disk must not be full before the end. `deaf` ignores TERM and HUP, `fsync` calls
+/// fsync(2) from time to time.
 fn write(path: &str, counter: &str, options: &[&str]) -> ! {
     if options.contains(&"deaf") {
         for signal in [libc::SIGTERM, libc::SIGHUP] {
@@ -71,7 +71,7 @@ fn fill(path: &str, bytes: u64) {
     }
 }
 
-/// Looks whether the first bytes of a file are what was written there.
+/// Checks that the first bytes of a file are those that were written there.
 fn check(path: &str, bytes: u64) {
     let mut file = match File::open(path) {
         Ok(file) => BufReader::new(file),
@@ -108,8 +108,8 @@ fn mounts(count: u64, folder: &str, bound: &str) {
     }
 }
 
-/// Mounts a tmpfs at a path of 4,095 bytes, the longest one that a system call takes, and one beside it at a
-/// path that is longer by one.
+/// Mounts a tmpfs at a path of 4,095 bytes, the longest one that a system call accepts, and one beside it at a path
+/// that is longer by one byte.
 fn deep(folder: &str) {
     std::env::set_current_dir(folder).expect("a folder");
     let mut left = 4095 - folder.len();
@@ -136,7 +136,7 @@ fn mount(bound: Option<&str>, path: &str) {
     assert_eq!(answer, 0, "{path}: {}", std::io::Error::last_os_error());
 }
 
-/// Becomes a program that, with all its children, may not call reboot(2).
+/// Executes a program that, like all its children, may not call reboot(2).
 fn without_boot(program: &str) -> ! {
     // SAFETY: prctl(2) takes numbers.
     let answer = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_SYS_BOOT, 0, 0, 0) };
@@ -144,7 +144,7 @@ fn without_boot(program: &str) -> ! {
     panic!("{}", Command::new(program).exec())
 }
 
-/// Becomes a program that has a child already, which has ended and was not reaped.
+/// Executes a program that already has a child, which has exited and was not reaped.
 #[expect(clippy::zombie_processes, reason = "that is what it is for")]
 fn with_zombie(program: &str, words: &[&str]) -> ! {
     let child = Command::new("/bin/sh").args(["-c", "exit 3"]).spawn().expect("a shell");
@@ -157,8 +157,8 @@ fn with_zombie(program: &str, words: &[&str]) -> ! {
     panic!("{}", Command::new(program).args(words).exec())
 }
 
-/// Says how much of the kernel's time has passed since the last program before PID 1, µs, or since the kernel
-/// started PID 1: for a server that is only started.
+/// Prints how much of the kernel's time has passed since the last program before PID 1, µs, or since the kernel
+/// started PID 1: acts as a server that is only started.
 fn tell_when_started() -> ! {
     let mut log = OpenOptions::new();
     let mut log = log.read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg").expect("a log");
@@ -166,7 +166,7 @@ fn tell_when_started() -> ! {
     let (mut begin, mut end) = (0, 0);
     let mut record = [0; 8192];
     while let Ok(length) = log.read(&mut record) {
-        // Level, number, time, flags; and behind them the text.
+        // Level, number, time, flags, and then the text.
         let line = String::from_utf8_lossy(&record[..length]);
         let time = number(line.split(',').nth(2).expect("a time"));
         if line.contains(";Run /init as") || line.contains(";guest: begin") {
@@ -190,7 +190,7 @@ fn record(tag: u64, offset: u64) -> [u8; RECORD as usize] {
     record
 }
 
-/// A number made of the last part of a path.
+/// A number derived from the last part of a path.
 fn tag(path: &str) -> u64 {
     let name = Path::new(path).file_name().unwrap_or_default();
     name.as_encoded_bytes().iter().fold(0, |tag, byte| (tag * 31 + u64::from(*byte)) % 0xffff)
@@ -217,7 +217,7 @@ fn number(text: &str) -> u64 {
 
 const RECORD: u64 = 4096;
 
-/// capabilities(7), which the libc crate has not.
+/// capabilities(7); the libc crate does not define it.
 const CAP_SYS_BOOT: libc::c_ulong = 22;
 
 /// Bytes that are written in a microsecond.

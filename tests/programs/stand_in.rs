@@ -1,4 +1,4 @@
-//! A server for the tests: it does what STAND_IN says, and keeps a diary of what happened to it.
+//! A server for the tests: it acts by the mode in STAND_IN, and records its events in a log file, the diary.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -51,7 +51,7 @@ fn main() {
     }
 }
 
-/// Reads one request and answers as the mode says; a connection that is returned stays open.
+/// Reads one request and answers by the mode; a connection that is returned stays open.
 fn serve(mode: &str, mut stream: UnixStream) -> UnixStream {
     let mut request = String::new();
     BufReader::new(stream.try_clone().expect("a descriptor")).read_line(&mut request).expect("a request");
@@ -93,7 +93,7 @@ fn serve(mode: &str, mut stream: UnixStream) -> UnixStream {
     stream
 }
 
-/// Writes down what PID 1 made of this process.
+/// Records the properties that this process got from PID 1.
 fn describe() {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let status = read("/proc/self/status");
@@ -107,7 +107,7 @@ fn describe() {
         .expect("/proc")
         .flatten()
         .filter_map(|entry| Some((entry.file_name(), std::fs::read_link(entry.path()).ok()?)))
-        // The folder that is being read.
+        // Without the folder that is being read.
         .filter(|(_, link)| !link.to_string_lossy().ends_with("/fd"))
         .map(|(name, link)| format!("{}={}", name.to_string_lossy(), link.display()))
         .collect();
@@ -153,7 +153,7 @@ fn storm(and_die: bool) {
         let mut status = 0;
         libc::waitpid(parent, &raw mut status, 0);
         diary("orphans made");
-        // The test looks at them, and says when.
+        // The test counts them, and then releases them.
         let release = std::env::var("STAND_IN_RELEASE").expect("a file");
         while !std::path::Path::new(&release).exists() {
             libc::usleep(1000);
@@ -167,8 +167,8 @@ fn storm(and_die: bool) {
     }
 }
 
-/// Makes the backlog as small as it can be, and connects until nobody else can: where it is as long as the system
-/// allows, 4096, more descriptors would be needed than a process usually may have.
+/// Makes the backlog as small as possible, and connects until no further connection is accepted: the system's longest
+/// backlog, 4096, would need more descriptors than a process usually may have.
 fn fill_backlog(listener: &UnixListener, socket: &str) {
     // SAFETY: it takes two numbers.
     assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
@@ -191,7 +191,7 @@ fn fill_backlog(listener: &UnixListener, socket: &str) {
     }
 }
 
-/// Becomes a program that gets no argument at all, not even its name.
+/// Executes a program without any argument, not even its name.
 fn launch_without_argv(program: &str) -> ! {
     unsafe extern "C" {
         static environ: *const *const libc::c_char;

@@ -1,5 +1,5 @@
-//! What a board needs of PID 1, in a virtual machine: a console that may be missing, a rescue shell, a
-//! hardware watchdog, and the commands that people and the kernel call.
+//! The features of PID 1 for boards, in a virtual machine: a console that may be missing, a rescue shell, a hardware
+//! watchdog, and the commands that users and the kernel call.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ fn a_server_gets_path_home_and_term_if_nobody_gives_them() {
     };
     let given = machine("HOME=/root MINE=1");
     let env = given.line("env: ");
-    // The shell adds PWD and what stands there of its own.
+    // The shell adds PWD and other variables of its own.
     for word in ["HOME=/root", "MINE=1", "TERM=linux"] {
         assert_eq!(env.matches(word).count(), 1, "{word} in {env}");
     }
@@ -33,7 +33,7 @@ fn a_server_gets_path_home_and_term_if_nobody_gives_them() {
 
 #[test]
 fn without_a_console_it_boots_and_ends() {
-    // None on purpose, a serial line without hardware behind it, and a kind of terminal that this machine has not.
+    // No console on purpose, a serial line without hardware, and a kind of terminal that this machine does not have.
     for (console, descriptor) in
         [("console=null", "/dev/null"), ("console=ttyS7", "/dev/console"), ("console=hvc0", "/dev/null")]
     {
@@ -56,8 +56,8 @@ fn without_a_console_it_boots_and_ends() {
 
 #[test]
 fn a_serial_line_that_nobody_reads_any_more_holds_nothing_up() {
-    // The line is full before PID 1 begins, and is the kernel's console too. The kernel itself waits 10 ms for
-    // each byte that such a line does not take, and goes on.
+    // The line is full before PID 1 begins, and is the kernel's console too. The kernel itself waits 10 ms for each
+    // byte that such a line does not accept, and continues.
     let machine = Image::new()
         .console("console=ttyS1")
         .deaf_line()
@@ -100,7 +100,7 @@ fn failing(rescue: &str) -> Image {
     Image::new()
         .append(&format!("ZINIT_RESCUE={rescue} ZINIT_SERVER=/bin/bad"))
         .file("bin/bad", "#!/bin/sh\nexit 3\n")
-        // Each one cuts the wait for the next server short.
+        // Each signal cuts the backoff short.
         .before("(sleep 1; while sleep 0.3; do kill -USR1 1; done) &")
 }
 
@@ -159,7 +159,7 @@ fn a_rescue_program_outlives_the_orphans_that_are_ended_and_an_update() {
     let text = machine.ends("reboot: Restarting system");
     assert_eq!(text.matches("rescue: up as ").count(), 1, "{text}");
     assert_eq!(text.matches("started on the console").count(), 1, "{text}");
-    // That of the server at hand, the grep itself, and no others.
+    // The process of the current server, the grep itself, and no others.
     let count: u32 = sleepers.split(' ').rev().nth(3).expect("a count").parse().expect("a number");
     assert!(count <= 2, "{text}");
 }
@@ -168,7 +168,7 @@ fn a_rescue_program_outlives_the_orphans_that_are_ended_and_an_update() {
 fn a_newer_server_that_keeps_dying_is_replaced_by_the_one_that_ran_for_a_minute() {
     let machine = Image::new()
         .with_own_time()
-        // Below the folder that PID 1 works in, which is the root.
+        // Relative to PID 1's working directory, which is the root.
         .append("ZINIT_SERVER=zinit-server")
         .before("mv /sbin/zinit-server /zinit-server")
         .service("ticker", "echo $$ >>/run/ticker.pids; while :; do sleep 1000; done")
@@ -228,7 +228,7 @@ const FREEZE: &str = "mkdir /sys/fs/cgroup/stuck; echo 1 >/sys/fs/cgroup/stuck/c
 
 #[test]
 fn a_watchdog_is_fed_while_all_is_well_and_disarmed_by_a_power_off() {
-    // Not so short that a busy computer, which lets the whole machine wait, makes it bite.
+    // Long enough that a busy computer, which delays the whole machine, does not make it expire.
     let machine = watched().append("ZINIT_WATCHDOG=4").driver("sleep 9; say well; zinit poweroff").boot();
     machine.line("/dev/watchdog is armed, 4 s");
     machine.line("driver: well");
@@ -280,7 +280,7 @@ fn a_watchdog_that_comes_later_is_armed_then_and_one_that_never_comes_is_named()
     machine.ends("reboot: Power down");
 }
 
-/// A machine on which the program has its other names too.
+/// A machine on which the program also has its other names.
 fn called() -> Image {
     let link = "for name in reboot poweroff halt shutdown; do ln -s zinit-pid1 /sbin/$name; done";
     Image::new().before(link)
@@ -295,7 +295,7 @@ fn each_name_asks_pid_1_for_its_ending() {
         ("/sbin/shutdown -r now", "reboot begins", "reboot: Restarting system"),
         ("/sbin/zinit-pid1 poweroff", "power off begins", "reboot: Power down"),
     ] {
-        // The server is about to end who says so.
+        // Without the stop, the server would end the process that prints the status.
         let held =
             format!("kill -STOP $(pidof zinit-server); {command}; say $?; kill -CONT $(pidof zinit-server)");
         let machine = called().driver(&format!("until zinit list; do sleep 0.1; done; {held}")).boot();
@@ -308,7 +308,7 @@ fn each_name_asks_pid_1_for_its_ending() {
 
 #[test]
 fn the_kernel_calls_sbin_poweroff_in_its_own_way() {
-    // As orderly_poweroff() does it, and with the same call: a program without a terminal, started by the kernel.
+    // Like orderly_poweroff(), and with the same call: a program without a terminal, started by the kernel.
     let machine = called()
         .driver(
             "say command $(cat /proc/sys/kernel/poweroff_cmd); until zinit list; do sleep 0.1; done
@@ -342,7 +342,7 @@ fn force_ends_a_machine_whose_pid_1_is_stuck_and_refuses_what_makes_no_sense() {
 #[test]
 fn without_proc_a_request_is_refused_and_force_is_not() {
     let machine = called()
-        // A name that would be waited for, if PID 1 opened it as files are mostly opened.
+        // A FIFO, whose open would block if PID 1 opened it without O_NONBLOCK.
         .before("rm -f /etc/hostname; mknod /etc/hostname p")
         .driver(
             "until zinit list; do sleep 0.1; done; umount -l /proc
@@ -351,7 +351,7 @@ fn without_proc_a_request_is_refused_and_force_is_not() {
         .boot();
     machine.log.nth("PID 1 is unknown, no /proc, nothing was sent to it", 2);
     machine.log.nth("driver: status 1", 2);
-    // Who ignores SIGCHLD does not have it ignored here, where it says that the disks are written.
+    // The caller ignores SIGCHLD; the program must not, because this signal reports that the disks are written.
     machine.line("driver: now");
     let begin = Instant::now();
     let text = machine.ends("reboot: Power down");
@@ -374,7 +374,7 @@ fn status_says_what_pid_1_does_and_requests_reach_it() {
              say status $?; zinit-pid1 poweroff",
         )
         .boot();
-    // The first one is that of the boot.
+    // The first line is that of the boot.
     machine.log.nth(&format!("zinit-pid1: version {}, PID 1 of this machine", env!("CARGO_PKG_VERSION")), 2);
     let server = machine.line(" runs for ");
     let age: u32 = server.split(' ').nth(5).expect("an age").parse().expect("a number");
@@ -405,7 +405,7 @@ fn a_machine_survives_a_fault_of_pid_1_and_restarts_after_a_second_one() {
     machine.line("fault, signal 11");
     machine.line("the server goes on");
     machine.line("driver: server as before: yes, ticker started 1");
-    // Twice at a boot, and then as the status.
+    // Twice at the starts of PID 1, at boot and after the fault, and then in the output of `status`.
     machine.log.nth("PID 1 of this machine", 3);
     machine.line("power off begins");
     machine.ends("reboot: Power down");

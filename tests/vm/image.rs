@@ -1,4 +1,4 @@
-//! scripts/image: what it packs boots, is the same each time, needs no root, and what it refuses it names.
+//! scripts/image: its images boot and are reproducible, it needs no root, and it names what it refuses.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,8 @@ use std::process::{Command, Output};
 
 use crate::common::{Folder, brought, program, root, tool};
 
-/// Packs an initramfs with what is brought and with more words, as another user if there is a wrapper.
+/// Packs an initramfs with the files of `scripts/setup` and with more arguments, as another user if there is a
+/// wrapper.
 fn pack(wrapper: &[&str], out: &str, words: &[&str]) -> Output {
     let image = root().join("scripts/image").display().to_string();
     let (server, client) = (brought("target/zinit/bin/zinit-server"), brought("target/zinit/bin/zinit"));
@@ -26,7 +27,7 @@ fn the_same_files_make_the_same_bytes_and_the_demo_is_small() {
     let busybox = "/bin/busybox:bin/busybox";
     let mut images = Vec::new();
     for (name, mode) in [("one", 0o640), ("two", 0o664)] {
-        // Another order on the disk, other times, and other modes but for the right to execute.
+        // Another order on the disk, other times, and other modes except for the right to execute.
         for file in if name == "one" { ["a", "b"] } else { ["b", "a"] } {
             let path = tree.join(file);
             let _new = fs::remove_file(&path);
@@ -78,7 +79,7 @@ fn what_does_not_fit_is_named_and_nothing_is_written() {
         assert!(!packed.status.success() && said.contains(error), "{words:?}: {said}");
         assert!(said.contains("nothing was written") && !fs::exists(&out).expect("a folder"), "{said}");
     }
-    // It may be in the root that this image hands over to.
+    // The program may be in the root to which this image switches.
     let packed = pack(&["env"], &out, &["--level", "1", "--add", "/usr/bin/setpriv:bin/setpriv"]);
     let said = String::from_utf8_lossy(&packed.stderr).into_owned();
     let warning = "warning: /bin/setpriv needs /lib64/ld-linux-x86-64.so.2, which is not in this image";

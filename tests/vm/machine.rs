@@ -50,10 +50,11 @@ fn a_machine_lives_through_crashes_and_a_soft_restart_and_is_powered_off() {
     machine.line("driver: pid1 zinit-pid1 /sbin/zinit-pid1");
     machine.line("driver: console /dev/console");
     machine.line("driver: rate limit on");
-    // Facility 1, user, and level 6, info, by syslog(2); the kernel's own time stands behind it.
+    // Facility 1, user, and level 6, info, by syslog(2); the kernel's own timestamp follows it.
     assert!(machine.line("driver: raw <14>").ends_with("PID 1 of this machine"));
     machine.line("driver: service restarted");
-    // 0.3.9 exits in every second soft restart before its state file is written: then the next one shows it.
+    // zinit-server 0.3.9 exits in every second soft restart before its state file is written; then another round is
+    // needed.
     let saved = (1..=20).any(|round| {
         let begin = machine.line(&format!("driver: round {round}"));
         machine.log.nth("IPC server listening", round + 1);
@@ -104,7 +105,7 @@ fn ctrl_alt_del_is_a_request_and_not_the_end() {
 
 #[test]
 fn an_image_that_holds_no_folder_for_mounts_boots_however_it_is_packed() {
-    // The tree has none of /dev /proc /sys /run: they are made, as an initramfs can be written.
+    // The tree has none of /dev /proc /sys /run: PID 1 makes them, because an initramfs is writable.
     for method in ["gzip", "zstd", "none"] {
         let machine = Image::new()
             .compressed_by(method)
@@ -200,7 +201,7 @@ fn what_is_mounted_already_is_left_alone() {
     for mount in ["/proc", "/sys", "/dev", "/run"] {
         assert_eq!(mounts.split(' ').filter(|word| *word == mount).count(), 1, "{mounts}");
     }
-    // There is no /dev/kmsg, so standard error has to do.
+    // There is no /dev/kmsg, so standard error is used.
     machine.ends("reboot: Power down");
 }
 
@@ -218,7 +219,7 @@ fn without_a_server_the_machine_waits_reaps_and_obeys() {
     machine.line("exited 7");
     machine.line("not executed, ENOENT (no such file or directory), respawn in 1000 ms");
     machine.line("respawn in 2000 ms");
-    // The fifth in a row, which would be the end of a container.
+    // The fifth failure in a row, at which a container would exit.
     machine.line("respawn in 16000 ms");
     let text = machine.ends("reboot: Power down");
     assert!(text.contains("zinit-pid1: power off begins"), "{text}");
@@ -311,7 +312,7 @@ const NEW_ROOT: &str = "mkdir /new; mount -t tmpfs -o mode=755 root /new
 #[test]
 fn a_shell_in_an_initramfs_hands_over_with_a_daemon_and_zombies_left_behind() {
     let machine = Image::new()
-        // A daemon with the server's name, which holds on to the old root.
+        // A daemon with the server's name, which keeps the old root in use.
         .file("bin/zinit-server", "#!/bin/sh\ntrap 'exit 9' USR2; read nothing </run/nobody\n")
         .before(NEW_ROOT)
         .copy(crate::common::guest(), "bin/guest")
@@ -352,7 +353,7 @@ fn a_root_without_any_folder_that_cannot_be_written_boots_and_obeys() {
         .before(NEW_ROOT)
         .before("mount -o remount,ro /new; cd /new; umount /run /sys /dev /proc; exec switch_root /new /sbin/zinit-pid1")
         .boot();
-    // Not even the server's socket has a place.
+    // Not even the server's socket can be created.
     machine.log.nth("Read-only file system", 3);
     machine.monitor("sendkey ctrl-alt-delete");
     machine.ends("reboot: Restarting system");
@@ -360,8 +361,9 @@ fn a_root_without_any_folder_that_cannot_be_written_boots_and_obeys() {
 
 #[test]
 fn a_machine_with_32_mib_of_memory_lives_and_ends() {
-    // Debian's kernel cannot unpack itself in so little: what is more than 32 MiB is taken away before PID 1 starts.
-    // In those are the initramfs and all that the kernel uses from then on, and not the real server.
+    // Debian's kernel cannot unpack itself in so little memory, so the memory above 32 MiB is taken away before PID 1
+    // starts. The 32 MiB contain the initramfs and everything that the kernel uses from then on, but not the real
+    // server.
     let machine = Image::new()
         .without_server()
         .memory(96)
