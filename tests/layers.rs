@@ -53,7 +53,7 @@ const LAYERS: &[(&str, &str)] = &[
 const LINES: usize = 300;
 
 #[test]
-fn no_module_names_one_above_it() {
+fn no_module_uses_a_module_of_an_upper_layer() {
     let mut wrong = Vec::new();
     let mut seen = 0;
     for path in all() {
@@ -87,7 +87,7 @@ fn no_module_names_one_above_it() {
 
 /// A call that affects more than PID 1's own children is a method of a token, and occurs only in the token's file.
 #[test]
-fn machine_wide_calls_stand_only_where_the_tokens_are() {
+fn machine_wide_calls_occur_only_in_the_files_of_the_tokens() {
     let calls = [
         "kill_process_group(",
         "fs::sync(",

@@ -43,7 +43,7 @@ fn the_binary_is_small_static_and_has_one_segment_that_is_not_writable() {
 }
 
 #[test]
-fn the_other_program_is_small_enough_for_any_image() {
+fn zinit_pid1ctl_is_small_enough_for_any_image() {
     let bytes = fs::metadata(tool()).expect("the program").len();
     println!("zinit-pid1ctl: {bytes} bytes");
     assert!(bytes <= TOOL, "{bytes}");
@@ -80,7 +80,7 @@ fn at_idle_it_is_one_small_process_that_nothing_wakes() {
 
 /// The kernel puts the stack at a random place, so that the same bytes of it occupy two, three or four pages.
 #[test]
-fn at_idle_it_is_small_wherever_its_stack_lies() {
+fn at_idle_it_is_small_at_any_stack_address() {
     let all: Vec<(u64, u64)> = (0..15)
         .map(|_| {
             let mut pid1 = Setup::stand_in("obey").start();
@@ -108,7 +108,7 @@ fn at_idle_it_is_small_wherever_its_stack_lies() {
 }
 
 #[test]
-fn a_life_has_one_blocking_call_and_no_heap() {
+fn the_loop_has_one_blocking_call_and_no_heap() {
     let mut pid1 = Setup::stand_in("obey").before("sleep 1000 &").start();
     pid1.diary_line("started");
     let pid = pid1.pid1();
@@ -155,7 +155,7 @@ fn a_life_has_one_blocking_call_and_no_heap() {
 }
 
 #[test]
-fn the_server_is_started_again_after_a_fork_that_failed() {
+fn the_server_is_started_again_after_a_failed_fork() {
     let mut pid1 = Setup::stand_in("obey").start();
     pid1.diary_line("started");
     let pid = pid1.pid1();
@@ -201,7 +201,7 @@ fn interrupted_calls_are_made_again() {
 }
 
 #[test]
-fn twenty_thousand_orphans_leave_no_zombie_and_hide_no_death() {
+fn twenty_thousand_orphans_leave_no_zombie_and_hide_no_exit() {
     let (mut pid1, orphans) = storm("storm-and-die");
     assert!(orphans >= STORM, "{orphans} orphans");
     let pid = pid1.pid1();
@@ -220,7 +220,7 @@ fn twenty_thousand_orphans_leave_no_zombie_and_hide_no_death() {
 }
 
 #[test]
-fn term_is_obeyed_in_the_middle_of_a_storm() {
+fn term_is_handled_while_many_orphans_exit() {
     let (mut pid1, orphans) = storm("storm");
     let pid = pid1.pid1();
     // The children are not counted here, because that would take a good part of the time in which they exit. Nothing

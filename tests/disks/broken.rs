@@ -44,7 +44,7 @@ fn a_process_that_hangs_on_a_frozen_disk_is_left_behind() {
 }
 
 #[test]
-fn fuse_file_systems_whose_servers_do_not_answer_hold_nothing_up_for_long() {
+fn fuse_file_systems_without_an_answer_delay_a_shutdown_only_shortly() {
     let stopped = Disk::made(Kind::Ext4, "stopped", 64, &["-O", "^has_journal"]);
     let [frozen, healthy] = ["frozen", "healthy"].map(|name| Disk::new(Kind::Ext4, name));
     let machine = Image::new()
@@ -79,7 +79,7 @@ fn fuse_file_systems_whose_servers_do_not_answer_hold_nothing_up_for_long() {
 }
 
 #[test]
-fn a_root_that_stops_to_answer_is_given_up_and_the_others_are_not() {
+fn only_a_root_that_stops_answering_is_given_up() {
     let healthy = Disk::new(Kind::Ext4, "healthy");
     let root = Image::new()
         .writer("data", "")
@@ -105,7 +105,7 @@ fn a_root_that_stops_to_answer_is_given_up_and_the_others_are_not() {
 }
 
 #[test]
-fn a_disk_that_was_pulled_out_keeps_nothing_up() {
+fn a_disk_that_was_removed_delays_nothing() {
     let [gone, healthy] = ["gone", "healthy"].map(|name| Disk::new(Kind::Ext4, name));
     let machine = Image::new()
         .disk(&healthy)
@@ -143,7 +143,7 @@ fn a_slow_disk_is_waited_for() {
 }
 
 #[test]
-fn a_disk_that_stops_to_answer_is_given_up_and_the_others_are_not() {
+fn only_a_disk_that_stops_answering_is_given_up() {
     let [dead, healthy] = ["dead", "healthy"].map(|name| Disk::new(Kind::Ext4, name));
     let machine = Image::new()
         .disk(&healthy)
@@ -166,7 +166,7 @@ fn a_disk_that_stops_to_answer_is_given_up_and_the_others_are_not() {
 }
 
 #[test]
-fn a_second_fault_of_pid_1_ends_a_machine_though_a_disk_is_dead() {
+fn a_second_fault_of_pid_1_ends_a_machine_with_a_dead_disk() {
     let dead = Disk::new(Kind::Ext4, "dead");
     let machine = Image::new()
         .disk(&dead)
@@ -192,7 +192,7 @@ fn a_second_fault_of_pid_1_ends_a_machine_though_a_disk_is_dead() {
 }
 
 #[test]
-fn a_fault_where_there_is_no_proc_ends_a_machine_though_a_disk_is_dead() {
+fn a_fault_without_proc_ends_a_machine_with_a_dead_disk() {
     let dead = Disk::new(Kind::Ext4, "dead");
     let machine = Image::new()
         .with_own_time()
@@ -212,7 +212,7 @@ fn a_fault_where_there_is_no_proc_ends_a_machine_though_a_disk_is_dead() {
 }
 
 #[test]
-fn a_forced_end_writes_the_disks_where_nothing_can_be_forked() {
+fn a_forced_end_writes_the_disks_when_no_process_can_be_forked() {
     let disk = Disk::made(Kind::Ext4, "disk", 64, &["-O", "^has_journal"]);
     let machine = Image::new()
         .disk(&disk)
@@ -234,7 +234,7 @@ fn a_forced_end_writes_the_disks_where_nothing_can_be_forked() {
 }
 
 #[test]
-fn a_second_fault_writes_the_disks_where_nothing_can_be_forked() {
+fn a_second_fault_writes_the_disks_when_no_process_can_be_forked() {
     let disk = Disk::made(Kind::Ext4, "disk", 64, &["-O", "^has_journal"]);
     let machine = Image::new()
         .disk(&disk)

@@ -5,7 +5,7 @@ use crate::common::disk::{Disk, Kind, clean_and_whole, found};
 use crate::common::vm::{Image, Machine, seconds};
 
 #[test]
-fn four_file_systems_that_are_written_to_are_clean_and_whole() {
+fn four_file_systems_that_are_written_to_are_clean_and_complete() {
     let disks = each_kind();
     // One more writer is no service, and writes until KILL ends it.
     let machine = four_writers(
@@ -24,7 +24,7 @@ fn four_file_systems_that_are_written_to_are_clean_and_whole() {
 }
 
 #[test]
-fn a_machine_whose_plug_is_pulled_leaves_nothing_that_is_taken_for_clean_and_whole() {
+fn the_disks_after_a_power_cut_do_not_count_as_clean_and_complete() {
     let disks = each_kind();
     let machine = four_writers(&disks, "");
     let files = disks.each_ref().map(|disk| machine.written(disk, "data"));
@@ -48,7 +48,7 @@ fn a_root_on_a_disk_is_read_only_at_the_end() {
 }
 
 #[test]
-fn a_root_is_clean_though_pid_1_was_replaced_on_it_twice() {
+fn a_root_is_clean_after_two_replacements_of_pid_1() {
     // First a signed candidate, and then a file from a package manager without a signature.
     let update = Update::new();
     let root = Image::new()
@@ -91,7 +91,7 @@ fn a_root_is_clean_though_pid_1_was_replaced_on_it_twice() {
 }
 
 #[test]
-fn a_disk_is_clean_though_somebody_took_proc_away() {
+fn a_disk_is_clean_after_proc_was_unmounted() {
     let disk = Disk::new(Kind::Ext4, "disk");
     let machine = Image::new()
         .disk(&disk)
@@ -134,7 +134,7 @@ fn swap_is_turned_off_and_the_disk_of_a_swap_file_is_clean() {
 }
 
 #[test]
-fn mounts_that_are_hidden_by_others_are_clean() {
+fn mounts_that_are_hidden_by_other_mounts_are_clean() {
     let disks = ["a", "b", "c", "d"].map(|name| Disk::new(Kind::Ext4, name));
     let [a, b, c, d] = &disks;
     let mut image = Image::new();
@@ -168,7 +168,7 @@ fn mounts_that_are_hidden_by_others_are_clean() {
 }
 
 #[test]
-fn two_thousand_mounts_are_unmounted_but_one_whose_path_no_call_takes() {
+fn two_thousand_mounts_are_unmounted_except_one_whose_path_is_too_long() {
     let disk = Disk::new(Kind::Ext4, "disk");
     let machine = Image::new()
         .disk(&disk)

@@ -35,7 +35,7 @@ fn after_a_second_fault_sysrq_restarts_a_machine_without_the_right_to_reboot() {
 }
 
 #[test]
-fn a_machine_that_nothing_ends_reaps_for_ever() {
+fn a_machine_that_cannot_be_ended_reaps_for_ever() {
     let disk = Disk::new(Kind::Ext4, "disk");
     let machine = Image::new()
         .disk(&disk)
@@ -65,17 +65,17 @@ fn a_machine_that_nothing_ends_reaps_for_ever() {
 }
 
 #[test]
-fn power_off_can_be_told_to_reboot() {
+fn power_off_can_be_set_to_reboot() {
     powers_off_as("reboot", "reboot: Restarting system");
 }
 
 #[test]
-fn power_off_can_be_told_to_halt() {
+fn power_off_can_be_set_to_halt() {
     powers_off_as("halt", "reboot: System halted");
 }
 
 #[test]
-fn power_off_that_is_told_something_else_is_power_off() {
+fn power_off_with_an_invalid_setting_is_power_off() {
     let text = powers_off_as("sleep", "reboot: Power down");
     assert!(text.contains("ZINIT_POWEROFF=sleep: not understood, ignored"), "{text}");
 }

@@ -48,7 +48,7 @@ fn a_stop_waits_for_a_slow_service_and_not_longer() {
 }
 
 #[test]
-fn a_soft_restart_replaces_the_server_and_the_container_lives_on() {
+fn a_soft_restart_replaces_the_server_and_the_container_keeps_running() {
     let container = Container::zinit(&[]);
     let began = container.state(".State.StartedAt");
     let mut saved = false;
@@ -87,7 +87,7 @@ fn a_killed_server_is_respawned_within_the_container() {
 }
 
 #[test]
-fn a_restart_by_the_engine_is_an_end_in_order_and_a_second_start() {
+fn a_restart_by_the_engine_is_a_clean_stop_and_a_second_start() {
     let container = Container::zinit(&[]);
     container.running("one");
     told(&mut docker(&["restart", &container.name]));
@@ -135,7 +135,7 @@ fn a_read_only_root_needs_a_tmpfs_for_the_socket() {
 }
 
 #[test]
-fn a_user_may_take_a_socket_in_another_folder() {
+fn a_user_may_set_a_socket_in_another_folder() {
     let container = Container::zinit(&["--user=1000", "--env=ZINIT_SOCKET=/tmp/zinit.sock"]);
     container.line("IPC server listening path=/tmp/zinit.sock");
     container.line("service started service=one");
@@ -147,7 +147,7 @@ fn a_user_may_take_a_socket_in_another_folder() {
 }
 
 #[test]
-fn without_a_place_for_the_socket_services_run_and_the_end_is_by_signals() {
+fn without_a_folder_for_the_socket_services_run_and_signals_end_the_container() {
     for (option, reason) in [("--read-only", "Read-only file system"), ("--user=1000", "Permission denied")] {
         let container = Container::zinit(&[option]);
         container.line("service started service=one");
@@ -164,7 +164,7 @@ fn without_a_place_for_the_socket_services_run_and_the_end_is_by_signals() {
 }
 
 #[test]
-fn at_the_limit_of_processes_the_end_needs_no_fork() {
+fn at_the_limit_of_processes_a_stop_needs_no_fork() {
     let folder = Folder::new();
     // Each shell waits for the next one; the last one fails, and the one before it takes its place. There are at most
     // 40, in case the engine sets no limit.
@@ -180,7 +180,7 @@ fn at_the_limit_of_processes_the_end_needs_no_fork() {
 }
 
 #[test]
-fn at_the_limit_of_memory_a_service_is_killed_and_pid_1_goes_on() {
+fn at_the_limit_of_memory_a_service_is_killed_and_pid_1_keeps_running() {
     let folder = Folder::new();
     service(folder.path(), "small", "sleep 1000");
     service(folder.path(), "large", "x=0123456789abcdef; while :; do x=$x$x; done");
@@ -222,7 +222,7 @@ fn ctrl_c_in_the_attached_terminal_stops_the_container_with_0() {
 }
 
 #[test]
-fn words_behind_the_entry_point_are_no_error() {
+fn arguments_after_the_entry_point_are_no_error() {
     let container = Container::run(&[], "zinit", &["-c", "/etc/zinit/services", "quiet"]);
     container.running("one");
     let (_, program) = container.logs();

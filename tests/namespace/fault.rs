@@ -15,7 +15,7 @@ const FAULTS: [i32; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGTRAP, libc::SIGFPE, libc::SIGABRT];
 
 #[test]
-fn after_a_fault_it_becomes_itself_with_the_same_server_and_obeys() {
+fn after_a_fault_it_re_execs_itself_and_keeps_the_server() {
     for fault in FAULTS {
         let mut pid1 = Setup::stand_in("obey").start();
         pid1.is_up();
@@ -60,7 +60,7 @@ fn a_fault_in_a_shutdown_does_not_undo_it() {
 }
 
 #[test]
-fn a_fault_of_its_child_is_not_its_own() {
+fn a_fault_of_a_child_is_not_a_fault_of_pid_1() {
     let mut pid1 = Setup::stand_in("silent").with("ZINIT_STOP_TIMEOUT", "20").start();
     pid1.is_up();
     let server = pid1.server();
@@ -140,7 +140,7 @@ fn address(program: &Path, end: &str, part: &str) -> u64 {
 }
 
 #[test]
-fn as_a_subreaper_it_is_a_process_like_any_other() {
+fn as_a_subreaper_it_ends_by_a_fault_like_any_process() {
     let run =
         "\"$0\" \"$@\" & subreaper=$!; until grep -q started \"$STAND_IN_DIARY\"; do sleep 0.1; done 2>/dev/null
         kill -SEGV $subreaper; wait $subreaper; echo subreaper ended with $?";

@@ -150,7 +150,7 @@ fn servers(pid1: &mut Namespace) -> Vec<i32> {
 }
 
 #[test]
-fn term_at_each_system_call_of_an_update_asks_the_server_once_and_ends_it() {
+fn term_at_each_system_call_of_an_update_stops_the_server_once() {
     at_each_instant(|instant| {
         let (mut pid1, path) = Updatable::new().start();
         offer(&path, NEWER);
@@ -189,7 +189,7 @@ fn usr1_at_each_system_call_of_an_update_replaces_the_server_once() {
 }
 
 #[test]
-fn an_orphan_that_dies_at_any_system_call_of_an_update_is_reaped() {
+fn an_orphan_that_exits_at_any_system_call_of_an_update_is_reaped() {
     let Updatable { setup, path } = Updatable::new();
     // PID 1 inherits what its shell has started, as it does from an initramfs.
     let instants = instants();
@@ -240,7 +240,7 @@ fn a_second_request_at_any_system_call_of_an_update_changes_nothing_more() {
 }
 
 #[test]
-fn a_candidate_that_comes_while_another_one_is_put_in_place_waits_for_the_next_request() {
+fn a_candidate_that_arrives_during_an_installation_waits_for_the_next_request() {
     let (mut pid1, path, first, update) = loop {
         let (mut pid1, path) = Updatable::new().start();
         let first = offer(&path, NEWER);
@@ -293,7 +293,7 @@ fn an_update_during_a_soft_restart_loses_neither() {
 }
 
 #[test]
-fn an_update_while_no_server_runs_starts_one_and_the_backoff_goes_on() {
+fn an_update_during_a_backoff_keeps_the_backoff_and_starts_a_server() {
     let Updatable { setup, path } = Updatable::new();
     let (folder, server) = (setup.folder.path().to_path_buf(), setup.folder.path().join("server"));
     let script = format!(
@@ -332,7 +332,7 @@ fn is_new(path: &Path, old: &[u8], new: &[u8]) -> bool {
 }
 
 #[test]
-fn an_end_of_pid_1_at_any_system_call_of_an_update_leaves_a_whole_program() {
+fn a_kill_of_pid_1_at_any_system_call_of_an_update_leaves_a_complete_program() {
     let news = AtomicUsize::new(0);
     at_each_instant(|instant| {
         let (mut pid1, path) = Updatable::new().start();
@@ -357,7 +357,7 @@ fn an_end_of_pid_1_at_any_system_call_of_an_update_leaves_a_whole_program() {
 
 /// PID 1 is stopped where it would execute the new program, and the execve is refused.
 #[test]
-fn an_end_of_pid_1_while_it_puts_the_old_program_back_leaves_a_whole_one() {
+fn a_kill_of_pid_1_while_it_restores_the_old_program_leaves_a_complete_one() {
     let mut programs = vec![];
     for calls in 0.. {
         let (mut pid1, path) = Updatable::new().start();

@@ -87,7 +87,7 @@ fn orphans_end_by_term_before_the_next_server_starts_and_not_at_boot() {
 }
 
 #[test]
-fn each_orphan_is_told_once_and_killed_after_five_seconds() {
+fn each_orphan_gets_term_once_and_kill_after_five_seconds() {
     let (mut pid1, folder) = Orphaned::new(DEAF).start();
     until("the orphans", || text(&folder, "ready") == "up\n");
     let time = crash(&mut pid1);
@@ -102,7 +102,7 @@ fn each_orphan_is_told_once_and_killed_after_five_seconds() {
 }
 
 #[test]
-fn without_the_setting_they_are_left_alone() {
+fn without_the_setting_orphans_are_not_signalled() {
     for value in ["", "keep", "nonsense"] {
         let setup = Setup::stand_in("obey").with("ZINIT_ORPHANS", value).before("sleep 1000 &");
         let mut pid1 = setup.start();
@@ -116,7 +116,7 @@ fn without_the_setting_they_are_left_alone() {
 }
 
 #[test]
-fn a_subreaper_ends_its_own_orphans_and_no_stranger() {
+fn a_subreaper_ends_only_its_own_orphans() {
     let run = "sleep 1000 & \"$0\" \"$@\" & subreaper=$!; wait $subreaper; echo ended $?; exec sleep 1000";
     let pid1 = Orphaned::new("").setup.with("STAND_IN_STOPPED", "1").run(run).start();
     servers(&pid1, 1);
@@ -147,7 +147,7 @@ fn a_subreaper_ends_its_own_orphans_and_no_stranger() {
 }
 
 #[test]
-fn a_server_that_agreed_or_saved_its_state_has_handed_them_over() {
+fn services_of_a_server_that_agreed_or_saved_its_state_are_not_ended() {
     for (mode, saved, kept) in [
         ("obey", "", true),
         ("refuse", "", false),
@@ -169,7 +169,7 @@ fn a_server_that_agreed_or_saved_its_state_has_handed_them_over() {
 }
 
 #[test]
-fn without_the_other_program_all_processes_end() {
+fn without_zinit_pid1ctl_all_processes_are_ended() {
     let Orphaned { setup, folder: _ } = Orphaned::new("sleep 1000 &");
     let mut pid1 = setup.before("mount -t tmpfs none /sbin; sleep 1000 &").start();
     pid1.diary_line("started");
@@ -195,7 +195,7 @@ fn a_term_ends_the_container_while_orphans_are_ended() {
 }
 
 #[test]
-fn a_fault_and_an_update_while_orphans_are_ended_let_no_server_start_beside_them() {
+fn no_server_starts_beside_orphans_after_a_fault_or_an_update() {
     let Updatable { setup, path } = Updatable::new();
     let folder = setup.folder.path().to_path_buf();
     let run = format!("cd {}\n{DEAF}\nexec {} \"$@\"", folder.display(), path.display());
@@ -220,7 +220,7 @@ fn a_fault_and_an_update_while_orphans_are_ended_let_no_server_start_beside_them
 }
 
 #[test]
-fn where_no_server_ever_ran_nobody_is_its_orphan() {
+fn before_the_first_server_there_are_no_orphans() {
     // There was a server file, but it could not be executed.
     let run = reexec::run_as(&reexec::name(&[(reexec::GENERATION, "1"), (reexec::PROGRAM, "7")]));
     let mut pid1 =
@@ -233,7 +233,7 @@ fn where_no_server_ever_ran_nobody_is_its_orphan() {
 }
 
 #[test]
-fn a_kernel_without_descriptors_of_processes_is_enough() {
+fn a_kernel_without_pidfds_is_sufficient() {
     let (mut pid1, folder) =
         Orphaned::new("(trap 'echo told >told; exit' TERM; echo up >>ready; while :; do sleep 0.05; done) &")
             .start();
@@ -249,7 +249,7 @@ fn a_kernel_without_descriptors_of_processes_is_enough() {
 }
 
 #[test]
-fn nobody_but_pid_1_has_orphans_ended() {
+fn only_pid_1_can_have_orphans_ended() {
     let words = [
         "--helper orphans ''",
         "--helper orphans 'zinit-pid1 2: 0 1000 0 4294967236 0 0 0 0 0 0'",
@@ -269,7 +269,7 @@ fn nobody_but_pid_1_has_orphans_ended() {
 }
 
 #[test]
-fn a_helper_that_the_installed_version_does_not_have_is_named() {
+fn a_helper_that_the_installed_version_lacks_is_logged() {
     // A shell under PID 1's name stands for a newer PID 1.
     let script = "/sbin/zinit-pid1ctl --helper nonsense x; echo status $?";
     let run = format!("cp /bin/sh /sbin/zinit-pid1; /sbin/zinit-pid1 -c '{script}'; sleep 1000");
@@ -279,7 +279,7 @@ fn a_helper_that_the_installed_version_does_not_have_is_named() {
 }
 
 #[test]
-fn who_looks_at_an_update_is_no_orphan() {
+fn an_updater_is_not_an_orphan() {
     let Updatable { setup, path } = Updatable::new();
     let run = format!("sleep 1000 &\nexec {} \"$@\"", path.display());
     let mut pid1 = setup.with("ZINIT_ORPHANS", "stop").run(&run).start();

@@ -15,7 +15,7 @@ const TICK: Duration = Duration::from_millis(1);
 const BUSY: Duration = Duration::from_secs(10);
 
 #[test]
-fn term_stops_an_obedient_server_and_exits_0_within_milliseconds() {
+fn term_stops_a_cooperative_server_and_exits_0_within_milliseconds() {
     let times: Vec<Duration> = (0..11)
         .map(|_| {
             let mut pid1 = Setup::stand_in("obey").start();
@@ -82,7 +82,7 @@ fn a_request_that_fails_is_a_log_line_and_term_at_once() {
 }
 
 #[test]
-fn a_socket_path_that_is_none_is_a_log_line_and_term_at_once() {
+fn an_invalid_socket_path_is_a_log_line_and_term_at_once() {
     let folder = Folder::new();
     let file = folder.path().join("file");
     fs::write(&file, "").expect("a file");
@@ -131,7 +131,7 @@ fn a_server_that_does_not_end_is_killed_at_the_stop_timeout() {
 }
 
 #[test]
-fn seven_ctrl_alt_del_end_the_patience_with_the_server() {
+fn seven_ctrl_alt_del_end_the_wait_for_the_server() {
     let mut pid1 = Setup::stand_in("stay").start();
     pid1.diary_line("started");
     let burst = "Ctrl-Alt-Del in a burst";
@@ -155,7 +155,7 @@ fn seven_ctrl_alt_del_end_the_patience_with_the_server() {
 }
 
 #[test]
-fn a_stopped_server_is_not_a_dead_one_and_still_can_be_ended() {
+fn a_stopped_server_does_not_count_as_exited_and_can_be_ended() {
     let mut pid1 = Setup::stand_in("obey").with("ZINIT_STOP_TIMEOUT", "4").start();
     pid1.diary_line("started");
     let server = pid1.server();
@@ -174,7 +174,7 @@ fn a_stopped_server_is_not_a_dead_one_and_still_can_be_ended() {
 }
 
 #[test]
-fn a_server_that_dies_at_once_comes_back_after_1_then_2_seconds() {
+fn a_server_that_exits_at_once_is_respawned_after_1_then_2_seconds() {
     let begin = Instant::now();
     let mut pid1 = Setup::stand_in("die").start();
     pid1.line("exited 3, respawn in 1000 ms");
@@ -215,7 +215,7 @@ fn a_killed_server_is_respawned() {
 }
 
 #[test]
-fn a_soft_restart_asks_and_starts_the_next_server_at_once() {
+fn a_soft_restart_stops_the_server_and_starts_the_next_one_at_once() {
     let mut pid1 = Setup::stand_in("obey").start();
     pid1.diary_line("started");
     let server = pid1.server();
@@ -227,7 +227,7 @@ fn a_soft_restart_asks_and_starts_the_next_server_at_once() {
 }
 
 #[test]
-fn a_soft_restart_that_is_refused_goes_on_by_usr1() {
+fn a_soft_restart_that_is_refused_continues_with_usr1() {
     let mut pid1 = Setup::stand_in("refuse").start();
     pid1.diary_line("started");
     pid1.signal(libc::SIGUSR1);
@@ -239,7 +239,7 @@ fn a_soft_restart_that_is_refused_goes_on_by_usr1() {
 }
 
 #[test]
-fn a_server_that_hangs_up_on_a_soft_restart_gets_time_to_leave() {
+fn a_server_that_closes_the_connection_gets_time_to_exit() {
     let mut pid1 = Setup::stand_in("hang-up").start();
     pid1.diary_line("started");
     pid1.signal(libc::SIGUSR1);
@@ -264,7 +264,7 @@ fn a_server_that_survives_a_soft_restart_is_killed_after_5_seconds() {
 }
 
 #[test]
-fn a_program_that_cannot_be_executed_is_named_with_the_error_in_words() {
+fn a_program_that_cannot_be_executed_is_logged_with_the_error_as_text() {
     let folder = Folder::new();
     let file = |name: &str, content: &[u8], mode: u32| {
         use std::os::unix::fs::PermissionsExt;
@@ -307,7 +307,7 @@ fn a_container_ends_when_no_server_can_be_executed() {
 }
 
 #[test]
-fn the_server_is_looked_for_in_the_usual_places() {
+fn the_server_is_searched_at_the_default_paths() {
     let mut pid1 = Setup::stand_in("obey").with("ZINIT_SERVER", "").start();
     pid1.line("no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin");
     pid1.line("not executed, ENOENT (no such file or directory), respawn in 1000 ms");
@@ -323,7 +323,7 @@ fn the_server_is_looked_for_in_the_usual_places() {
 }
 
 #[test]
-fn a_stopped_orphan_dies_of_term_because_it_is_continued() {
+fn a_stopped_orphan_ends_by_term_because_it_is_continued() {
     let mut pid1 = Setup::stand_in("obey").before("sleep 1000 & kill -STOP $!").start();
     pid1.diary_line("started");
     pid1.signal(libc::SIGTERM);
@@ -346,7 +346,7 @@ fn a_socket_path_may_have_107_bytes() {
 }
 
 #[test]
-fn a_container_that_reboots_ends_its_namespace_so_if_that_is_set_and_may_be_done() {
+fn a_container_that_reboots_ends_by_reboot_if_set_and_permitted() {
     for (allowed, requested, expected) in [
         // Ends as if by SIGHUP, reboot(2), which LXC and Incus treat as a reboot.
         (true, libc::SIGINT, (None, Some(libc::SIGHUP))),

@@ -78,7 +78,7 @@ fn term_and_int_stop_the_services_by_the_server_and_exit_0() {
 }
 
 #[test]
-fn a_crashed_service_is_the_servers_business_and_its_remains_are_reaped() {
+fn a_crashed_service_is_left_to_the_server_and_its_orphans_are_reaped() {
     let mut pid1 = start();
     let first = fs::read_to_string(pid1.folder.path().join("one.pids")).expect("a pid");
     kill_inside(&mut pid1, first.trim());
@@ -185,7 +185,7 @@ fn a_soft_restart_replaces_the_server() {
 }
 
 #[test]
-fn a_soft_restart_runs_what_is_in_the_servers_place_by_now_and_the_services_stay() {
+fn a_soft_restart_runs_the_current_server_file_and_the_services_stay() {
     // zinit-server 0.3.9 exits in every second soft restart before its state file is written; those runs test nothing
     // here.
     for _ in 0..20 {

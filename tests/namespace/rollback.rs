@@ -53,7 +53,7 @@ fn dies(pid1: &mut Namespace, server: &Path, times: usize) {
 }
 
 #[test]
-fn the_file_before_is_put_back_after_four_deaths_and_that_once() {
+fn the_previous_file_is_restored_once_after_four_exits() {
     for in_place in [false, true] {
         let (mut pid1, server) = start(&with_tool());
         let (old, bad) = (server.with_extension("old"), server.with_extension("bad"));
@@ -93,7 +93,7 @@ fn the_file_before_is_put_back_after_four_deaths_and_that_once() {
 }
 
 #[test]
-fn without_a_file_to_put_back_nothing_is_done() {
+fn without_a_previous_file_nothing_is_done() {
     let (mut pid1, server) = start(&with_tool());
     let new = server.with_extension("package");
     write(&new, BAD);
@@ -106,7 +106,7 @@ fn without_a_file_to_put_back_nothing_is_done() {
 }
 
 #[test]
-fn what_cannot_be_put_back_is_named() {
+fn a_file_that_cannot_be_restored_is_logged() {
     for (before, line) in [
         (with_tool(), "zinit-pid1ctl: no roll-back of the server, "),
         ("mount -t tmpfs none /sbin".to_string(), "cannot execute /sbin/zinit-pid1ctl: ENOENT"),
@@ -124,7 +124,7 @@ fn what_cannot_be_put_back_is_named() {
 }
 
 #[test]
-fn a_roll_back_for_which_nobody_can_be_forked_is_named() {
+fn a_rollback_that_cannot_be_forked_is_logged() {
     let (mut pid1, server) = start(&with_tool());
     let old = server.with_extension("old");
     fs::rename(&server, &old).expect("another name");
@@ -142,7 +142,7 @@ fn a_roll_back_for_which_nobody_can_be_forked_is_named() {
 }
 
 #[test]
-fn a_program_that_is_gone_is_put_back_too() {
+fn a_removed_program_is_restored_too() {
     let (mut pid1, server) = start(&with_tool());
     fs::rename(&server, server.with_extension("old")).expect("another name");
     let running = pid1.children()[0];

@@ -50,7 +50,7 @@ fn starts_a_server(name: &str) {
 }
 
 #[test]
-fn a_living_child_is_taken_for_the_server_and_its_end_is_seen() {
+fn a_running_child_is_adopted_as_the_server_and_its_exit_is_seen() {
     let mut pid1 = start("obey", &with_server("CHILD"));
     pid1.line("the server goes on");
     assert_eq!(children(&mut pid1), ["bash"]);
@@ -64,7 +64,7 @@ fn a_living_child_is_taken_for_the_server_and_its_end_is_seen() {
 }
 
 #[test]
-fn what_is_not_its_child_is_no_server() {
+fn a_process_that_is_not_a_child_is_not_adopted() {
     for pid in
         ["GRAND", "1", "0", "2147483647", "2147483648", "4294967295", "4294967296", "00000000000000000000"]
     {
@@ -73,7 +73,7 @@ fn what_is_not_its_child_is_no_server() {
 }
 
 #[test]
-fn no_name_keeps_it_from_starting_a_server_and_obeying() {
+fn no_name_prevents_a_server_start_and_a_stop() {
     let good = with_server("GRAND");
     let words: Vec<&str> = good.split(' ').collect();
     let long = format!("{good} {}", "9".repeat(100_000));
@@ -114,7 +114,7 @@ fn no_name_keeps_it_from_starting_a_server_and_obeying() {
 }
 
 #[test]
-fn a_name_with_a_word_too_few_or_too_many_hands_nothing_over() {
+fn a_name_with_a_missing_or_surplus_word_is_a_first_boot() {
     let good = name(&[(SERVER, "42"), (DELAY, "2000"), (GENERATION, "3")]);
     let whole = ReexecState::decode(&CString::new(good.clone()).expect("there is no NUL"));
     assert_ne!(whole, ReexecState::NONE);
@@ -127,7 +127,7 @@ fn a_name_with_a_word_too_few_or_too_many_hands_nothing_over() {
 }
 
 #[test]
-fn no_name_makes_the_backoff_shorter_or_longer_than_it_ever_is() {
+fn no_name_sets_a_backoff_outside_of_its_limits() {
     let largest = u32::MAX.to_string();
     let all = name(&[]).split(' ').count() - 2;
     let all: Vec<(usize, &str)> = (0..all).map(|place| (place, largest.as_str())).collect();

@@ -40,7 +40,7 @@ fn the_server_gets_a_clean_start() {
 }
 
 #[test]
-fn path_is_added_where_there_is_none_and_kept_where_there_is_one() {
+fn path_is_added_only_if_it_is_not_set() {
     for (path, expected) in [
         ("", "path /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
         ("/usr/bin:/bin:/mine", "path /usr/bin:/bin:/mine"),
@@ -53,7 +53,7 @@ fn path_is_added_where_there_is_none_and_kept_where_there_is_one() {
 }
 
 #[test]
-fn the_log_level_is_for_both() {
+fn the_log_level_applies_to_pid_1_and_the_server() {
     let debug = Setup::stand_in("describe").with("ZINIT_LOG_LEVEL", "trace").before("sleep 0.2 &").start();
     debug.line("orphan 2 exited 0");
     assert!(debug.diary_line("started").contains("--log-level trace"));
@@ -70,7 +70,7 @@ fn the_log_level_is_for_both() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_named_and_the_defaults_are_used() {
+fn invalid_settings_are_logged_and_the_defaults_are_used() {
     let mut pid1 = Setup::stand_in("obey")
         .with("ZINIT_LOG_LEVEL", "loud")
         .with("ZINIT_STOP_TIMEOUT", "10 minutes")
@@ -112,7 +112,7 @@ fn no_word_of_argv_and_no_byte_of_the_environment_ends_pid_1() {
 }
 
 #[test]
-fn children_that_were_there_before_are_reaped_and_never_taken_for_the_server() {
+fn earlier_children_are_reaped_and_not_mistaken_for_the_server() {
     let mut pid1 = Setup::stand_in("obey")
         .with("ZINIT_LOG_LEVEL", "debug")
         .before("(exit 7) & sleep 0.3 & sleep 1000 &")
@@ -139,7 +139,7 @@ fn a_child_that_ends_by_another_signal_than_sigchld_is_reaped_too() {
 }
 
 #[test]
-fn a_root_that_cannot_be_read_fills_closed_descriptors_all_the_same() {
+fn an_unreadable_root_still_fills_closed_descriptors() {
     for closed in ["<&-", "<&- >&-", "<&- >&- 2>&-"] {
         let folders = "usr lib lib64 bin tmp dev proc";
         let run = format!(
@@ -237,7 +237,7 @@ fn a_terminal_that_nobody_reads_loses_lines_and_nothing_else() {
 
 /// Such a terminal is writable for `poll`, and a line would wait for its reader.
 #[test]
-fn a_terminal_that_cannot_be_opened_anew_and_has_little_room_gets_no_line() {
+fn a_nearly_full_terminal_that_cannot_be_reopened_gets_no_line() {
     let (main, other) = terminal();
     let mut reader = File::from(main);
     fill(&other);
@@ -265,7 +265,7 @@ fn a_terminal_that_cannot_be_opened_anew_and_has_little_room_gets_no_line() {
 
 /// Other processes write to it as well, and fill it between PID 1's poll and its write: strace extends that interval.
 #[test]
-fn a_socket_that_fills_up_in_the_last_moment_holds_up_nobody() {
+fn a_socket_that_fills_up_just_before_the_write_does_not_block() {
     let (_reader, writer) = UnixStream::pair().expect("two sockets");
     let others = writer.try_clone().expect("a descriptor");
     let mut pid1 = Setup::stand_in("obey").stderr(writer.into()).start();
@@ -297,7 +297,7 @@ fn a_socket_that_fills_up_in_the_last_moment_holds_up_nobody() {
 }
 
 #[test]
-fn log_lines_go_to_a_file_behind_what_is_there() {
+fn log_lines_are_appended_to_a_file() {
     let folder = crate::common::Folder::new();
     let path = folder.path().join("log");
     let mut file = File::create(&path).expect("a file");
@@ -314,7 +314,7 @@ fn log_lines_go_to_a_file_behind_what_is_there() {
 }
 
 #[test]
-fn without_the_right_to_reboot_proc_or_a_hint_says_container() {
+fn without_cap_sys_boot_proc_or_a_hint_decides_the_role() {
     let drop_right = "setpriv --bounding-set -sys_boot --inh-caps -sys_boot";
     // The re-exec state of the previous PID 1 counts too.
     let name = reexec::name(&[(reexec::GENERATION, "1"), (reexec::CONTAINER, "1")]);

@@ -17,7 +17,7 @@ use crate::common::{program, until};
 use zinit_pid1::model::reexec::FORMAT_LINE;
 
 #[test]
-fn a_signed_candidate_takes_the_place_of_pid_1_and_the_server_goes_on() {
+fn a_signed_candidate_replaces_pid_1_and_the_server_keeps_running() {
     let (mut pid1, path) = Updatable::new().start();
     let (pid, server) = (pid1.pid1(), pid1.server());
     let old = fs::read(&path).expect("the program");
@@ -71,7 +71,7 @@ fn without_a_candidate_there_is_a_line_and_nothing_else() {
 }
 
 #[test]
-fn what_a_package_manager_put_there_is_run_after_a_probe() {
+fn a_file_from_a_package_manager_is_run_after_a_probe() {
     let (mut pid1, path) = Updatable::new().start();
     let (pid, server) = (pid1.pid1(), pid1.server());
     // First a file that does not answer the probe.
@@ -172,7 +172,7 @@ fn each_refusal_has_its_reason_and_changes_nothing() {
 }
 
 #[test]
-fn without_a_key_that_only_root_can_write_nothing_is_taken() {
+fn without_a_key_that_only_root_can_write_no_candidate_is_accepted() {
     for (change, refused) in [
         ("rm /etc/zinit/update.pub", "/etc/zinit/update.pub: cannot open it: ENOENT"),
         (
@@ -195,7 +195,7 @@ fn without_a_key_that_only_root_can_write_nothing_is_taken() {
 
 /// A process other than PID 1 does the same, and its arguments are not those of the command line tool.
 #[test]
-fn a_subreaper_is_replaced_too_and_goes_on_as_one() {
+fn a_subreaper_is_replaced_too_and_remains_a_subreaper() {
     let Updatable { setup, path } = Updatable::new();
     let run = format!(
         "{} & subreaper=$!; until grep -q started \"$STAND_IN_DIARY\" 2>/dev/null; do sleep 0.1; done; echo ready
@@ -215,7 +215,7 @@ fn a_subreaper_is_replaced_too_and_goes_on_as_one() {
 }
 
 #[test]
-fn orphans_are_reaped_and_requests_heard_while_a_candidate_hangs() {
+fn orphans_are_reaped_and_requests_handled_while_a_candidate_hangs() {
     let (mut pid1, path) = Updatable::new().start();
     offer(&path, HANGS);
     let begin = Instant::now();
@@ -245,7 +245,7 @@ fn without_proc_the_program_is_found_by_the_name_it_was_started_with() {
 }
 
 #[test]
-fn two_never_put_a_program_in_place_at_a_time() {
+fn two_updaters_never_install_at_the_same_time() {
     let (mut pid1, path) = Updatable::new().start();
     let (pid, old) = (pid1.pid1(), fs::read(&path).expect("the program"));
     offer(&path, HANGS);
@@ -267,7 +267,7 @@ fn two_never_put_a_program_in_place_at_a_time() {
 }
 
 #[test]
-fn nobody_else_can_hold_an_update_up() {
+fn no_other_user_can_block_an_update() {
     let (mut pid1, path) = Updatable::new().start();
     // A process that can read them can lock them.
     let folder = File::open(path.parent().expect("a folder")).expect("a folder");
@@ -283,7 +283,7 @@ fn nobody_else_can_hold_an_update_up() {
 }
 
 #[test]
-fn what_runs_keeps_a_name_until_pid_1_was_told_of_its_successor() {
+fn the_running_program_keeps_a_name_until_pid_1_knows_its_successor() {
     let (mut pid1, path) = Updatable::new().start();
     let (running, old) = (inode(&path), path.with_extension("old"));
     // The state after an update whose updater was killed after its last rename.
@@ -298,7 +298,7 @@ fn what_runs_keeps_a_name_until_pid_1_was_told_of_its_successor() {
 }
 
 #[test]
-fn a_disk_that_does_not_take_the_folder_is_named_and_pid_1_is_replaced() {
+fn a_failed_sync_of_the_folder_is_logged_and_pid_1_is_replaced() {
     let (mut pid1, path) = Updatable::new().start();
     let pid = pid1.pid1();
     offer(&path, NEWER);
@@ -314,7 +314,7 @@ fn a_disk_that_does_not_take_the_folder_is_named_and_pid_1_is_replaced() {
 }
 
 #[test]
-fn an_update_needs_nobody_who_reads_the_log() {
+fn an_update_works_without_a_reader_of_the_log() {
     let Updatable { setup, path } = Updatable::new();
     let (reading, writing) = std::io::pipe().expect("a pipe");
     let mut pid1 = setup.stderr(writing.into()).start();
@@ -325,7 +325,7 @@ fn an_update_needs_nobody_who_reads_the_log() {
 }
 
 #[test]
-fn an_update_waits_for_nobody_who_reads_the_log() {
+fn an_update_does_not_wait_for_a_reader_of_the_log() {
     let Updatable { setup, path } = Updatable::new();
     let (reader, mut log) = UnixStream::pair().expect("sockets");
     log.set_nonblocking(true).expect("a socket");
@@ -347,7 +347,7 @@ fn an_update_waits_for_nobody_who_reads_the_log() {
 }
 
 #[test]
-fn a_candidate_that_hangs_ends_though_nobody_is_left_to_end_it() {
+fn a_hanging_candidate_ends_even_if_its_updater_was_killed() {
     let (mut pid1, path) = Updatable::new().start();
     offer(&path, HANGS);
     let server = pid1.server();
@@ -373,7 +373,7 @@ fn a_candidate_that_hangs_ends_though_nobody_is_left_to_end_it() {
 }
 
 #[test]
-fn an_update_for_which_nobody_can_be_forked_is_named_and_can_be_asked_for_again() {
+fn an_update_that_cannot_be_forked_is_logged_and_can_be_requested_again() {
     let (mut pid1, path) = Updatable::new().start();
     let pid = pid1.pid1();
     offer(&path, NEWER);
@@ -385,7 +385,7 @@ fn an_update_for_which_nobody_can_be_forked_is_named_and_can_be_asked_for_again(
 }
 
 #[test]
-fn a_program_that_cannot_be_executed_after_all_gives_its_name_back() {
+fn after_a_failed_execve_the_old_program_gets_its_name_back() {
     let (mut pid1, path) = Updatable::new().start();
     let (pid, server) = (pid1.pid1(), pid1.server());
     let old = fs::read(&path).expect("the program");
@@ -407,7 +407,7 @@ fn a_program_that_cannot_be_executed_after_all_gives_its_name_back() {
 }
 
 #[test]
-fn a_request_at_any_instant_of_an_update_is_heard() {
+fn a_request_at_any_instant_of_an_update_is_handled() {
     for step in 0..40_u64 {
         let (mut pid1, path) = Updatable::new().start();
         offer(&path, NEWER);
@@ -487,7 +487,7 @@ fn a_thousand_updates_leave_nothing_behind() {
 }
 
 #[test]
-fn a_crash_at_any_system_call_leaves_a_whole_program() {
+fn a_crash_at_any_system_call_leaves_a_complete_program() {
     let updatable = Updatable::new();
     let (path, old) =
         (updatable.path.clone(), fs::read("/usr/bin/strace").expect("strace: scripts/setup packages"));

@@ -22,7 +22,7 @@ const REBOOT: Command<'_> = Ask(Signal::REBOOT);
 const POWEROFF: Command<'_> = Ask(Signal::POWEROFF);
 
 #[test]
-fn each_word_means_one_thing() {
+fn each_word_has_one_meaning() {
     let table = [
         ("zinit-pid1", Supervise),
         ("/sbin/zinit-pid1 -c", Supervise),
@@ -72,7 +72,7 @@ fn each_word_means_one_thing() {
 }
 
 #[test]
-fn what_is_not_understood_does_nothing() {
+fn an_unknown_word_does_nothing() {
     for line in [
         "zinit-pid1 nonsense -h",
         "zinit-pid1 -C",
@@ -106,7 +106,7 @@ fn what_is_not_understood_does_nothing() {
 }
 
 #[test]
-fn the_program_answers_by_itself_what_needs_nobody_else() {
+fn the_program_handles_only_its_own_words_itself() {
     for (line, expected) in [
         ("zinit-pid1", CliMode::Supervise),
         ("/sbin/init -c", CliMode::Supervise),
@@ -137,7 +137,7 @@ fn the_program_answers_by_itself_what_needs_nobody_else() {
 }
 
 #[test]
-fn each_signal_means_to_pid_1_what_was_asked_for() {
+fn each_command_sends_the_signal_of_its_request() {
     for (line, request) in [
         ("halt", Request::End(Ending::Halt)),
         ("reboot", Request::End(Ending::Reboot)),
@@ -151,7 +151,7 @@ fn each_signal_means_to_pid_1_what_was_asked_for() {
 }
 
 #[test]
-fn only_two_words_of_argv_ask_for_a_container() {
+fn only_two_words_of_argv_are_container_hints() {
     for word in [c"-c", c"--container"] {
         assert!(is_container_hint(word));
     }

@@ -161,7 +161,7 @@ fn a_stop_timeout_is_a_number_of_seconds_up_to_a_day() {
 }
 
 #[test]
-fn the_first_mounts_are_made_unless_somebody_says_no() {
+fn the_first_mounts_are_made_unless_the_setting_is_no() {
     let mount = |words: &[&str]| {
         let words: Vec<CString> = words.iter().copied().map(word).collect();
         let mut config = Config::default();
@@ -180,7 +180,7 @@ fn the_first_mounts_are_made_unless_somebody_says_no() {
 }
 
 #[test]
-fn what_is_opt_in_is_off_until_it_is_asked_for() {
+fn opt_in_settings_are_off_by_default() {
     let table = [
         ("", (None, None, false)),
         ("ZINIT_RESCUE=/bin/sh", (Some(c"/bin/sh"), None, false)),
@@ -235,7 +235,7 @@ fn a_log_level_is_one_of_five_words() {
 }
 
 #[test]
-fn no_bytes_of_a_value_are_too_strange_or_too_many() {
+fn a_value_may_have_any_bytes_and_any_length() {
     for byte in 1..=255_u8 {
         let value = [b'/', byte];
         for name in ["ZINIT_SERVER=", "ZINIT_CONFIG_DIR=", "ZINIT_SOCKET="] {

@@ -27,7 +27,7 @@ fn signed(length: usize, words: &[&str]) -> Signed {
 const KINDS: [&[&str]; 2] = [&["-H"], &["-l"]];
 
 #[test]
-fn signatures_of_both_kinds_are_taken_with_their_comment() {
+fn signatures_of_both_kinds_are_accepted_with_their_comment() {
     for kind in KINDS {
         for length in [0, 1, 127, 128, 129, 20_000] {
             let comment = ["-t", "zinit-pid1 1.0, a comment", "-c", ""];
@@ -44,7 +44,7 @@ fn signatures_of_both_kinds_are_taken_with_their_comment() {
 /// Changes each single bit of the file, the key and the signature. The text of an untrusted comment is left out:
 /// minisign signs everything else.
 #[test]
-fn no_change_of_one_bit_is_taken() {
+fn no_change_of_one_bit_is_accepted() {
     for kind in KINDS {
         let Signed { key, signature, file } = signed(700, kind);
         let mut changes = 0;
@@ -84,7 +84,7 @@ fn each_refusal_has_its_reason() {
 }
 
 #[test]
-fn a_file_that_is_spelled_in_another_way_is_refused() {
+fn a_file_in_another_format_is_refused() {
     let Signed { key, signature, file } = signed(100, &[]);
     let text = String::from_utf8(signature.clone()).expect("text");
     let spelled = |text: &str| verify(&key, text.as_bytes(), &file).map(drop);
@@ -113,7 +113,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_bytes_are_taken_by_chance(key in any::<Vec<u8>>(), signature in any::<Vec<u8>>(), file in any::<Vec<u8>>()) {
+    fn no_random_bytes_are_accepted(key in any::<Vec<u8>>(), signature in any::<Vec<u8>>(), file in any::<Vec<u8>>()) {
         prop_assert_eq!(verify(&key, &signature, &file), Err(Refusal::Key));
     }
 }

@@ -54,7 +54,7 @@ fn lines_come_from_the_last_to_the_first() {
 }
 
 #[test]
-fn a_line_that_does_not_fit_is_shown_in_pieces_and_hides_no_other() {
+fn a_line_that_does_not_fit_is_shown_in_pieces_and_hides_no_other_line() {
     let long = "x".repeat(50);
     for size in 4..50 {
         let lines = shown(&format!("a\n{long}\nbc\n"), size, 1_000);
@@ -66,7 +66,7 @@ fn a_line_that_does_not_fit_is_shown_in_pieces_and_hides_no_other() {
 
 proptest! {
     #[test]
-    fn every_line_comes_once_in_any_room_and_in_any_pieces(
+    fn every_line_is_shown_once_for_any_buffer_and_any_pieces(
         lines in prop::collection::vec("[a-z]{0,12}", 0..60), size in 14_usize..200, piece in 1_usize..200,
     ) {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
@@ -75,7 +75,7 @@ proptest! {
     }
 
     #[test]
-    fn a_line_that_vanishes_when_it_is_shown_hides_no_other(
+    fn a_line_that_vanishes_when_it_is_shown_hides_no_other_line(
         keep in prop::collection::vec(any::<bool>(), 0..60), size in 4_usize..200, piece in 1_usize..200,
     ) {
         let name = |at: usize| format!("{at}");
@@ -94,12 +94,12 @@ proptest! {
     }
 
     #[test]
-    fn nothing_that_a_file_can_hold_hangs_it(text in "[a\n]{0,300}", size in 1_usize..64, piece in 1_usize..64) {
+    fn no_content_of_a_file_makes_the_reader_hang(text in "[a\n]{0,300}", size in 1_usize..64, piece in 1_usize..64) {
         shown(&text, size, piece);
     }
 
     #[test]
-    fn a_path_comes_back_from_the_way_the_kernel_spells_it(path in prop::collection::vec(1_u8.., 0..200)) {
+    fn a_path_that_the_kernel_escaped_is_decoded(path in prop::collection::vec(1_u8.., 0..200)) {
         let mut spelt = b"/".to_vec();
         for byte in &path {
             match byte {
@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_upset_the_readers(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn no_bytes_break_the_parsers(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut path = Path::new();
         mountinfo::unescape(mountinfo::mount_point(&bytes), &mut path);
         let _any = mountinfo::is_tmpfs(&bytes);
@@ -123,7 +123,7 @@ proptest! {
 }
 
 #[test]
-fn the_room_holds_the_longest_line_that_the_kernel_can_make_of_paths_that_can_be_unmounted() {
+fn the_buffer_holds_the_longest_line_with_paths_that_can_be_unmounted() {
     // Root, mount point and source, each byte of them escaped, and a page of options.
     const { assert!(PROC_BUFFER > (3 * 4 + 1) * PATH) };
 }

@@ -3,7 +3,7 @@
 use zinit_pid1::parse::procstat::{fields, parent};
 
 #[test]
-fn the_parent_is_found_behind_any_name() {
+fn the_parent_is_found_after_any_name() {
     for (stat, expected) in [
         (&b"42 (sleep) S 1 42 42 0 -1\n"[..], Some(1)),
         (b"42 (a b) c) (d) Z 77 42 42\n", Some(77)),

@@ -22,7 +22,7 @@ fn requests_are_one_line_of_json_each() {
 }
 
 #[test]
-fn a_reply_agrees_only_to_what_was_asked() {
+fn a_reply_agrees_only_to_its_own_request() {
     assert_eq!(decode(PrepareRestart, READY.as_bytes()), Agreed);
     assert_eq!(decode(Shutdown, OK.as_bytes()), Agreed);
     assert_eq!(decode(PrepareRestart, OK.as_bytes()), Refused);
@@ -84,7 +84,7 @@ fn only_what_the_server_sends_agrees() {
 
 /// The RPC client may read any part of a line, if the server dies or is hostile.
 #[test]
-fn no_part_of_a_reply_is_a_reply() {
+fn no_part_of_a_reply_counts_as_a_reply() {
     for (method, line) in [(PrepareRestart, READY), (Shutdown, OK)] {
         for end in 0..line.len() {
             assert_ne!(decode(method, &line.as_bytes()[..end]), Agreed, "{}", &line[..end]);
@@ -101,7 +101,7 @@ fn no_part_of_a_reply_is_a_reply() {
 }
 
 #[test]
-fn no_byte_of_a_reply_can_be_another_one() {
+fn no_changed_byte_of_a_reply_is_accepted() {
     for (method, line) in [(PrepareRestart, READY), (Shutdown, OK)] {
         for at in 0..line.len() {
             for byte in (0..=255_u8).filter(|byte| *byte != line.as_bytes()[at]) {
@@ -121,7 +121,7 @@ fn agrees(method: Method, line: impl AsRef<[u8]>, at: usize) -> bool {
 }
 
 #[test]
-fn outcomes_survive_the_way_through_an_exit_status() {
+fn outcomes_are_kept_by_an_exit_status() {
     for outcome in [Outcome::Agreed, Outcome::Unclear, Outcome::Failed] {
         assert_eq!(Outcome::of(Exit::Exited(outcome.status())), outcome);
     }
@@ -140,7 +140,7 @@ proptest! {
 
     /// Bytes that look like JSON reach deeper into the decoder than random ones.
     #[test]
-    fn no_bytes_agree_by_chance(bytes in prop::collection::vec(
+    fn no_random_bytes_agree(bytes in prop::collection::vec(
         prop_oneof![prop::sample::select(b"{}[]:,\"\\ 1".as_slice()), any::<u8>()], 0..200,
     )) {
         for method in [PrepareRestart, Shutdown] {

@@ -109,7 +109,7 @@ const FACTS: [(Message, Level, &str); 53] = [
 ];
 
 #[test]
-fn every_fact_has_its_words_and_its_level() {
+fn every_message_has_its_text_and_its_level() {
     for (at, (fact, level, words)) in FACTS.iter().enumerate() {
         assert_eq!(*fact as usize, at, "{fact:?}");
         assert_eq!((note(*fact).message.level(), line(note(*fact), b"TEXT")), (*level, (*words).to_owned()));
@@ -133,7 +133,7 @@ fn a_line_for_the_kernel_has_its_level_in_front() {
 }
 
 #[test]
-fn values_are_in_words_and_in_decimal() {
+fn values_are_printed_as_words_or_decimals() {
     let exits = [
         (Exit::Exited(0), "exited 0"),
         (Exit::Exited(10), "exited 10"),
@@ -204,7 +204,7 @@ const ERRNOS: [(i32, &str); 29] = [
 ];
 
 #[test]
-fn every_error_has_its_words_or_its_number() {
+fn every_error_is_printed_as_text_or_as_a_number() {
     for errno in 0..=255 {
         let known = ERRNOS.iter().find(|(number, _)| *number == i32::from(errno));
         let words = known.map_or_else(|| format!("errno {errno}"), |(_, words)| (*words).to_owned());
@@ -214,7 +214,7 @@ fn every_error_has_its_words_or_its_number() {
 }
 
 #[test]
-fn text_from_outside_can_neither_break_a_line_nor_drive_a_terminal() {
+fn external_text_can_neither_break_a_line_nor_control_a_terminal() {
     for byte in 0..=255_u8 {
         let kept = if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '?' };
         let expected = format!("server refuses: a{kept}b");
@@ -249,7 +249,7 @@ fn a_line_that_is_too_long_ends_in_dots() {
 }
 
 #[test]
-fn words_behind_a_long_text_are_cut_with_it() {
+fn words_after_a_long_text_are_cut_off_too() {
     let long = vec![b'\xff'; 128 << 10];
     for (fact, ..) in FACTS {
         for kernel in [false, true] {

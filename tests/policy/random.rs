@@ -25,7 +25,7 @@ proptest! {
     })]
 
     #[test]
-    fn every_life_goes_as_the_model_says(
+    fn every_random_run_agrees_with_the_model(
         role in prop_oneof![Just(Role::Machine), Just(Role::Container), Just(Role::Subreaper)],
         stop_timeout in prop_oneof![Just(30_000_u32), Just(1_000), 1_000..=86_400_000_u32],
         poweroff in prop_oneof![Just(Ending::Poweroff), Just(Ending::Reboot), Just(Ending::Halt)],

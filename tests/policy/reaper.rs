@@ -21,7 +21,7 @@ fn a_signal_is_the_low_seven_bits_and_a_core_dump_makes_no_difference() {
 }
 
 #[test]
-fn a_stopped_or_continued_child_is_not_a_dead_one() {
+fn a_stopped_or_continued_child_has_not_exited() {
     for signal in 1..=64 {
         assert_eq!(reaper::exit(signal << 8 | 0x7f), None, "stopped by {signal}");
     }
@@ -54,7 +54,7 @@ fn an_orphan_is_one_line_at_debug_level() {
 }
 
 #[test]
-fn no_pid_can_mean_a_group_or_all_or_pid_1() {
+fn no_pid_stands_for_a_group_or_all_processes_or_pid_1() {
     for raw in [i32::MIN, -2, -1, 0, 1] {
         assert_eq!(Pid::new(raw), None, "{raw}");
     }

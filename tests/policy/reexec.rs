@@ -47,7 +47,7 @@ fn a_time_is_rounded_up() {
 }
 
 #[test]
-fn other_names_hand_nothing_over() {
+fn other_names_are_a_first_boot() {
     for other in [
         c"",
         c"/sbin/init",
@@ -84,7 +84,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_handed_over_is_what_is_read(
+    fn an_encoded_state_decodes_to_itself(
         pids in prop::array::uniform2(prop_oneof![Just(0), 2..i32::MAX]),
         since: u32, delay in 1_000_u32..=30_000, proven: u32, program: u32, generation: i32, fault: u32, restarting: bool, container: bool,
     ) {
@@ -107,7 +107,7 @@ proptest! {
     }
 
     #[test]
-    fn no_name_is_read_in_two_ways(text in "(zinit-pid1 2:( (0|[1-9][0-9]{0,10})){8,12})|((zinit-pid1 2:)?[ 0-9a-z:]{0,60})") {
+    fn only_an_encoded_name_is_decoded(text in "(zinit-pid1 2:( (0|[1-9][0-9]{0,10})){8,12})|((zinit-pid1 2:)?[ 0-9a-z:]{0,60})") {
         let read = ReexecState::decode(&CString::new(text).expect("there is no NUL"));
         prop_assert_eq!(ReexecState::decode(&name(&read)), read);
     }

@@ -9,7 +9,7 @@ use zinit_pid1::signals;
 use crate::transcript;
 
 #[test]
-fn every_transcript_happens_as_it_is_written() {
+fn every_transcript_replays_without_a_difference() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
     let (mut count, mut failures) = (0, Vec::new());
     for entry in fs::read_dir(folder).expect("tests/transcripts is there") {

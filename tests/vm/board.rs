@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::common::vm::Image;
 
 #[test]
-fn a_server_gets_path_home_and_term_if_nobody_gives_them() {
+fn a_server_gets_path_home_and_term_if_they_are_not_set() {
     let machine = |given: &str| {
         let server = "#!/bin/sh\necho env: $(/bin/busybox env | /bin/busybox sort)\n/bin/busybox kill -TERM 1\n\
                       exec /bin/busybox sleep 9\n";
@@ -32,7 +32,7 @@ fn a_server_gets_path_home_and_term_if_nobody_gives_them() {
 }
 
 #[test]
-fn without_a_console_it_boots_and_ends() {
+fn without_a_console_it_boots_and_shuts_down() {
     // No console on purpose, a serial line without hardware, and a kind of terminal that this machine does not have.
     for (console, descriptor) in
         [("console=null", "/dev/null"), ("console=ttyS7", "/dev/console"), ("console=hvc0", "/dev/null")]
@@ -55,7 +55,7 @@ fn without_a_console_it_boots_and_ends() {
 }
 
 #[test]
-fn a_serial_line_that_nobody_reads_any_more_holds_nothing_up() {
+fn a_serial_line_without_a_reader_blocks_nothing() {
     // The line is full before PID 1 begins, and is the kernel's console too. The kernel itself waits 10 ms for each
     // byte that such a line does not accept, and continues.
     let machine = Image::new()
@@ -79,7 +79,7 @@ fn a_serial_line_that_nobody_reads_any_more_holds_nothing_up() {
 }
 
 #[test]
-fn a_serial_line_that_stops_while_the_server_writes_to_it_holds_no_shutdown_up() {
+fn a_serial_line_that_stops_during_a_write_of_the_server_blocks_no_shutdown() {
     let machine = Image::new()
         .console("console=ttyS1")
         .append("ZINIT_STOP_TIMEOUT=3 quiet")
@@ -165,7 +165,7 @@ fn a_rescue_program_outlives_the_orphans_that_are_ended_and_an_update() {
 }
 
 #[test]
-fn a_newer_server_that_keeps_dying_is_replaced_by_the_one_that_ran_for_a_minute() {
+fn a_newer_server_that_keeps_exiting_is_replaced_by_the_one_that_ran_for_a_minute() {
     let machine = Image::new()
         .with_own_time()
         // Relative to PID 1's working directory, which is the root.
@@ -191,7 +191,7 @@ fn a_newer_server_that_keeps_dying_is_replaced_by_the_one_that_ran_for_a_minute(
 }
 
 #[test]
-fn ctrl_c_is_for_the_rescue_program_and_not_for_pid_1() {
+fn ctrl_c_reaches_the_rescue_program_and_not_pid_1() {
     let machine = failing("/bin/rescue")
         .file(
             "bin/rescue",
@@ -209,7 +209,7 @@ fn ctrl_c_is_for_the_rescue_program_and_not_for_pid_1() {
 }
 
 #[test]
-fn a_rescue_program_that_is_not_there_is_named_and_not_needed() {
+fn a_missing_rescue_program_is_logged_and_not_needed() {
     let machine = failing("/bin/none").boot();
     machine.line("cannot execute /bin/none: ENOENT (no such file or directory)");
     machine.log.nth("exited 3, respawn", 8);
@@ -227,7 +227,7 @@ const FREEZE: &str = "mkdir /sys/fs/cgroup/stuck; echo 1 >/sys/fs/cgroup/stuck/c
     say freezing; echo 1 >/sys/fs/cgroup/stuck/cgroup.freeze";
 
 #[test]
-fn a_watchdog_is_fed_while_all_is_well_and_disarmed_by_a_power_off() {
+fn a_watchdog_is_pinged_in_operation_and_disabled_by_a_power_off() {
     // Long enough that a busy computer, which delays the whole machine, does not make it expire.
     let machine = watched().append("ZINIT_WATCHDOG=4").driver("sleep 9; say well; zinit poweroff").boot();
     machine.line("/dev/watchdog is armed, 4 s");
@@ -245,7 +245,7 @@ fn a_watchdog_restarts_a_machine_whose_pid_1_is_stuck() {
 }
 
 #[test]
-fn a_watchdog_stays_armed_through_a_shutdown_that_hangs() {
+fn a_watchdog_stays_enabled_during_a_shutdown_that_hangs() {
     let hang = format!("trap '' TERM; kill -TERM 1; sleep 0.5\n{FREEZE}\nsleep 1000");
     let machine = watched().driver(&hang).boot();
     machine.line("power off begins");
@@ -253,7 +253,7 @@ fn a_watchdog_stays_armed_through_a_shutdown_that_hangs() {
 }
 
 #[test]
-fn a_watchdog_restarts_a_machine_that_nothing_else_ends() {
+fn a_watchdog_restarts_a_machine_in_the_dead_end() {
     let machine = watched()
         // Without /proc PID 1 cannot lift the kernel's limit of ten lines.
         .append("ZINIT_WATCHDOG=2 printk.devkmsg=on")
@@ -268,7 +268,7 @@ fn a_watchdog_restarts_a_machine_that_nothing_else_ends() {
 }
 
 #[test]
-fn a_watchdog_that_comes_later_is_armed_then_and_one_that_never_comes_is_named() {
+fn a_late_watchdog_is_enabled_and_a_missing_one_is_logged() {
     let machine = Image::new()
         .append("ZINIT_WATCHDOG=4")
         .copy(crate::common::brought("target/vm/modules/watchdog.ko"), "watchdog.ko")
@@ -287,7 +287,7 @@ fn called() -> Image {
 }
 
 #[test]
-fn each_name_asks_pid_1_for_its_ending() {
+fn each_command_name_requests_its_ending() {
     for (command, begins, last) in [
         ("/sbin/reboot", "reboot begins", "reboot: Restarting system"),
         ("/sbin/poweroff", "power off begins", "reboot: Power down"),
@@ -321,7 +321,7 @@ fn the_kernel_calls_sbin_poweroff_in_its_own_way() {
 }
 
 #[test]
-fn force_ends_a_machine_whose_pid_1_is_stuck_and_refuses_what_makes_no_sense() {
+fn force_ends_a_machine_whose_pid_1_is_stuck_and_refuses_invalid_words() {
     let nobody = "/usr/bin/setpriv --reuid 65534 --clear-groups";
     let machine = called()
         .host_program("/usr/bin/setpriv")
@@ -340,7 +340,7 @@ fn force_ends_a_machine_whose_pid_1_is_stuck_and_refuses_what_makes_no_sense() {
 }
 
 #[test]
-fn without_proc_a_request_is_refused_and_force_is_not() {
+fn without_proc_only_force_is_accepted() {
     let machine = called()
         // A FIFO, whose open would block if PID 1 opened it without O_NONBLOCK.
         .before("rm -f /etc/hostname; mknod /etc/hostname p")
@@ -360,7 +360,7 @@ fn without_proc_a_request_is_refused_and_force_is_not() {
 }
 
 #[test]
-fn status_says_what_pid_1_does_and_requests_reach_it() {
+fn status_prints_the_state_of_pid_1_and_requests_reach_it() {
     let machine = called()
         .service("parent", "sleep 0.1 & exec sleep 1000")
         .driver(

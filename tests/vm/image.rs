@@ -63,7 +63,7 @@ fn it_needs_no_root_and_makes_device_nodes() {
 }
 
 #[test]
-fn what_does_not_fit_is_named_and_nothing_is_written() {
+fn invalid_input_is_named_and_nothing_is_written() {
     let folder = Folder::new();
     let out = folder.path().join("image").display().to_string();
     for (words, error) in [
@@ -87,7 +87,7 @@ fn what_does_not_fit_is_named_and_nothing_is_written() {
 }
 
 #[test]
-fn a_container_image_without_a_tag_gets_the_one_that_engines_look_for() {
+fn a_container_image_without_a_tag_gets_the_default_tag() {
     let folder = Folder::new();
     for (name, tag) in [("registry:5000/mine", "registry:5000/mine:latest"), ("mine:1", "mine:1")] {
         let out = folder.path().join("image.tar").display().to_string();

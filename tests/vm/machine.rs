@@ -3,7 +3,7 @@
 use crate::common::vm::Image;
 
 #[test]
-fn a_machine_lives_through_crashes_and_a_soft_restart_and_is_powered_off() {
+fn a_machine_survives_crashes_and_a_soft_restart_and_is_powered_off() {
     let machine = Image::new()
         .service("ticker", "echo $$ >>/run/ticker.pids; while :; do sleep 1000; done")
         .driver(
@@ -104,7 +104,7 @@ fn ctrl_alt_del_is_a_request_and_not_the_end() {
 }
 
 #[test]
-fn an_image_that_holds_no_folder_for_mounts_boots_however_it_is_packed() {
+fn an_image_without_folders_for_mounts_boots_with_any_compression() {
     // The tree has none of /dev /proc /sys /run: PID 1 makes them, because an initramfs is writable.
     for method in ["gzip", "zstd", "none"] {
         let machine = Image::new()
@@ -158,7 +158,7 @@ fn the_first_mounts_have_the_flags_and_modes_that_they_should() {
 }
 
 #[test]
-fn the_first_mounts_can_be_left_to_somebody_else() {
+fn the_first_mounts_can_be_left_to_another_program() {
     let machine = Image::new()
         .before("export ZINIT_MOUNT=no")
         .driver("say mounts $(cut -d' ' -f2 /proc/mounts | tr '\\n' ' '); zinit poweroff")
@@ -171,7 +171,7 @@ fn the_first_mounts_can_be_left_to_somebody_else() {
 }
 
 #[test]
-fn a_root_that_cannot_be_written_and_a_bad_name_are_named_and_the_machine_boots() {
+fn a_read_only_root_and_a_bad_host_name_are_logged_and_the_machine_boots() {
     let name = "n".repeat(65);
     let machine = Image::new()
         .file("etc/hostname", &name)
@@ -185,7 +185,7 @@ fn a_root_that_cannot_be_written_and_a_bad_name_are_named_and_the_machine_boots(
 }
 
 #[test]
-fn what_is_mounted_already_is_left_alone() {
+fn existing_mounts_are_left_alone() {
     let machine = Image::new()
         .file(
             "init",
@@ -206,7 +206,7 @@ fn what_is_mounted_already_is_left_alone() {
 }
 
 #[test]
-fn without_a_server_the_machine_waits_reaps_and_obeys() {
+fn without_a_server_the_machine_retries_reaps_and_handles_requests() {
     let machine = Image::new()
         .without_server()
         .file(
@@ -226,7 +226,7 @@ fn without_a_server_the_machine_waits_reaps_and_obeys() {
 }
 
 #[test]
-fn no_word_of_the_kernel_command_line_ends_or_fools_it() {
+fn no_word_of_the_kernel_command_line_ends_or_misleads_pid_1() {
     let machine = Image::new()
         .append(
             "splash foo=1 zinit.x=2 single ZINIT_CONTAINER=1 container=lxc ZINIT_STOP_TIMEOUT=soon \
@@ -286,7 +286,7 @@ fn processes_that_ignore_term_get_kill_and_the_caches_are_written() {
 }
 
 #[test]
-fn a_mount_point_that_is_a_file_is_named_and_the_machine_goes_on() {
+fn a_mount_point_that_is_a_file_is_logged_and_the_machine_boots() {
     let machine = Image::new().file("proc", "").driver("say up; sleep 1; kill -TERM 1").boot();
     machine.line("cannot mount /proc: ENOTDIR (not a directory), going on without");
     machine.line("driver: up");
@@ -294,7 +294,7 @@ fn a_mount_point_that_is_a_file_is_named_and_the_machine_goes_on() {
 }
 
 #[test]
-fn the_environment_has_the_last_word_and_a_bad_setting_is_named_once() {
+fn the_environment_has_precedence_and_a_bad_setting_is_logged_once() {
     let machine = Image::new()
         .file("init", "#!/bin/sh\nexport ZINIT_LOG_LEVEL=warn\nexec /sbin/zinit-pid1\n")
         .append("ZINIT_LOG_LEVEL=debug ZINIT_STOP_TIMEOUT=soon")
@@ -310,7 +310,7 @@ const NEW_ROOT: &str = "mkdir /new; mount -t tmpfs -o mode=755 root /new
     for path in /*; do case $path in /new|/proc|/sys|/dev|/run) ;; *) cp -a $path /new ;; esac; done";
 
 #[test]
-fn a_shell_in_an_initramfs_hands_over_with_a_daemon_and_zombies_left_behind() {
+fn a_shell_in_an_initramfs_can_leave_a_daemon_and_zombies_behind() {
     let machine = Image::new()
         // A daemon with the server's name, which keeps the old root in use.
         .file("bin/zinit-server", "#!/bin/sh\ntrap 'exit 9' USR2; read nothing </run/nobody\n")
@@ -348,7 +348,7 @@ fn a_shell_in_an_initramfs_hands_over_with_a_daemon_and_zombies_left_behind() {
 }
 
 #[test]
-fn a_root_without_any_folder_that_cannot_be_written_boots_and_obeys() {
+fn a_read_only_root_without_any_folder_boots_and_shuts_down() {
     let machine = Image::new()
         .before(NEW_ROOT)
         .before("mount -o remount,ro /new; cd /new; umount /run /sys /dev /proc; exec switch_root /new /sbin/zinit-pid1")
@@ -360,7 +360,7 @@ fn a_root_without_any_folder_that_cannot_be_written_boots_and_obeys() {
 }
 
 #[test]
-fn a_machine_with_32_mib_of_memory_lives_and_ends() {
+fn a_machine_with_32_mib_of_memory_boots_and_shuts_down() {
     // Debian's kernel cannot unpack itself in so little memory, so the memory above 32 MiB is taken away before PID 1
     // starts. The 32 MiB contain the initramfs and everything that the kernel uses from then on, but not the real
     // server.
@@ -387,7 +387,7 @@ fn a_machine_with_32_mib_of_memory_lives_and_ends() {
 }
 
 #[test]
-fn the_real_server_lives_on_a_machine_with_16_mib_to_spare() {
+fn the_real_server_runs_on_a_machine_with_16_mib_to_spare() {
     let machine = Image::new()
         .memory(128)
         .before(
