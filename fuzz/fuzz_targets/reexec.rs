@@ -1,4 +1,4 @@
-//! Whatever argv[0] is, what is read from it is what would be handed over by this very name, or nothing.
+//! Whatever argv[0] is: what is decoded from it is encoded and decoded again as the same state.
 
 #![no_main]
 
@@ -13,7 +13,7 @@ fuzz_target!(|input: &[u8]| {
     let name = CString::new(&input[..length]).expect("there is no NUL");
     let read = ReexecState::decode(&name);
     let mut line = Buffer::default();
-    read.compose(&mut line);
+    read.encode(&mut line);
     let again = CStr::from_bytes_with_nul(line.as_bytes()).expect("it ends in its only NUL");
     assert_eq!(ReexecState::decode(again), read);
 });
