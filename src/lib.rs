@@ -15,7 +15,7 @@
 //! 9. Nothing here panics: the lints below forbid code that could, and the release link proves it.
 //! 10. Each limit in [`limits`](model::limits) says what happens when it is reached.
 //!
-//! Each `inline` attribute has its reason beside it: the bytes that it saves in the program, or on the stack, in the
+//! Each `inline` attribute has its reason beside it: the bytes that it saves in the program, or on the stack in the
 //! frame of the loop.
 
 #![no_std]

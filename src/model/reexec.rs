@@ -104,7 +104,8 @@ impl ReexecState {
         self.0[RESTARTING] = if restarting { 1 } else { 0 };
     }
 
-    /// True if the previous PID 1 was that of a container: a hint for when the kernel does not tell.
+    /// True if the previous PID 1 was that of a container: a hint that counts only if the kernel does not identify
+    /// the role.
     #[must_use]
     pub const fn container(&self) -> bool {
         self.0[CONTAINER] != 0

@@ -79,7 +79,8 @@ impl<'a> Config<'a> {
         self.set(SOCKET).unwrap_or(c"/run/zinit.sock")
     }
 
-    /// `ZINIT_CONTAINER`, `container=`, or `-c` in argv: a hint for when the kernel does not tell.
+    /// `ZINIT_CONTAINER`, `container=`, or `-c` in argv: a hint that counts only if the kernel does not identify the
+    /// role.
     #[must_use]
     pub fn container(&self) -> bool {
         let ours = !matches!(self.values[CONTAINER].to_bytes(), b"" | b"0");

@@ -175,9 +175,9 @@ fn both(output: &Output) -> String {
 
 /// A program from Debian's or from Docker's own packages; a program elsewhere may be anything.
 fn installed(name: &str) -> &'static str {
-    let places =
+    let paths =
         if name == "docker" { ["/usr/bin/docker"; 2] } else { ["/usr/sbin/dockerd", "/usr/bin/dockerd"] };
-    let found = places.into_iter().find(|place| Path::new(place).exists());
+    let found = paths.into_iter().find(|path| Path::new(path).exists());
     found.unwrap_or_else(|| panic!("no {name}: run scripts/setup"))
 }
 
@@ -192,7 +192,7 @@ fn as_root(program: &str) -> Command {
     sudo
 }
 
-/// A container, which is removed with its value.
+/// A container, which is removed when this is dropped.
 pub struct Container {
     pub name: String,
     follower: Child,

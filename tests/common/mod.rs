@@ -111,7 +111,7 @@ pub fn minisign(folder: &Path, words: &[&str]) {
     assert!(output.status.success(), "{words:?}: {output:?}");
 }
 
-/// A folder that vanishes with its value.
+/// A folder that is removed when this is dropped.
 pub struct Folder(PathBuf);
 
 impl Folder {
@@ -134,7 +134,7 @@ impl Drop for Folder {
     }
 }
 
-/// Waits until `condition` holds, looking often; panics with `what` after [`PATIENCE`].
+/// Waits until `condition` holds, checking often; panics with `what` after [`PATIENCE`].
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) -> Duration {
     let begin = Instant::now();
     while !condition() {

@@ -16,7 +16,8 @@ use super::{Folder, PATIENCE, program, stand_in, until};
 
 /// How the program is to be started.
 pub struct Setup {
-    /// A folder that vanishes with the test, which contains the socket `sock` and the stand-in's log file `diary`.
+    /// A temporary folder that is removed after the test, and contains the socket `sock` and the stand-in's log file
+    /// `diary`.
     pub folder: Folder,
     environment: Vec<(String, String)>,
     words: Vec<String>,
@@ -262,7 +263,7 @@ impl Log {
     }
 
     /// The same with another timeout.
-    pub fn nth_within(&self, text: &str, count: usize, patience: Duration) -> String {
+    pub fn nth_within(&self, text: &str, count: usize, timeout: Duration) -> String {
         let (lines, news) = &*self.0;
         let begin = Instant::now();
         let mut lines = lines.lock().expect("a reader does not panic");
@@ -270,7 +271,7 @@ impl Log {
             if let Some(line) = lines.iter().filter(|line| line.contains(text)).nth(count - 1) {
                 return line.clone();
             }
-            let left = patience.saturating_sub(begin.elapsed());
+            let left = timeout.saturating_sub(begin.elapsed());
             assert!(!left.is_zero(), "no line \"{text}\" ({count}) in:\n{}", told(&lines));
             lines = news.wait_timeout(lines, left).expect("a reader does not panic").0;
         }

@@ -17,17 +17,17 @@ pub fn name(changes: &[(usize, &str)]) -> String {
     let text = String::from_utf8_lossy(line.as_bytes()).trim_end_matches('\0').to_string();
     let (version, numbers) = text.split_once(": ").expect("a version and numbers");
     let mut numbers: Vec<&str> = numbers.split(' ').collect();
-    for (place, number) in changes {
-        numbers[*place] = number;
+    for (index, number) in changes {
+        numbers[*index] = number;
     }
     format!("{version}: {}", numbers.join(" "))
 }
 
 /// A number in the name of a process; 0 if the process does not have such a name.
-pub fn number(pid: i32, place: usize) -> u32 {
+pub fn number(pid: i32, index: usize) -> u32 {
     let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("a command line");
     let numbers = line.split('\0').next().and_then(|name| name.strip_prefix("zinit-pid1 ")?.split_once(": "));
-    let number = numbers.and_then(|(_, numbers)| numbers.split(' ').nth(place)?.parse().ok());
+    let number = numbers.and_then(|(_, numbers)| numbers.split(' ').nth(index)?.parse().ok());
     number.unwrap_or(0)
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::PATIENCE;
 use super::namespace::Log;
 
-/// strace at work on one process until it is dropped, and on its children only with `-f`.
+/// strace, attached to one process until it is dropped, and to its children only with `-f`.
 pub struct Trace {
     strace: Child,
     log: Log,

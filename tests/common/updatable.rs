@@ -8,7 +8,7 @@ use std::process::Command;
 use super::namespace::{Namespace, Setup};
 use super::{minisign, program, reexec, with_tool};
 
-/// Namespaces in which PID 1 can be replaced: a copy of the program, the other program, and a key.
+/// Namespaces in which PID 1 can be replaced: a copy of the program, zinit-pid1ctl, and a key.
 pub struct Updatable {
     pub setup: Setup,
     /// The running program.

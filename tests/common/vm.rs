@@ -235,8 +235,8 @@ impl Machine {
     }
 
     /// Waits longer, in seconds.
-    pub fn line_within(&self, text: &str, patience: u64) -> String {
-        self.log.nth_within(text, 1, std::time::Duration::from_secs(patience))
+    pub fn line_within(&self, text: &str, timeout: u64) -> String {
+        self.log.nth_within(text, 1, std::time::Duration::from_secs(timeout))
     }
 
     /// Types a command at QEMU's monitor.

@@ -90,10 +90,10 @@ fn a_panic_of_a_debug_build_is_a_fault_that_it_survives() {
         "the first segment, read and executed, from offset 0"
     );
     let begin = u64::from_le_bytes(bytes[80..88].try_into().expect("eight bytes"));
-    let place = usize::try_from(from - begin).expect("an offset");
+    let offset = usize::try_from(from - begin).expect("an offset");
     let distance = i32::try_from(to.cast_signed() - (from.cast_signed() + 5)).expect("it is near");
-    bytes[place] = 0xe9;
-    bytes[place + 1..place + 5].copy_from_slice(&distance.to_le_bytes());
+    bytes[offset] = 0xe9;
+    bytes[offset + 1..offset + 5].copy_from_slice(&distance.to_le_bytes());
     write_alone(&path, &bytes);
     fs::set_permissions(&path, fs::metadata(&program).expect("a file").permissions()).expect("a mode");
 

@@ -314,8 +314,8 @@ fn the_server_is_searched_at_the_default_paths() {
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
     // The last of the default paths, the only one that can be replaced without hiding the shell's tools.
-    let place = "/usr/local/bin";
-    let before = format!("mount -t tmpfs none {place} && cp {} {place}/zinit-server", stand_in().display());
+    let folder = "/usr/local/bin";
+    let before = format!("mount -t tmpfs none {folder} && cp {} {folder}/zinit-server", stand_in().display());
     let mut pid1 = Setup::stand_in("obey").with("ZINIT_SERVER", "").before(&before).start();
     pid1.diary_line("started");
     pid1.signal(libc::SIGTERM);

@@ -99,12 +99,12 @@ fn no_name_prevents_a_server_start_and_a_stop() {
         with_server(&"1".repeat(4_096)),
         long,
     ];
-    for (place, _) in words.iter().enumerate().skip(2) {
+    for (index, _) in words.iter().enumerate().skip(2) {
         // The word is cut off, or replaced.
-        names.push(words[..place].join(" "));
+        names.push(words[..index].join(" "));
         for other in ["x", "4294967295", "4294967296", "-1"] {
             let mut words = words.clone();
-            words[place] = other;
+            words[index] = other;
             names.push(words.join(" "));
         }
     }
@@ -130,7 +130,7 @@ fn a_name_with_a_missing_or_surplus_word_is_a_first_boot() {
 fn no_name_sets_a_backoff_outside_of_its_limits() {
     let largest = u32::MAX.to_string();
     let all = name(&[]).split(' ').count() - 2;
-    let all: Vec<(usize, &str)> = (0..all).map(|place| (place, largest.as_str())).collect();
+    let all: Vec<(usize, &str)> = (0..all).map(|index| (index, largest.as_str())).collect();
     let delays = ["0", "1", "999", "30001", "2147483648", &largest];
     let names = delays.map(|delay| name(&[(DELAY, delay), (GENERATION, "1")]));
     for name in names.into_iter().chain([name(&all)]) {

@@ -337,10 +337,14 @@ fn no_byte_of_the_kernel_command_line_makes_a_setting_of_what_follows_the_dashes
 
 #[test]
 fn a_kernel_command_line_that_is_too_long_loses_the_word_that_is_cut() {
-    let room = KERNEL_COMMAND_LINE - b"a=1 ".len();
-    for (length, kept) in
-        [(room - 2, true), (room - 1, true), (room, false), (room + 1, false), (2 * room, false)]
-    {
+    let available = KERNEL_COMMAND_LINE - b"a=1 ".len();
+    for (length, kept) in [
+        (available - 2, true),
+        (available - 1, true),
+        (available, false),
+        (available + 1, false),
+        (2 * available, false),
+    ] {
         let long = "x".repeat(length);
         let line = format!("a=1 {long} b=2\n");
         let words = kernel_words(line.as_bytes());

@@ -16,7 +16,7 @@ use zinit_pid1::parse::mountinfo::{self, Path};
 
 /// Reads `file` backwards with a buffer of `size` bytes and in pieces of `piece` bytes; `show` may change the file.
 fn backwards(file: &mut String, size: usize, piece: usize, show: &mut dyn FnMut(&mut String, &[u8])) {
-    let mut room = vec![b'~'; size];
+    let mut buf = vec![b'~'; size];
     let file = std::cell::RefCell::new(file);
     let mut reads = 0;
     let mut read = |at: usize, free: &mut [u8]| {
@@ -28,7 +28,7 @@ fn backwards(file: &mut String, size: usize, piece: usize, show: &mut dyn FnMut(
         free[..count].copy_from_slice(&rest[..count]);
         count
     };
-    lines::backwards(&mut room, &mut read, &mut |line| show(*file.borrow_mut(), line));
+    lines::backwards(&mut buf, &mut read, &mut |line| show(*file.borrow_mut(), line));
 }
 
 fn shown(text: &str, size: usize, piece: usize) -> Vec<String> {

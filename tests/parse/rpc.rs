@@ -82,7 +82,7 @@ fn only_what_the_server_sends_agrees() {
     }
 }
 
-/// The RPC client may read any part of a line, if the server dies or is hostile.
+/// The RPC client may read any part of a line, if the server exits or is hostile.
 #[test]
 fn no_part_of_a_reply_counts_as_a_reply() {
     for (method, line) in [(PrepareRestart, READY), (Shutdown, OK)] {

@@ -21,7 +21,7 @@ fn section<'a>(page: &'a str, name: &str) -> &'a str {
     start.split("\n.Sh ").next().expect("a first part")
 }
 
-/// Each log line of PID 1 by its template, and its level, as `messages!` has them.
+/// Each log line of PID 1 by its template, with its level, from the macro call `messages!`.
 fn messages() -> BTreeMap<String, String> {
     let source = read("src/model/message.rs");
     let rows = source.lines().filter_map(|line| {

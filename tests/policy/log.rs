@@ -14,21 +14,21 @@ fn composed(record: &Record, text: &[u8], kmsg: bool) -> Buffer {
     line
 }
 
-fn line(note: Record, text: &[u8]) -> String {
-    let line = composed(&note, text, false);
+fn line(record: Record, text: &[u8]) -> String {
+    let line = composed(&record, text, false);
     let line = str::from_utf8(line.as_bytes()).expect("a line is ASCII");
     let line = line.strip_prefix("zinit-pid1: ").expect("a line says whose it is");
     line.strip_suffix('\n').expect("a line ends").to_owned()
 }
 
 /// A record with a value of every kind.
-fn note(fact: Message) -> Record {
-    let note = Record::new(fact).pid(Pid::new(42).expect("a child's")).exit(Exit::Exited(1));
-    note.task(Task::Halt).errno(Errno(2)).signal(Signal::USR1).number(2_500)
+fn record(message: Message) -> Record {
+    let record = Record::new(message).pid(Pid::new(42).expect("a child's")).exit(Exit::Exited(1));
+    record.task(Task::Halt).errno(Errno(2)).signal(Signal::USR1).number(2_500)
 }
 
 /// The messages in their order, so that none can be left out.
-const FACTS: [(Message, Level, &str); 53] = [
+const MESSAGES: [(Message, Level, &str); 53] = [
     (Message::AlreadyEnding, Level::Info, "the end is under way already"),
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (
@@ -110,11 +110,14 @@ const FACTS: [(Message, Level, &str); 53] = [
 
 #[test]
 fn every_message_has_its_text_and_its_level() {
-    for (at, (fact, level, words)) in FACTS.iter().enumerate() {
-        assert_eq!(*fact as usize, at, "{fact:?}");
-        assert_eq!((note(*fact).message.level(), line(note(*fact), b"TEXT")), (*level, (*words).to_owned()));
+    for (at, (message, level, words)) in MESSAGES.iter().enumerate() {
+        assert_eq!(*message as usize, at, "{message:?}");
+        assert_eq!(
+            (record(*message).message.level(), line(record(*message), b"TEXT")),
+            (*level, (*words).to_owned())
+        );
     }
-    assert_eq!(FACTS.last().map(|(fact, ..)| *fact), Some(Message::SpawnFailed), "the last of all");
+    assert_eq!(MESSAGES.last().map(|(message, ..)| *message), Some(Message::SpawnFailed), "the last of all");
 }
 
 #[test]
@@ -125,9 +128,9 @@ fn a_line_for_the_kernel_has_its_level_in_front() {
         (Message::NoUpdate, 6),
         (Message::OrphanReaped, 7),
     ];
-    for (fact, digit) in digits {
-        let line = composed(&note(fact), b"", true);
-        let plain = composed(&note(fact), b"", false);
+    for (message, digit) in digits {
+        let line = composed(&record(message), b"", true);
+        let plain = composed(&record(message), b"", false);
         assert_eq!(line.as_bytes(), [format!("<{digit}>").as_bytes(), plain.as_bytes()].concat());
     }
 }
@@ -144,16 +147,16 @@ fn values_are_printed_as_words_or_decimals() {
         (Exit::NotExecuted(Errno(0)), "not executed, errno 0"),
     ];
     for (exit, words) in exits {
-        assert_eq!(line(note(Message::ServerEnded).exit(exit), b""), format!("server 42 {words}"));
+        assert_eq!(line(record(Message::ServerEnded).exit(exit), b""), format!("server 42 {words}"));
     }
     for span in [0, 9, 10, 100, 30_000, 86_400_000, u32::MAX] {
         let expected = format!("no answer in {span} ms, sending SIGTERM");
-        let note = Record::new(Message::RequestTimedOut).signal(Signal::TERM);
-        assert_eq!(line(note.number(span), b""), expected);
+        let record = Record::new(Message::RequestTimedOut).signal(Signal::TERM);
+        assert_eq!(line(record.number(span), b""), expected);
     }
     for pid in [2, 32_768, i32::MAX] {
-        let note = Record::new(Message::ServerStarted).pid(Pid::new(pid).expect("a child's"));
-        assert_eq!(line(note, b""), format!("server {pid} started"));
+        let record = Record::new(Message::ServerStarted).pid(Pid::new(pid).expect("a child's"));
+        assert_eq!(line(record, b""), format!("server {pid} started"));
     }
     let endings = [Ending::Halt, Ending::Kexec, Ending::Poweroff, Ending::Reboot];
     let words = endings.map(|ending| line(Record::new(Message::ShutdownBegun).task(Task::of(ending)), b""));
@@ -164,7 +167,7 @@ fn values_are_printed_as_words_or_decimals() {
     assert_eq!(words, expected.map(|word| format!("{word} had no effect")));
     for (signal, name) in [(Signal::TERM, "SIGTERM"), (Signal::USR1, "SIGUSR1"), (Signal::KILL, "SIGKILL")] {
         assert_eq!(
-            line(note(Message::RequestFailed).signal(signal), b""),
+            line(record(Message::RequestFailed).signal(signal), b""),
             format!("request failed, sending {name}")
         );
     }
@@ -208,8 +211,8 @@ fn every_error_is_printed_as_text_or_as_a_number() {
     for errno in 0..=255 {
         let known = ERRNOS.iter().find(|(number, _)| *number == i32::from(errno));
         let words = known.map_or_else(|| format!("errno {errno}"), |(_, words)| (*words).to_owned());
-        let note = Record::new(Message::SubreaperFailed).errno(Errno(errno));
-        assert_eq!(line(note, b""), format!("cannot adopt orphans: {words}"));
+        let record = Record::new(Message::SubreaperFailed).errno(Errno(errno));
+        assert_eq!(line(record, b""), format!("cannot adopt orphans: {words}"));
     }
 }
 
@@ -222,7 +225,7 @@ fn external_text_can_neither_break_a_line_nor_control_a_terminal() {
     }
     // The placeholder marks of the templates are ordinary text there.
     let marks = "#%!@$&~ <0>";
-    assert_eq!(line(note(Message::ReplyRefused), marks.as_bytes()), format!("server refuses: {marks}"));
+    assert_eq!(line(record(Message::ReplyRefused), marks.as_bytes()), format!("server refuses: {marks}"));
     let forged = line(Record::new(Message::ReplyRefused), b"x\nzinit-pid1: server 7 started");
     assert_eq!(forged, "server refuses: x?zinit-pid1: server 7 started");
 }
@@ -233,14 +236,14 @@ fn a_line_that_is_too_long_ends_in_dots() {
         [(false, "zinit-pid1: server refuses: "), (true, "<4>zinit-pid1: server refuses: ")]
     {
         // The length that fits with the newline and one spare byte; a full line counts as cut.
-        let room = LOG_LINE - prefix.len() - 1;
+        let longest = LOG_LINE - prefix.len() - 1;
         for length in 0..LOG_LINE * 2 {
             let text = "x".repeat(length);
             let line = composed(&Record::new(Message::ReplyRefused), text.as_bytes(), kernel);
-            let expected = if length <= room {
+            let expected = if length <= longest {
                 format!("{prefix}{text}\n")
             } else {
-                format!("{prefix}{}...\n", &text[..room - 3])
+                format!("{prefix}{}...\n", &text[..longest - 3])
             };
             assert_eq!(str::from_utf8(line.as_bytes()), Ok(expected.as_str()), "{length}");
             assert!(line.as_bytes().len() <= LOG_LINE);
@@ -251,13 +254,13 @@ fn a_line_that_is_too_long_ends_in_dots() {
 #[test]
 fn words_after_a_long_text_are_cut_off_too() {
     let long = vec![b'\xff'; 128 << 10];
-    for (fact, ..) in FACTS {
+    for (message, ..) in MESSAGES {
         for kernel in [false, true] {
-            let line = composed(&note(fact), &long, kernel);
+            let line = composed(&record(message), &long, kernel);
             let full = line.as_bytes().len() == LOG_LINE;
-            assert!(!full || line.as_bytes().ends_with(b"?...\n"), "{fact:?}");
-            assert_eq!(full, line.as_bytes().contains(&b'?'), "{fact:?}");
-            assert_eq!(line.as_bytes().iter().filter(|byte| **byte == b'\n').count(), 1, "{fact:?}");
+            assert!(!full || line.as_bytes().ends_with(b"?...\n"), "{message:?}");
+            assert_eq!(full, line.as_bytes().contains(&b'?'), "{message:?}");
+            assert_eq!(line.as_bytes().iter().filter(|byte| **byte == b'\n').count(), 1, "{message:?}");
         }
     }
 }

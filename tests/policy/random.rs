@@ -100,7 +100,7 @@ enum Model {
     Ending {
         since: Instant,
         ending: Ending,
-        patience: Instant,
+        kill_at: Instant,
     },
     Restarting {
         since: Instant,
@@ -140,8 +140,8 @@ struct World {
     update: bool,
     /// The file that the server runs, the last one that ran for long, and when servers that ran this file ended.
     file: u32,
-    proven: u32,
-    deaths: Vec<(Instant, u32)>,
+    last_good: u32,
+    recent_exits: Vec<(Instant, u32)>,
     /// The number of files so far.
     files: u32,
     /// The RPC client of the server that is to be replaced.
@@ -163,7 +163,7 @@ impl World {
         #[rustfmt::skip]
         let mut world = Self {
             role, stop_timeout, poweroff, stop_orphans, init, now, model, delays, last_pid, failures, server, helpers,
-            tasks, over, orphans: false, update: false, file: 0, proven: 0, deaths: vec![], files: 1, next: 1, client: None,
+            tasks, over, orphans: false, update: false, file: 0, last_good: 0, recent_exits: vec![], files: 1, next: 1, client: None,
         };
         world.perform(actions.as_slice(), false);
         world
@@ -192,7 +192,7 @@ impl World {
             }
             What::Replaced(new) => {
                 self.files += u32::from(new);
-                self.next = if new { self.files } else { self.proven };
+                self.next = if new { self.files } else { self.last_good };
             }
             What::Updated => self.deliver(Event::Updated, fails),
             What::Signal(signal) => {
@@ -237,10 +237,10 @@ impl World {
         self.init.set_server_file(FileId(self.file));
         self.init.handle(event, self.now, &mut actions);
         let (last, rest) = actions.as_slice().split_last().unzip();
-        let hands_over = last == Some(&Action::Reexec);
-        let judged = if hands_over { rest.unwrap_or(&[]) } else { actions.as_slice() };
+        let reexecs = last == Some(&Action::Reexec);
+        let judged = if reexecs { rest.unwrap_or(&[]) } else { actions.as_slice() };
         self.judge(event, judged, deadline);
-        self.judge_hand_over(hands_over);
+        self.judge_reexec(reexecs);
         let actions = actions.as_slice();
         if let Event::Reaped(pid, _) = event {
             self.helpers.retain(|helper| *helper != pid);
@@ -338,10 +338,10 @@ impl World {
                 self.begin(Ending::Poweroff, actions);
                 self.hurry(request);
             }
-            (Model::Ending { since, ending, patience }, _) => {
+            (Model::Ending { since, ending, kill_at }, _) => {
                 let burst = actions.contains(&log(Message::CtrlAltDelBurst));
-                let patient = now < patience && !burst;
-                assert!(!patient || self.server.is_none_or(|server| !kills(server)), "KILL came early");
+                let waits = now < kill_at && !burst;
+                assert!(!waits || self.server.is_none_or(|server| !kills(server)), "KILL came early");
                 assert!(
                     self.over || since.until(now) <= self.stop_timeout + LONGEST_END,
                     "it takes too long"
@@ -437,7 +437,7 @@ impl World {
             }
             (Model::Up { since }, Reaped(pid, exit)) if Some(pid) == self.server => {
                 self.ran(since, exit);
-                let worse = self.is_worse();
+                let worse = self.rolls_back();
                 assert_eq!(actions.first() == Some(&Action::RollBack), worse, "{self:#?}");
                 let actions = &actions[usize::from(worse)..];
                 if worse {
@@ -471,27 +471,27 @@ impl World {
     fn ran(&mut self, since: Instant, exit: Exit) {
         if since.until(self.now) >= 60_000 {
             self.delays = vec![1_000];
-            self.proven = self.file;
+            self.last_good = self.file;
         }
         // A server that could not be executed has left no services behind.
         self.orphans &= !matches!(exit, Exit::NotExecuted(_));
     }
 
     /// More than three exits of one file within a minute, other than the file that ran for long.
-    fn is_worse(&mut self) -> bool {
-        if self.deaths.first().is_some_and(|(_, file)| *file != self.file) {
-            self.deaths.clear();
+    fn rolls_back(&mut self) -> bool {
+        if self.recent_exits.first().is_some_and(|(_, file)| *file != self.file) {
+            self.recent_exits.clear();
         }
-        self.deaths.push((self.now, self.file));
-        let fourth = self.deaths.iter().rev().nth(3);
+        self.recent_exits.push((self.now, self.file));
+        let fourth = self.recent_exits.iter().rev().nth(3);
         let dying = fourth.is_some_and(|(first, _)| first.until(self.now) <= 60_000);
         if dying {
-            self.deaths.clear();
+            self.recent_exits.clear();
         }
-        let worse = dying && self.proven != 0 && self.proven != self.file;
+        let worse = dying && self.last_good != 0 && self.last_good != self.file;
         if worse {
             // The good file is restored, and there is no good file until one has run for long again.
-            self.next = std::mem::take(&mut self.proven);
+            self.next = std::mem::take(&mut self.last_good);
         }
         worse
     }
@@ -507,30 +507,30 @@ impl World {
     }
 
     /// PID 1 is re-executed as soon as nothing is in progress.
-    fn judge_hand_over(&mut self, hands_over: bool) {
+    fn judge_reexec(&mut self, reexecs: bool) {
         let rests = match self.model {
             Model::Backoff { .. } => true,
             Model::Up { since } => since.until(self.now) >= 250,
             _ => false,
         };
-        assert_eq!(hands_over, self.update && rests && !self.over, "{self:#?}");
-        self.update &= !hands_over;
+        assert_eq!(reexecs, self.update && rests && !self.over, "{self:#?}");
+        self.update &= !reexecs;
     }
 
     fn begin(&mut self, ending: Ending, actions: &[Action]) {
         let begun = if self.role == Role::Machine { Message::ShutdownBegun } else { Message::StopBegun };
         let begun = Record::new(begun).task(Task::of(ending));
         assert!(actions.contains(&Action::Log(begun)), "{actions:?}");
-        self.model = Model::Ending { since: self.now, ending, patience: self.now + self.stop_timeout };
+        self.model = Model::Ending { since: self.now, ending, kill_at: self.now + self.stop_timeout };
     }
 
     /// The power of a machine fails: the server has 10 s from now on.
     fn hurry(&mut self, request: Request) {
         let limit = self.now + 10_000;
-        if let (Model::Ending { patience, .. }, Request::PowerFailure, Role::Machine) =
+        if let (Model::Ending { kill_at, .. }, Request::PowerFailure, Role::Machine) =
             (&mut self.model, request, self.role)
         {
-            *patience = (*patience).min(limit);
+            *kill_at = (*kill_at).min(limit);
         }
     }
 

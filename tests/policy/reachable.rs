@@ -268,9 +268,10 @@ impl World {
         let over = self.did.exit || self.did.stop_trying;
         if let Event::Reaped(pid, _) = event {
             // A record that does not change when this pid is set already has it.
-            let noted = |action: &Action| matches!(action, Action::Log(note) if note.pid(pid) == *note);
-            let noticed = pid.raw() != SERVER || actions.iter().any(noted);
-            check(noticed, "the end of a server is in the log")?;
+            let names_pid =
+                |action: &Action| matches!(action, Action::Log(record) if record.pid(pid) == *record);
+            let logged = pid.raw() != SERVER || actions.iter().any(names_pid);
+            check(logged, "the end of a server is in the log")?;
             let goes_on = self.server || deadline.is_some() || self.due.is_some() || over;
             check(goes_on, "the end of a server leads to something")?;
         }
@@ -334,7 +335,7 @@ impl World {
             Action::WatchdogAbandon => {
                 check(self.did.stop_trying, "the watchdog is fed until nothing is left to try")?;
             }
-            Action::Log(note) => self.did.stop_trying |= note == Record::new(Message::DeadEnd),
+            Action::Log(record) => self.did.stop_trying |= record == Record::new(Message::DeadEnd),
             Action::EndOrphans => {
                 check(!self.did.begin && !self.server, "orphans are ended before a next server")?;
                 self.ended_orphans = true;

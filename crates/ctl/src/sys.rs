@@ -40,7 +40,7 @@ pub fn send_to_pid1(signal: Signal) -> raw::Result<()> {
 
 /// Writes a line to standard error, or drops it where the write could block: PID 1 waits for this program.
 ///
-/// Standard error is the log of PID 1, which does not block if PID 1 could open it anew. If it could not, no line is
+/// Standard error is the log of PID 1, which does not block if PID 1 could reopen it. If it could not, no line is
 /// written to a terminal, because poll(2) promises only that it accepts one byte.
 pub fn log(line: &[u8]) {
     let stderr = borrow(libc::STDERR_FILENO);

@@ -62,9 +62,9 @@ impl Start {
 
     /// The environment for another program: those defaults whose names are missing, and then this process's own.
     ///
-    /// The array grows downwards, over argv and argc, because the auxiliary vector follows its end. That is room for
-    /// three defaults: argc, at least one argument and NULL. Before Linux 5.18 argv may be empty, and the third
-    /// default is left out.
+    /// The array grows downwards, over argv and argc, because the auxiliary vector follows its end. That is space for
+    /// three defaults: the words of argc, of at least one argument and of NULL. Before Linux 5.18 argv may be empty,
+    /// and the third default is left out.
     ///
     /// # Safety
     /// argv is not used again in this process. Each default is `NAME=VALUE` and NUL, and an empty string ends them.

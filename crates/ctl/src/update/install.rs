@@ -113,7 +113,7 @@ struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, on a file that only root can open: whoever can open a file can lock it, flock(2).
+    /// Takes the lock, on a file that only root can open: any user who can open a file can lock it, flock(2).
     fn take(program: &Path) -> Result<Self> {
         let path = program.with(b".lock");
         let failed = |errno| cannot("lock", &path)(errno);
