@@ -73,7 +73,12 @@ fn at_idle_it_is_one_small_process_that_nothing_wakes() {
 
     let switches =
         || (status(pid, "voluntary_ctxt_switches"), status(pid, "nonvoluntary_ctxt_switches"), maps.clone());
-    let before = switches();
+    // It says that it sleeps a moment before it is off the processor.
+    let mut before = switches();
+    until("ten quiet milliseconds", || {
+        std::thread::sleep(Duration::from_millis(10));
+        std::mem::replace(&mut before, switches()) == before
+    });
     std::thread::sleep(Duration::from_secs(10));
     assert_eq!(switches(), before, "ten idle seconds");
 }
@@ -212,15 +217,21 @@ fn twenty_thousand_orphans_leave_no_zombie_and_hide_no_exit() {
     let alive = |child: &i32| state(*child).is_some_and(|state| state != 'Z');
     until("the last orphan's end", || children(pid).iter().filter(|child| alive(child)).count() <= 1);
     println!("{orphans} orphans ended in {:?}", begin.elapsed());
-    std::thread::sleep(Duration::from_secs(1));
-    let zombies = children(pid).iter().filter(|child| state(**child) == Some('Z')).count();
-    assert_eq!(zombies, 0, "a second later");
+    let behind = until("no zombie", || !children(pid).iter().any(|child| state(*child) == Some('Z')));
+    println!("the last of them was reaped {behind:?} later");
+    assert!(behind < Duration::from_secs(10), "{behind:?}");
     assert!(!pid1.log.text().contains("orphan"), "no log line for an orphan");
     pid1.log.nth("started", 2);
 }
 
 #[test]
 fn term_is_handled_while_many_orphans_exit() {
+    // On a busy computer this test may signal too late, when most have exited.
+    assert!((0..5).any(|_| term_is_handled_before_all_exited()), "most orphans had exited each of five times");
+}
+
+/// True if many orphans were left when TERM was handled.
+fn term_is_handled_before_all_exited() -> bool {
     let (mut pid1, orphans) = storm("storm");
     let pid = pid1.pid1();
     // The children are not counted here, because that would take a good part of the time in which they exit. Nothing
@@ -234,10 +245,10 @@ fn term_is_handled_while_many_orphans_exit() {
     // This time says nothing about PID 1: so many processes exit, and this test waits for them too.
     let heard = begin.elapsed();
     let left = children(pid).len();
-    assert!(left > 1_000, "the storm is not over: {left} left");
     assert!(left < orphans, "the storm has begun: {left} left");
     pid1.ends_well();
-    println!("TERM heard after {heard:?}, exit after {:?}", begin.elapsed());
+    println!("TERM heard after {heard:?}, with {left} orphans left, exit after {:?}", begin.elapsed());
+    left > 1_000
 }
 
 const STORM: usize = 20_000;
