@@ -227,7 +227,10 @@ fn twenty_thousand_orphans_leave_no_zombie_and_hide_no_exit() {
 #[test]
 fn term_is_handled_while_many_orphans_exit() {
     // On a busy computer this test may signal too late, when most have exited.
-    assert!((0..5).any(|_| term_is_handled_before_all_exited()), "most orphans had exited each of five times");
+    assert!(
+        (0..5).any(|_| term_is_handled_before_all_exited()),
+        "most orphans had exited each of five times"
+    );
 }
 
 /// True if many orphans were left when TERM was handled.
