@@ -3,8 +3,7 @@
 //! [`server`](crate::server), [`stop`](crate::stop), [`shutdown`](crate::shutdown) and [`update`](crate::update) are
 //! the transitions; [`init`](crate::init) calls them.
 
-use crate::model::action::Actions;
-use crate::model::action::Method;
+use crate::model::action::{Actions, Method};
 use crate::model::event::Ending;
 use crate::model::limits::{RESPAWN_DELAY, RESTART_TIMEOUT};
 use crate::model::policy::Policy;
