@@ -40,6 +40,14 @@ fn the_binary_is_small_static_and_has_one_segment_that_is_not_writable() {
     let (load, stack, read_execute, read_write) = (1, 0x6474_e551, 5, 6);
     // No interpreter, no dynamic section, no relocation, no second segment, no executable stack.
     assert_eq!(headers, [(load, read_execute), (stack, read_write)]);
+    // The section headers, 88 bytes, are for tools.
+    let list = Command::new("objdump").arg("--disassemble").arg(program()).output();
+    let list = String::from_utf8(list.expect("objdump runs: package binutils").stdout).expect("text");
+    assert!(
+        list.contains("Disassembly of section .text") && list.contains("syscall"),
+        "{} bytes",
+        list.len()
+    );
 }
 
 #[test]
