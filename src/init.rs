@@ -30,14 +30,15 @@ impl Init {
     /// PID 1 at its start. `before` is the re-exec state of an earlier PID 1: its server is adopted if it still runs;
     /// otherwise a server is due at once.
     #[must_use]
-    pub const fn boot(policy: Policy, before: &ReexecState) -> Self {
+    pub fn boot(policy: Policy, before: &ReexecState) -> Self {
         let (phase, deadline) = match before.server() {
             Some(server) => (Phase::Running { server }, Instant::NEVER),
             None => (Phase::Backoff, Instant(0)),
         };
         let history = before.history();
-        // A server was executed before: it has left services behind, or may do so when it exits.
-        let orphans = history.started_at.0 != 0;
+        // A server was executed before: it has left services behind, or may do so when it exits. A fault can come
+        // between the fork of a server and the record of its start.
+        let orphans = history.started_at.0 != 0 || before.server().is_some();
         Self(State {
             phase,
             deadline,

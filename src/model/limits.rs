@@ -131,6 +131,12 @@ pub const FAULT_INTERVAL: u32 = 60;
 /// Below `PIPE_BUF`, so that lines of several writers do not mix, pipe(7).
 pub const LOG_LINE: usize = 512;
 
+/// Readers of earlier servers' pipes whose pids PID 1 keeps; the words `reader1` and so on of the re-exec state.
+///
+/// There is one for each soft restart since which a service that the old server had started still runs. The end of all
+/// processes waits for a reader beyond this number as it waits for a service.
+pub const READERS: usize = 4;
+
 /// Bytes of the kernel command line that are read; a word that is cut off at the end is dropped.
 ///
 /// `COMMAND_LINE_SIZE` of x86 and arm64. A larger buffer would take a page of stack for as long as PID 1 lives.

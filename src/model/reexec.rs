@@ -8,14 +8,15 @@ use core::ffi::CStr;
 
 use crate::model::buffer::Buffer;
 use crate::model::decimal;
-use crate::model::limits::{FAULT_INTERVAL, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
+use crate::model::limits::{FAULT_INTERVAL, LOG_LINE, READERS, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
 use crate::model::process::{FileId, Pid};
 use crate::model::table;
 use crate::model::time::{Instant, Millis};
 
 /// The state that the next PID 1 needs, as the numbers of argv\[0\].
 ///
-/// Kept encoded at all times, because the fault handler may need it at any instruction.
+/// Kept as numbers at all times, because the fault handler may need it at any instruction, and because the kernel
+/// itself writes the pid of a child into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReexecState([u32; COUNT]);
 
@@ -31,6 +32,31 @@ pub struct ServerHistory {
     pub last_good: FileId,
 }
 
+/// A child that outlives the request that started it, so that the next PID 1 has to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Child(usize);
+
+impl Child {
+    /// The server.
+    pub const SERVER: Self = Self(0);
+    /// The rescue program.
+    pub const RESCUE: Self = Self(1);
+    /// The helper of a soft restart.
+    pub const RESTARTER: Self = Self(2);
+    /// The helper that watches the server's services.
+    pub const WATCHER: Self = Self(3);
+
+    /// All of them; the last ones are the readers of earlier servers' pipes.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..CHILDREN).map(Self)
+    }
+
+    /// The readers of earlier servers' pipes.
+    pub fn readers() -> impl Iterator<Item = Self> {
+        (FIRST_READER..CHILDREN).map(Self)
+    }
+}
+
 impl ReexecState {
     /// The state of a first boot.
     pub const NONE: Self = {
@@ -41,56 +67,91 @@ impl ReexecState {
     };
 
     /// Appends the state as argv\[0\], with a NUL, to `name`, which has to be empty.
+    ///
+    /// A number that is the same as in the state of a first boot is left out, but `server` and `generation` never are.
     pub fn encode(&self, name: &mut Buffer) {
         name.extend(NAME);
-        for number in &self.0 {
-            name.push(b' ');
-            name.number(*number);
+        for (index, (number, default)) in self.0.iter().zip(&Self::NONE.0).enumerate() {
+            if number != default || index == Child::SERVER.0 || index == GENERATION {
+                name.push(b' ');
+                name.extend(table::nth(KEYS, index));
+                name.push(b'=');
+                name.number(*number);
+            }
         }
+        let sum = crc32(name.as_bytes());
+        name.extend(CRC);
+        name.number(sum);
         name.push(0);
     }
 
-    /// Parses argv\[0\]; a string that [`encode`](Self::encode) would not write stands for a first boot.
+    /// Parses argv\[0\]; a string with another checksum or format stands for a first boot.
+    ///
+    /// Words with unknown keys are ignored, so that a later version can add keys.
     #[must_use]
     pub fn decode(name: &CStr) -> Self {
-        Self::numbers(name).unwrap_or(Self::NONE)
+        Self::numbers(name.to_bytes()).unwrap_or(Self::NONE)
     }
 
-    fn numbers(name: &CStr) -> Option<Self> {
-        let words = name.to_bytes().strip_prefix(NAME)?;
-        let mut numbers = [0; COUNT];
-        for (index, number) in numbers.iter_mut().enumerate() {
-            *number = decimal::parse(table::field(words, index))?;
+    fn numbers(name: &[u8]) -> Option<Self> {
+        let end = name.iter().rposition(|byte| *byte == b' ').filter(|end| *end < LOG_LINE)?;
+        let (text, last) = name.split_at_checked(end)?;
+        if decimal::parse(last.strip_prefix(CRC)?)? != crc32(text) {
+            return None;
         }
-        let state = Self(numbers);
-        // Rejects leading zeros, empty words and surplus words, which `encode` does not write.
-        let mut same = Buffer::default();
-        state.encode(&mut same);
-        let valid = same.as_bytes() == name.to_bytes_with_nul()
-            && (RESPAWN_DELAY..=RESPAWN_DELAY_MAX).contains(&numbers[NEXT_BACKOFF]);
+        let mut state = Self::NONE;
+        let mut seen = [false; COUNT];
+        for word in text.strip_prefix(NAME)?.split(|byte| *byte == b' ') {
+            let mut parts = word.splitn(2, |byte| *byte == b'=');
+            let Some(index) = parts.next().and_then(|key| table::position(KEYS, key)) else { continue };
+            *state.0.get_mut(index)? = decimal::parse(parts.next()?)?;
+            if core::mem::replace(seen.get_mut(index)?, true) {
+                return None;
+            }
+        }
+        let whole = seen[Child::SERVER.0] && seen[GENERATION];
+        let valid = whole && (RESPAWN_DELAY..=RESPAWN_DELAY_MAX).contains(&state.0[NEXT_BACKOFF]);
         valid.then_some(state)
+    }
+
+    /// A child, if it runs.
+    #[must_use]
+    pub fn child(&self, child: Child) -> Option<Pid> {
+        self.0.get(child.0).and_then(|number| Pid::new(number.cast_signed()))
+    }
+
+    /// Where the kernel writes the pid of a new child, before the child runs.
+    #[allow(clippy::indexing_slicing)] // each index is below `CHILDREN`
+    pub const fn slot(&mut self, child: Child) -> &mut u32 {
+        &mut self.0[child.0]
     }
 
     /// The server, if one runs.
     #[must_use]
-    pub const fn server(&self) -> Option<Pid> {
-        Pid::new(self.0[SERVER].cast_signed())
+    pub fn server(&self) -> Option<Pid> {
+        self.child(Child::SERVER)
     }
 
-    /// Sets the server.
-    pub const fn set_server(&mut self, server: Option<Pid>) {
-        self.0[SERVER] = number(server);
+    /// Removes a child that was reaped, because another process can get its pid later.
+    pub fn forget(&mut self, pid: Pid) {
+        for number in self.0.iter_mut().take(CHILDREN) {
+            if *number == pid.raw().unsigned_abs() {
+                *number = 0;
+            }
+        }
     }
 
-    /// The rescue program, if one runs.
+    /// Adds a reader of an earlier server's pipes; see [`READERS`] for one too many.
+    pub fn add_reader(&mut self, pid: Pid) {
+        if let Some(slot) = self.0.iter_mut().take(CHILDREN).skip(FIRST_READER).find(|pid| **pid == 0) {
+            *slot = pid.raw().unsigned_abs();
+        }
+    }
+
+    /// True for a reader, or the watcher, for which no phase waits.
     #[must_use]
-    pub const fn rescue(&self) -> Option<Pid> {
-        Pid::new(self.0[RESCUE].cast_signed())
-    }
-
-    /// Sets the rescue program.
-    pub const fn set_rescue(&mut self, rescue: Option<Pid>) {
-        self.0[RESCUE] = number(rescue);
+    pub fn outlives_services(&self, pid: u32) -> bool {
+        self.0.iter().take(CHILDREN).skip(Child::WATCHER.0).any(|known| *known == pid)
     }
 
     /// True during a soft restart.
@@ -169,34 +230,45 @@ const fn moment(time: Instant) -> u32 {
     (time.0 >> MOMENT) as u32
 }
 
-const fn number(pid: Option<Pid>) -> u32 {
-    match pid {
-        Some(pid) => pid.raw().unsigned_abs(),
-        None => 0,
+/// CRC-32 of IEEE 802.3, bit by bit: a table would take 1 kB.
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut sum = u32::MAX;
+    for byte in bytes {
+        sum ^= u32::from(*byte);
+        for _ in 0..8 {
+            sum = (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg());
+        }
     }
+    !sum
 }
 
 /// The binary logarithm of the unit of a moment, ms.
 const MOMENT: u32 = 10;
 
-// The numbers, in their order.
-const SERVER: usize = 0;
-const NEXT_BACKOFF: usize = 1;
-const GENERATION: usize = 2;
-const FAULT: usize = 3;
-const RESTARTING: usize = 4;
-const STARTED_AT: usize = 5;
-const SERVER_FILE: usize = 6;
-const LAST_GOOD: usize = 7;
-const RESCUE: usize = 8;
-const CONTAINER: usize = 9;
-const COUNT: usize = 10;
+/// The keys, in the order of the numbers: first the pids of children.
+const KEYS: &[u8] = b"server\nrescue\nrestarter\nwatcher\nreader1\nreader2\nreader3\nreader4\n\
+    generation\nbackoff\nfault\nrestarting\nstarted\nfile\ngood\ncontainer";
 
-/// The start of argv\[0\]. The version in it changes whenever the format of the rest changes.
-const NAME: &[u8] = b"zinit-pid1 2:";
+const FIRST_READER: usize = 4;
+const CHILDREN: usize = FIRST_READER + READERS;
+const GENERATION: usize = CHILDREN;
+const NEXT_BACKOFF: usize = CHILDREN + 1;
+const FAULT: usize = CHILDREN + 2;
+const RESTARTING: usize = CHILDREN + 3;
+const STARTED_AT: usize = CHILDREN + 4;
+const SERVER_FILE: usize = CHILDREN + 5;
+const LAST_GOOD: usize = CHILDREN + 6;
+const CONTAINER: usize = CHILDREN + 7;
+const COUNT: usize = CHILDREN + 8;
+
+/// The start of argv\[0\]. The number in it changes only when a known key changes its meaning.
+const NAME: &[u8] = b"zinit-pid1 3:";
+
+/// The start of the last word, the checksum of all before it.
+const CRC: &[u8] = b" crc=";
 
 /// What the program prints for `--version` and `--probe`: its version and its [`FORMAT_LINE`].
-pub static VERSION: &str = concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION"), "\n", "hand-over 2\n");
+pub static VERSION: &str = concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION"), "\n", "hand-over 3\n");
 
 /// The line that a program prints in its answer to `--probe` if it reads this format.
-pub const FORMAT_LINE: &[u8] = b"hand-over 2\n";
+pub const FORMAT_LINE: &[u8] = b"hand-over 3\n";

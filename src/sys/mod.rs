@@ -220,9 +220,6 @@ impl<'a> Sys<'a> {
 
     /// Records a child that was reaped; the updater's exit is an event only if it has installed a program.
     fn reaped(&mut self, pid: Pid, exit: Exit) -> Option<Event> {
-        if self.reexec_state.rescue() == Some(pid) {
-            self.reexec_state.set_rescue(None);
-        }
         if let Some((updater, _)) = &mut self.updater
             && *updater == Some(pid)
         {
@@ -236,11 +233,10 @@ impl<'a> Sys<'a> {
         }
         let mut failure = None;
         if self.reexec_state.server() == Some(pid) {
-            // Another process can get this pid later.
-            self.reexec_state.set_server(None);
             self.set_server_file();
             failure = self.server_report.errno();
         }
+        self.reexec_state.forget(pid);
         Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)))
     }
 

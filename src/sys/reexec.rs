@@ -8,7 +8,7 @@ use zinit_pid1::model::event::Event;
 use zinit_pid1::model::limits::PATH;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::Errno;
-use zinit_pid1::model::reexec::{ReexecState, ServerHistory};
+use zinit_pid1::model::reexec::{Child, ReexecState, ServerHistory};
 
 use super::Sys;
 use super::raw;
@@ -19,11 +19,10 @@ impl Sys<'_> {
     #[inline(never)] // 96 bytes of file
     pub(super) fn inherited(start: Start) -> ReexecState {
         let mut state = ReexecState::decode(start.name());
-        if !state.server().is_some_and(raw::is_child) {
-            state.set_server(None);
-        }
-        if !state.rescue().is_some_and(raw::is_child) {
-            state.set_rescue(None);
+        for child in Child::all() {
+            if !state.child(child).is_some_and(raw::is_child) {
+                *state.slot(child) = 0;
+            }
         }
         state
     }

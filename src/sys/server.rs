@@ -8,6 +8,7 @@ use zinit_pid1::model::event::Event;
 use zinit_pid1::model::limits::TERM_GRACE;
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::{Errno, FileId};
+use zinit_pid1::model::reexec::Child;
 use zinit_pid1::model::task::Task;
 
 use super::Sys;
@@ -23,9 +24,10 @@ impl Sys<'_> {
 
     pub(super) fn spawn_server(&mut self) {
         self.reexec_state.set_restarting(false);
-        let (event, report) = self.server().spawn(&self.log);
-        if let Event::Spawned(pid) = event {
-            self.reexec_state.set_server(Some(pid));
+        let machine = self.authority.machine().is_some();
+        let server = Server { config: &self.config, start: self.start, machine };
+        let (event, report) = server.spawn(self.reexec_state.slot(Child::SERVER), &self.log);
+        if let Event::Spawned(_) = event {
             self.server_report = report;
         }
         self.event = Some(event);
@@ -73,10 +75,11 @@ impl Sys<'_> {
     }
 
     pub(super) fn spawn_rescue(&mut self) {
-        let (Some(program), None) = (self.config.rescue(), self.reexec_state.rescue()) else { return };
-        if let Event::Spawned(pid) = spawn::rescue(program, self.start, &self.log) {
+        let running = self.reexec_state.child(Child::RESCUE);
+        let (Some(program), None) = (self.config.rescue(), running) else { return };
+        let slot = self.reexec_state.slot(Child::RESCUE);
+        if let Event::Spawned(pid) = spawn::rescue(slot, program, self.start, &self.log) {
             self.log.record(&Record::new(Message::RescueStarted).pid(pid));
-            self.reexec_state.set_rescue(Some(pid));
         }
     }
 }

@@ -17,7 +17,13 @@ use super::stdio;
 
 /// Forks a child that does `work`, still with all signals blocked, and exits with its status.
 pub fn child(work: &mut dyn FnMut() -> u8) -> Event {
-    match raw::fork() {
+    child_in(&mut 0, work)
+}
+
+/// Forks a child whose pid the kernel writes into the re-exec state, so that a fault at the next instruction does not
+/// lose it.
+pub fn child_in(slot: &mut u32, work: &mut dyn FnMut() -> u8) -> Event {
+    match raw::fork(slot) {
         0 => raw::exit(work()),
         pid => Pid::new(pid).map_or(Event::SpawnFailed(errno(pid.wrapping_neg())), Event::Spawned),
     }
@@ -64,9 +70,9 @@ impl Server<'_> {
     /// Forks a child that executes the server.
     ///
     /// If no pipe could be made, because all descriptors are in use, only the exit status reports a failure.
-    pub fn spawn(&self, log: &Log) -> (Event, Report) {
+    pub fn spawn(&self, slot: &mut u32, log: &Log) -> (Event, Report) {
         let (reading, writing) = raw::pipe();
-        let event = child(&mut || {
+        let event = child_in(slot, &mut || {
             let path = self.path();
             let stat = path.and_then(|path| rustix::fs::stat(path).ok());
             let file = stat.map_or(FileId::NONE, |stat| {
@@ -134,8 +140,8 @@ pub fn exec_ctl(start: Start, what: &CStr, with: &CStr, log: &Log) -> Errno {
 }
 
 /// Forks a child that executes the rescue program on the console.
-pub fn rescue(program: &CStr, start: Start, log: &Log) -> Event {
-    child(&mut || {
+pub fn rescue(slot: &mut u32, program: &CStr, start: Start, log: &Log) -> Event {
+    child_in(slot, &mut || {
         let _leader = rustix::process::setsid();
         stdio::take_console();
         let argv = [program.as_ptr(), ptr::null()];

@@ -1,39 +1,56 @@
-//! The re-exec state as text: only this file knows the index of each number in it.
+//! The re-exec state as text.
 
-use zinit_pid1::model::buffer::Buffer;
+use std::fs;
+
 use zinit_pid1::model::reexec::ReexecState;
 
-pub const SERVER: usize = 0;
-pub const DELAY: usize = 1;
-pub const GENERATION: usize = 2;
-pub const STARTED_AT: usize = 5;
-pub const PROGRAM: usize = 6;
-pub const CONTAINER: usize = 9;
-
-/// The name (argv\[0\]) whose numbers are 0, except for the given ones, by index.
-pub fn name(changes: &[(usize, &str)]) -> String {
-    let mut line = Buffer::default();
-    ReexecState::NONE.encode(&mut line);
-    let text = String::from_utf8_lossy(line.as_bytes()).trim_end_matches('\0').to_string();
-    let (version, numbers) = text.split_once(": ").expect("a version and numbers");
-    let mut numbers: Vec<&str> = numbers.split(' ').collect();
-    for (index, number) in changes {
-        numbers[*index] = number;
+/// A name (argv\[0\]) with these keys and values after those that every name needs; its checksum is still `CRC`.
+pub fn unsealed(words: &[(&str, &str)]) -> String {
+    let mut name = String::from("zinit-pid1 3:");
+    for (key, default) in [("server", "0"), ("generation", "0")] {
+        let value = words.iter().find(|(known, _)| *known == key).map_or(default, |(_, value)| value);
+        name.push_str(&format!(" {key}={value}"));
     }
-    format!("{version}: {}", numbers.join(" "))
+    for (key, value) in words.iter().filter(|(key, _)| !["server", "generation"].contains(key)) {
+        name.push_str(&format!(" {key}={value}"));
+    }
+    name.push_str(" crc=CRC");
+    name
 }
 
-/// A number in the name of a process; 0 if the process does not have such a name.
-pub fn number(pid: i32, index: usize) -> u32 {
-    let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("a command line");
-    let numbers = line.split('\0').next().and_then(|name| name.strip_prefix("zinit-pid1 ")?.split_once(": "));
-    let number = numbers.and_then(|(_, numbers)| numbers.split(' ').nth(index)?.parse().ok());
-    number.unwrap_or(0)
+/// The same name with its checksum.
+pub fn seal(name: &str) -> String {
+    match name.strip_suffix(" crc=CRC") {
+        Some(text) => format!("{text} crc={}", crc32fast::hash(text.as_bytes())),
+        None => name.to_string(),
+    }
 }
 
-/// Shell commands that execute the program under a name, in which CHILD stands for the pid of a child.
-pub fn run_as(name: &str) -> String {
-    format!(
-        "sleep 1000 & child=$!; exec bash -c 'exec -a \"$1\" \"$0\" \"${{@:2}}\"' \"$0\" \"$(echo '{name}' | sed s/CHILD/$child/)\" \"$@\""
-    )
+/// Bash commands that execute the program under the name in `$HANDED`, with its checksum.
+pub const EXEC_SEALED: &str = r#"
+HANDED=$(python3 -c "
+import os, sys, zlib
+name = os.fsencode(sys.argv[1])
+if name.endswith(b\" crc=CRC\"):
+    name = name[:-3] + b\"%d\" % zlib.crc32(name[:-8])
+sys.stdout.buffer.write(name)" "$HANDED"; printf x); HANDED=${HANDED%x}
+exec -a "$HANDED" "$0" "$@""#;
+
+/// Shell commands that execute the program under the name in `$HANDED`, in which CHILD stands for the pid of a child.
+pub fn run_as_handed() -> String {
+    format!("exec bash -c 'sleep 1000 & HANDED=${{HANDED//CHILD/$!}}{EXEC_SEALED}' \"$0\" \"$@\"")
+}
+
+/// The value of a key in the name of a process; 0 if the process does not have such a name.
+pub fn number(pid: i32, key: &str) -> u32 {
+    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("a command line");
+    let name = line.split('\0').next().filter(|name| name.starts_with("zinit-pid1 "));
+    let mut words = name.unwrap_or_default().split(' ').filter_map(|word| word.split_once('='));
+    words.find(|(known, _)| *known == key).and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
+}
+
+/// True if the name is one that an earlier PID 1 could have written.
+pub fn decodes(name: &str) -> bool {
+    let name = std::ffi::CString::new(name).expect("there is no NUL");
+    ReexecState::decode(&name) != ReexecState::NONE
 }

@@ -21,7 +21,7 @@ use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event};
 use zinit_pid1::model::policy::Policy;
 use zinit_pid1::model::process::FileId;
-use zinit_pid1::model::reexec::{ReexecState, ServerHistory};
+use zinit_pid1::model::reexec::{Child, ReexecState, ServerHistory};
 use zinit_pid1::model::time::Instant;
 
 use crate::words;
@@ -75,7 +75,8 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
                     }
                     "after" => {
                         before.add_generation(1);
-                        before.set_server(more.next().map(|pid| words::pid(pid)).transpose()?);
+                        let pid = more.next().map(|pid| words::pid(pid)).transpose()?;
+                        *before.slot(Child::SERVER) = pid.map_or(0, |pid| pid.raw().unsigned_abs());
                     }
                     word => policy.poweroff = words::poweroff(word)?,
                 }

@@ -99,7 +99,7 @@ pub fn copy_alone(from: &Path, to: &Path) {
 
 /// The number of re-execs of this PID 1.
 pub fn generation(pid: i32) -> u32 {
-    reexec::number(pid, reexec::GENERATION)
+    reexec::number(pid, "generation")
 }
 
 pub fn inode(path: &Path) -> u64 {

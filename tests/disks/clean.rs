@@ -63,9 +63,9 @@ fn a_root_is_clean_after_two_replacements_of_pid_1() {
                  until [ $(dmesg | grep -c 'no update: exited 1') = $count ]; do sleep 0.1; done; chown 0 $whose
              done
              before=$(pidof zinit-server); generation() { tr '\\0' '\\n' </proc/1/cmdline | head -n 1; }
-             zinit-pid1 update; until generation | grep -q '^zinit-pid1 2: [0-9]* [0-9]* 1 '; do sleep 0.1; done
+             zinit-pid1 update; until generation | grep -q '^zinit-pid1 .* generation=1 '; do sleep 0.1; done
              cp /sbin/zinit-pid1 /sbin/other; mv /sbin/other /sbin/zinit-pid1; say $(readlink /proc/1/exe)
-             zinit-pid1 update; until generation | grep -q '^zinit-pid1 2: [0-9]* [0-9]* 2 '; do sleep 0.1; done
+             zinit-pid1 update; until generation | grep -q '^zinit-pid1 .* generation=2 '; do sleep 0.1; done
              say $(readlink /proc/1/exe), server as before: $([ $before = $(pidof zinit-server) ] && echo yes)
              zinit-pid1 status; kill -TERM 1",
         )

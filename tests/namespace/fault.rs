@@ -123,8 +123,8 @@ fn a_fault_as_a_shutdown_begins_keeps_the_history_of_the_server() {
     pid1.signal(libc::SIGSEGV);
     drop(held);
     pid1.line("the server goes on");
-    assert_eq!(reexec::number(pid, reexec::GENERATION), 1);
-    assert_ne!(reexec::number(pid, reexec::STARTED_AT), 0, "the server was started, and may leave orphans");
+    assert_eq!(reexec::number(pid, "generation"), 1);
+    assert_ne!(reexec::number(pid, "started"), 0, "the server was started, and may leave orphans");
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
 }

@@ -222,9 +222,9 @@ fn no_server_starts_beside_orphans_after_a_fault_or_an_update() {
 #[test]
 fn before_the_first_server_there_are_no_orphans() {
     // There was a server file, but it could not be executed.
-    let run = reexec::run_as(&reexec::name(&[(reexec::GENERATION, "1"), (reexec::PROGRAM, "7")]));
-    let mut pid1 =
-        Setup::stand_in("obey").with("ZINIT_ORPHANS", "stop").before(&with_tool()).run(&run).start();
+    let name = reexec::unsealed(&[("generation", "1"), ("file", "7")]);
+    let setup = Setup::stand_in("obey").with("ZINIT_ORPHANS", "stop").with("HANDED", name);
+    let mut pid1 = setup.before(&with_tool()).run(&reexec::run_as_handed()).start();
     pid1.diary_line("started");
     assert_eq!(pid1.children().len(), 2, "what an initramfs left is left alone");
     pid1.signal(libc::SIGTERM);
@@ -252,7 +252,7 @@ fn a_kernel_without_pidfds_is_sufficient() {
 fn only_pid_1_can_have_orphans_ended() {
     let words = [
         "--helper orphans ''",
-        "--helper orphans 'zinit-pid1 2: 0 1000 0 4294967236 0 0 0 0 0 0'",
+        "--helper orphans 'zinit-pid1 3: server=0 generation=0 crc=CRC'",
         "--helper rollback /x",
         "--helper update x",
         "--helper",

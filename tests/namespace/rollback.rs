@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::common::namespace::{Namespace, Setup};
-use crate::common::reexec::{self, GENERATION, PROGRAM, SERVER};
+use crate::common::reexec;
 use crate::common::trace::Trace;
 use crate::common::updatable::{copy_alone, write_alone};
 use crate::common::{stand_in, until, with_tool};
@@ -32,9 +32,9 @@ fn start(before: &str) -> (Namespace, PathBuf) {
     let id = FileId::new(file.ino(), file.mtime().cast_unsigned(), file.mtime_nsec().cast_unsigned())
         .0
         .to_string();
-    let name = reexec::name(&[(SERVER, "CHILD"), (GENERATION, "1"), (PROGRAM, &id)]);
-    let run = reexec::run_as(&name);
-    let pid1 = setup.with("ZINIT_SERVER", &server).before(before).run(&run).start();
+    let name = reexec::unsealed(&[("server", "CHILD"), ("generation", "1"), ("file", &id)]);
+    let setup = setup.with("ZINIT_SERVER", &server).with("HANDED", name).before(before);
+    let pid1 = setup.run(&reexec::run_as_handed()).start();
     pid1.line("the server goes on");
     (pid1, server)
 }

@@ -317,7 +317,7 @@ fn log_lines_are_appended_to_a_file() {
 fn without_cap_sys_boot_proc_or_a_hint_decides_the_role() {
     let drop_right = "setpriv --bounding-set -sys_boot --inh-caps -sys_boot";
     // The re-exec state of the previous PID 1 counts too.
-    let name = reexec::name(&[(reexec::GENERATION, "1"), (reexec::CONTAINER, "1")]);
+    let name = reexec::seal(&reexec::unsealed(&[("generation", "1"), ("container", "1")]));
     for (before, run) in [
         (
             "mount -t tmpfs none /proc",

@@ -200,7 +200,7 @@ fn a_subreaper_is_replaced_too_and_remains_a_subreaper() {
     let run = format!(
         "{} & subreaper=$!; until grep -q started \"$STAND_IN_DIARY\" 2>/dev/null; do sleep 0.1; done; echo ready
          until [ -e {}.minisig ]; do sleep 0.1; done; kill -USR2 $subreaper
-         until tr '\\0' '\\n' </proc/$subreaper/cmdline | grep -q '^zinit-pid1 2: [0-9]* [0-9]* 1 '; do sleep 0.1; done
+         until tr '\\0' '\\n' </proc/$subreaper/cmdline | grep -q '^zinit-pid1 .* generation=1 '; do sleep 0.1; done
          kill -TERM $subreaper; wait $subreaper; echo subreaper ended with $?",
         path.display(),
         path.with_extension("new").display()

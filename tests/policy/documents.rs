@@ -1,11 +1,13 @@
 //! The documents agree with the code: log lines, limits, settings, signals, and the phases' edges.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::CString;
 use std::fs;
 use std::path::Path;
 
-use zinit_pid1::model::reexec::ReexecState;
+use zinit_pid1::model::buffer::Buffer;
+use zinit_pid1::model::process::FileId;
+use zinit_pid1::model::reexec::{Child, ReexecState, ServerHistory};
 use zinit_pid1::model::time::Instant;
 
 use crate::reachable;
@@ -98,29 +100,35 @@ fn edges(block: &str) -> BTreeSet<(String, String)> {
 #[test]
 fn the_example_of_a_re_exec_state_is_what_its_table_says() {
     let text = read("doc/reexec.md");
-    let example = text.lines().find_map(|line| line.strip_prefix("    zinit-pid1 2:")).expect("an example");
-    let rows = text
-        .lines()
-        .filter(|line| line.strip_prefix("| ").is_some_and(|row| row.starts_with(char::is_numeric)));
-    let rows: Vec<&str> = rows.filter_map(|row| row.split('|').nth(2)).map(str::trim).collect();
-    assert_eq!((rows.len(), example.split_whitespace().count()), (10, 10), "{rows:?}");
-    let of = |start: &str| {
-        let index =
-            rows.iter().position(|row| row.starts_with(start)).unwrap_or_else(|| panic!("no row {start}"));
-        example.split_whitespace().nth(index).and_then(|number| number.parse::<u32>().ok()).expect("a number")
-    };
-    let state = ReexecState::decode(&CString::new(format!("zinit-pid1 2:{example}")).expect("no NUL"));
-    let history = state.history();
-    assert_eq!(state.server().map(|pid| pid.raw().unsigned_abs()), Some(of("pid of the server")));
-    assert_eq!((history.next_backoff, state.generation()), (of("next backoff"), of("generation")));
-    assert_eq!(history.started_at, Instant(u64::from(of("start of the last server")) << 10));
-    assert_eq!(
-        (state.server_file().0, history.last_good.0),
-        (of("file id of the server"), of("file id of the last good"))
-    );
-    let none = (of("a soft restart"), of("pid of the rescue"), of("this is a container"));
-    assert_eq!(
-        (state.restarting(), state.rescue(), state.container(), none),
-        (false, None, false, (0, 0, 0))
-    );
+    let example = text.lines().find_map(|line| line.strip_prefix("    zinit-pid1 3: ")).expect("an example");
+    let state = ReexecState::decode(&CString::new(format!("zinit-pid1 3: {example}")).expect("no NUL"));
+    let words: HashMap<&str, u32> = example
+        .split(' ')
+        .filter_map(|word| word.split_once('='))
+        .map(|(key, value)| (key, value.parse().expect("a number")))
+        .collect();
+    assert_eq!(state.server().map(|pid| pid.raw().unsigned_abs()), Some(words["server"]));
+    assert_eq!(state.generation(), words["generation"]);
+    assert_eq!(state.history().started_at, Instant(u64::from(words["started"]) << 10));
+    assert_eq!(state.server_file().0, words["file"]);
+    assert_eq!(words.len(), 5, "and the checksum");
+
+    // The table has the keys that a full state has, in this order.
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let rows: Vec<&str> = rows.map(|(key, _)| key).collect();
+    let mut full = ReexecState::NONE;
+    for child in Child::all() {
+        *full.slot(child) = 2;
+    }
+    full.set_history(&ServerHistory { started_at: Instant(1), next_backoff: 2_000, last_good: FileId(1) });
+    full.set_server_file(FileId(1));
+    full.set_restarting(true);
+    full.set_container(true);
+    full.add_generation(1);
+    let _first = full.record_fault(Instant(1));
+    let mut name = Buffer::default();
+    full.encode(&mut name);
+    let name = String::from_utf8_lossy(name.as_bytes()).into_owned();
+    let keys: Vec<&str> = name.split(' ').filter_map(|word| Some(word.split_once('=')?.0)).collect();
+    assert_eq!(rows, keys);
 }

@@ -4,8 +4,9 @@ use std::ffi::{CStr, CString};
 
 use proptest::prelude::*;
 use zinit_pid1::model::buffer::Buffer;
+use zinit_pid1::model::limits::{LOG_LINE, READERS, RESPAWN_DELAY};
 use zinit_pid1::model::process::{FileId, Pid};
-use zinit_pid1::model::reexec::{FORMAT_LINE, ReexecState, ServerHistory, VERSION};
+use zinit_pid1::model::reexec::{Child, FORMAT_LINE, ReexecState, ServerHistory, VERSION};
 use zinit_pid1::model::time::Instant;
 
 fn name(state: &ReexecState) -> CString {
@@ -16,24 +17,54 @@ fn name(state: &ReexecState) -> CString {
 
 #[test]
 fn the_name_is_as_the_documents_spell_it() {
-    assert_eq!(name(&ReexecState::NONE).as_c_str(), c"zinit-pid1 2: 0 1000 0 4294967236 0 0 0 0 0 0");
+    let none = c"zinit-pid1 3: server=0 generation=0 crc=3837610870";
+    assert_eq!(name(&ReexecState::NONE).as_c_str(), none);
     let mut state = ReexecState::NONE;
-    state.set_server(Pid::new(42));
+    for (child, pid) in
+        [(Child::SERVER, 42), (Child::RESCUE, 43), (Child::RESTARTER, 44), (Child::WATCHER, 45)]
+    {
+        *state.slot(child) = pid;
+    }
+    state.add_reader(Pid::new(46).expect("a pid"));
     state.set_history(&ServerHistory {
         started_at: Instant(60_000),
         next_backoff: 2_000,
         last_good: FileId(8),
     });
     state.set_server_file(FileId(7));
-    state.set_rescue(Pid::new(43));
     state.set_restarting(true);
     state.set_container(true);
     state.add_generation(3);
     assert!(state.record_fault(Instant(77 * 1_024)), "there was no fault before");
-    assert_eq!(name(&state).as_c_str(), c"zinit-pid1 2: 42 2000 3 77 1 59 7 8 43 1");
+    let all =
+        c"zinit-pid1 3: server=42 rescue=43 restarter=44 watcher=45 reader1=46 generation=3 backoff=2000 \
+        fault=77 restarting=1 started=59 file=7 good=8 container=1 crc=1158104736";
+    assert_eq!(name(&state).as_c_str(), all);
+    assert_eq!(ReexecState::decode(all), state);
     // Both must change together: the running program compares this line with the answer of a new program.
-    assert_eq!(FORMAT_LINE, b"hand-over 2\n");
-    assert_eq!(VERSION, format!("zinit-pid1 {}\nhand-over 2\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(FORMAT_LINE, b"hand-over 3\n");
+    assert_eq!(VERSION, format!("zinit-pid1 {}\nhand-over 3\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_child_that_was_reaped_is_forgotten_and_its_place_is_free() {
+    let mut state = ReexecState::NONE;
+    let pids = (100..).map(|pid| Pid::new(pid).expect("a pid"));
+    for pid in pids.take(READERS + 1) {
+        state.add_reader(pid);
+    }
+    let readers = |state: &ReexecState| -> Vec<i32> {
+        Child::readers().filter_map(|child| state.child(child)).map(Pid::raw).collect()
+    };
+    assert_eq!(readers(&state), [100, 101, 102, 103], "one too many is not known");
+    state.forget(Pid::new(102).expect("a pid"));
+    state.add_reader(Pid::new(105).expect("a pid"));
+    assert_eq!(readers(&state), [100, 101, 105, 103]);
+    assert!(state.outlives_services(105) && !state.outlives_services(102));
+    *state.slot(Child::SERVER) = 42;
+    assert!(!state.outlives_services(42));
+    state.forget(Pid::new(42).expect("a pid"));
+    assert_eq!(state.server(), None);
 }
 
 /// A history without any server must differ from one whose server started in the first second.
@@ -46,28 +77,70 @@ fn a_time_is_rounded_up() {
     }
 }
 
+/// The state of a name with this text before its checksum.
+fn read(text: &str) -> ReexecState {
+    ReexecState::decode(&CString::new(seal(text)).expect("there is no NUL"))
+}
+
+fn seal(text: &str) -> String {
+    format!("{text} crc={}", crc32fast::hash(text.as_bytes()))
+}
+
+#[test]
+fn unknown_keys_are_ignored_and_missing_ones_have_the_value_of_a_first_boot() {
+    let known = read("zinit-pid1 3: server=42 generation=3");
+    assert_eq!(known.server(), Pid::new(42));
+    assert_eq!((known.generation(), known.history().next_backoff), (3, RESPAWN_DELAY));
+    for unknown in ["zebra=1", "zebra=-x=\u{ff10}", "zebra", "=", "", "SERVER=1", "server2=9", "crc=1"] {
+        let more = read(&format!("zinit-pid1 3: server=42 {unknown} generation=3"));
+        assert_eq!(more, known, "{unknown:?}");
+    }
+}
+
 #[test]
 fn other_names_are_a_first_boot() {
+    let good = "zinit-pid1 3: server=42 generation=3 good=8";
+    assert_ne!(read(good), ReexecState::NONE);
     for other in [
-        c"",
-        c"/sbin/init",
-        c"zinit-pid1",
-        c"zinit-pid1 2:x 42 2000 3 77 1 58 7 8 43 1",
-        c"zinit-pid1 1: 42 2000 3 77",
-        c"zinit-pid1 3: 42 2000 3 77 1 58 7 8 43 1",
-        c" zinit-pid1 2: 42 2000 3 77 1 58 7 8 43 1",
-        c"zinit-pid1 2: -42 2000 3 77 1 58 7 8 43 1",
-        c"zinit-pid1 2: 42 2000 3 4294967296 1 58 7 8 43 1",
-        c"zinit-pid1 2: 42 2000 x 77 1 58 7 8 43 1",
-        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 4_3 1",
-        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8",
-        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 43 1 1",
-        c"zinit-pid1 2: 42 2000 3 77 1 58 7 8 43 1 ",
-        c"zinit-pid1 2: 042 2000 3 77 1 58 7 8 43 1",
-        c"zinit-pid1 2: 42 999 3 77 1 58 7 8 43 1",
-        c"zinit-pid1 2: 42 30001 3 77 1 58 7 8 43 1",
+        "",
+        "/sbin/init",
+        "zinit-pid1",
+        "zinit-pid1 3:",
+        "zinit-pid1 3: server=42",
+        "zinit-pid1 3: generation=3",
+        "zinit-pid1 3: server=42 server=42",
+        "zinit-pid1 3: server=42 generation=3 server=42",
+        "zinit-pid1 2: server=42 generation=3",
+        "zinit-pid1 4: server=42 generation=3",
+        " zinit-pid1 3: server=42 generation=3",
+        "zinit-pid1 3: server=-42 generation=3",
+        "zinit-pid1 3: server=4_2 generation=3",
+        "zinit-pid1 3: server=42 generation=4294967296",
+        "zinit-pid1 3: server=42 generation=3 fault=x",
+        "zinit-pid1 3: server=42 generation=3 fault",
+        "zinit-pid1 3: server=42 generation=3 backoff=999",
+        "zinit-pid1 3: server=42 generation=3 backoff=30001",
     ] {
-        assert_eq!(ReexecState::decode(other), ReexecState::NONE, "{other:?}");
+        assert_eq!(read(other), ReexecState::NONE, "{other:?}");
+    }
+    let long = format!("{good} {}", "x".repeat(LOG_LINE));
+    assert_eq!(read(&long), ReexecState::NONE, "longer than any name that is written");
+}
+
+#[test]
+fn every_truncation_and_every_change_of_a_byte_is_a_first_boot() {
+    let good = seal("zinit-pid1 3: server=42 generation=3 started=59").into_bytes();
+    let decode = |name: &[u8]| ReexecState::decode(&CString::new(name).expect("there is no NUL"));
+    assert_ne!(decode(&good), ReexecState::NONE);
+    for length in 0..good.len() {
+        assert_eq!(decode(&good[..length]), ReexecState::NONE, "{length}");
+    }
+    for index in 0..good.len() {
+        for byte in (1..=u8::MAX).filter(|byte| *byte != good[index]) {
+            let mut other = good.clone();
+            other[index] = byte;
+            assert_eq!(decode(&other), ReexecState::NONE, "{}", other.escape_ascii());
+        }
     }
 }
 
@@ -85,30 +158,39 @@ proptest! {
 
     #[test]
     fn an_encoded_state_decodes_to_itself(
-        pids in prop::array::uniform2(prop_oneof![Just(0), 2..i32::MAX]),
-        since: u32, delay in 1_000_u32..=30_000, proven: u32, program: u32, generation: i32, fault: u32, restarting: bool, container: bool,
+        pids in prop::array::uniform8(prop_oneof![Just(0), 2..=i32::MAX.unsigned_abs()]),
+        since: u32, delay in 1_000_u32..=30_000, good: u32, file: u32, generation: i32, fault: u32,
+        restarting: bool, container: bool,
     ) {
-        let [server, rescue] = pids.map(Pid::new);
         let mut state = ReexecState::NONE;
-        state.set_server(server);
-        state.set_rescue(rescue);
-        let memory = ServerHistory { started_at: Instant(u64::from(since) << 10), next_backoff: delay, last_good: FileId(proven) };
-        state.set_history(&memory);
-        state.set_server_file(FileId(program));
+        for (child, pid) in Child::all().zip(pids) {
+            *state.slot(child) = pid;
+        }
+        let history = ServerHistory {
+            started_at: Instant(u64::from(since) << 10), next_backoff: delay, last_good: FileId(good),
+        };
+        state.set_history(&history);
+        state.set_server_file(FileId(file));
         state.add_generation(generation);
         state.set_restarting(restarting);
         state.set_container(container);
         let _either = state.record_fault(Instant(u64::from(fault) << 10));
+        prop_assert_eq!(name(&state).as_bytes().last().map(u8::is_ascii_digit), Some(true), "it fits");
         let read = ReexecState::decode(&name(&state));
         prop_assert_eq!(read, state);
-        prop_assert_eq!((read.server(), read.rescue(), read.history()), (server, rescue, memory));
-        prop_assert_eq!((read.server_file(), read.generation()), (FileId(program), generation.cast_unsigned()));
+        for (child, pid) in Child::all().zip(pids) {
+            prop_assert_eq!(read.child(child), Pid::new(pid.cast_signed()));
+        }
+        prop_assert_eq!(read.history(), history);
+        prop_assert_eq!((read.server_file(), read.generation()), (FileId(file), generation.cast_unsigned()));
         prop_assert_eq!((read.restarting(), read.container()), (restarting, container));
     }
 
     #[test]
-    fn only_an_encoded_name_is_decoded(text in "(zinit-pid1 2:( (0|[1-9][0-9]{0,10})){8,12})|((zinit-pid1 2:)?[ 0-9a-z:]{0,60})") {
-        let read = ReexecState::decode(&CString::new(text).expect("there is no NUL"));
-        prop_assert_eq!(ReexecState::decode(&name(&read)), read);
+    fn whatever_is_decoded_encodes_to_a_name_with_the_same_meaning(
+        text in "zinit-pid1 3: server=[0-9]{1,3} generation=[0-9]{1,3}( [a-z]{0,9}=[0-9]{0,4}){0,4}",
+    ) {
+        let state = read(&text);
+        prop_assert_eq!(ReexecState::decode(&name(&state)), state);
     }
 }

@@ -147,7 +147,7 @@ fn a_rescue_program_outlives_the_orphans_that_are_ended_and_an_update() {
             "bin/rescue",
             "#!/bin/sh\necho \"rescue: up as $$\"; cp /sbin/zinit-pid1 /sbin/newer
              mv /sbin/newer /sbin/zinit-pid1; kill -USR2 1
-             until tr '\\0' '\\n' </proc/1/cmdline | grep -q '^zinit-pid1 2: [0-9]* [0-9]* 1 '; do sleep 0.1; done
+             until tr '\\0' '\\n' </proc/1/cmdline | grep -q '^zinit-pid1 .* generation=1 '; do sleep 0.1; done
              sleep 70; echo rescue: $(ps | grep -c 'sleep 1000') sleepers at most; sleep 1000",
         )
         .boot();
@@ -396,7 +396,7 @@ fn a_machine_survives_a_fault_of_pid_1_and_restarts_after_a_second_one() {
         .service("ticker", "echo $$ >>/run/ticker.pids; while :; do sleep 1000; done")
         .driver(
             "until zinit list && [ -s /run/ticker.pids ]; do sleep 0.1; done; before=$(pidof zinit-server); kill -SEGV 1
-             until tr '\\0' '\\n' </proc/1/cmdline | grep -q '^zinit-pid1 2: [0-9]* [0-9]* 1 '; do sleep 0.1; done
+             until tr '\\0' '\\n' </proc/1/cmdline | grep -q '^zinit-pid1 .* generation=1 '; do sleep 0.1; done
              say server as before: $([ $before = $(pidof zinit-server) ] && echo yes), ticker started $(wc -l </run/ticker.pids)
              zinit-pid1 status; say mounts $(wc -l </proc/mounts); zinit poweroff",
         )

@@ -28,7 +28,7 @@ impl Forced {
     /// that fails.
     pub fn end(&self) -> Errno {
         signal::block_all();
-        match raw::fork() {
+        match raw::fork(&mut 0) {
             0 => {
                 rustix::fs::sync();
                 raw::exit(0)

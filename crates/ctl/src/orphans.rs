@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use zinit_pid1::model::decimal;
 use zinit_pid1::model::limits::{KILL_GRACE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
-use zinit_pid1::model::reexec::ReexecState;
+use zinit_pid1::model::reexec::{Child, ReexecState};
 use zinit_pid1::parse::procstat;
 
 use crate::file::{self, FileId};
@@ -126,7 +126,7 @@ impl Orphans {
         if !child && !self.signalled.contains(&parent) {
             return false;
         }
-        let rescue = self.here.rescue().is_some_and(|rescue| rescue.raw().unsigned_abs() == pid);
+        let rescue = self.here.child(Child::RESCUE).is_some_and(|rescue| rescue.raw().unsigned_abs() == pid);
         let same_program =
             self.itself.is_some() && file::id(process::Path::new(pid, "exe").name()) == self.itself;
         !rescue && !same_program

@@ -161,9 +161,12 @@ pub fn now() -> u64 {
 }
 
 /// Forks, clone(2): 0 in the child, the child's pid in the parent, or a negative error number.
-pub fn fork() -> i32 {
-    // SAFETY: there is one thread, and no memory is shared.
-    unsafe { syscall(libc::SYS_clone, [word(libc::SIGCHLD), 0]) as i32 }
+///
+/// The kernel also writes the pid to `pid`, in the parent's memory only, before the child runs.
+pub fn fork(pid: &mut u32) -> i32 {
+    let flags = word(libc::SIGCHLD | libc::CLONE_PARENT_SETTID);
+    // SAFETY: there is one thread, no memory is shared, and the kernel writes one number.
+    unsafe { syscall(libc::SYS_clone, [flags, 0, address(pid)]) as i32 }
 }
 
 /// Controls a device, ioctl(2).

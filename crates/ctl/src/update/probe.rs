@@ -20,7 +20,7 @@ pub type Version = heapless::String<64>;
 pub fn probe(program: &OwnedFd, path: &Path) -> Result<Version> {
     let (reading, writing) = raw::pipe();
     let here = rustix::process::getpid();
-    let child = match raw::fork() {
+    let child = match raw::fork(&mut 0) {
         0 => exec(program, writing.number(), here),
         pid => pid,
     };
