@@ -89,7 +89,7 @@ impl Init {
             Event::Reaped(pid, exit) => state.reaped(pid, exit, now, actions),
             Event::Requested(request) => state.requested(request, now, actions),
             Event::SpawnFailed(errno) => state.spawn_failed(errno, now, actions),
-            Event::Spawned(pid) => state.spawned(pid, now, actions),
+            Event::Spawned(pid) => state.spawned(pid, actions),
             Event::Timeout => {
                 if state.deadline <= now {
                     state.timed_out(now, actions);
@@ -116,7 +116,7 @@ impl State {
     fn helper_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
         match self.phase {
             Phase::Stopping { .. } => self.rpc_ended(exit, now, actions),
-            Phase::EndingOrphans => self.orphans_ended(exit, actions),
+            Phase::EndingOrphans => self.orphans_ended(exit, now, actions),
             Phase::Working { ending, task } => self.task_ended(ending, task, exit, now, actions),
             // These phases have no helper.
             Phase::Starting | Phase::Running { .. } | Phase::Backoff | Phase::DeadEnd | Phase::Exiting => {}
@@ -139,9 +139,9 @@ impl State {
         }
     }
 
-    fn spawned(&mut self, pid: Pid, now: Instant, actions: &mut Actions) {
+    fn spawned(&mut self, pid: Pid, actions: &mut Actions) {
         match &mut self.phase {
-            Phase::Starting => self.started(pid, now, actions),
+            Phase::Starting => self.started(pid, actions),
             Phase::Stopping { step, .. } => {
                 *step = Step::RpcPending;
                 self.helper = Some(pid);
@@ -177,7 +177,7 @@ impl State {
                 Step::Grace => self.signal_server(Message::RequestFailed, actions),
                 Step::Waiting | Step::Killed => self.kill_server(now, actions),
             },
-            Phase::EndingOrphans => self.orphans_timed_out(actions),
+            Phase::EndingOrphans => self.orphans_timed_out(now, actions),
             Phase::Working { ending, task } => self.task_timed_out(ending, task, now, actions),
             Phase::DeadEnd => self.dead_end(now, actions),
             // This was the wake-up for a pending update.

@@ -19,19 +19,20 @@ impl State {
             actions.add(Action::EndOrphans);
             self.enter(Phase::EndingOrphans, now + ORPHANS_TIMEOUT);
         } else {
-            self.spawn_server(actions);
+            self.spawn_server(now, actions);
         }
     }
 
-    fn spawn_server(&mut self, actions: &mut Actions) {
+    fn spawn_server(&mut self, now: Instant, actions: &mut Actions) {
+        // Recorded before the fork: a fault can come between the fork and `started`.
+        self.servers.history.started_at = now;
         actions.add(Action::SpawnServer);
         self.enter(Phase::Starting, Instant::NEVER);
     }
 
     /// A server was forked.
-    pub(crate) fn started(&mut self, server: Pid, now: Instant, actions: &mut Actions) {
+    pub(crate) fn started(&mut self, server: Pid, actions: &mut Actions) {
         actions.log_about(Message::ServerStarted, server);
-        self.servers.history.started_at = now;
         self.servers.orphans = true;
         self.phase = Phase::Running { server };
     }
@@ -39,22 +40,26 @@ impl State {
     /// No server could be forked.
     #[inline(always)] // 32 bytes of file
     pub(crate) fn not_started(&mut self, errno: Errno, now: Instant, actions: &mut Actions) {
+        if !self.servers.orphans {
+            // The next PID 1 must not look for orphans of a server that never was.
+            self.servers.history.started_at = Instant(0);
+        }
         self.back_off(Record::new(Message::SpawnFailed).errno(errno), now, actions);
     }
 
     /// The child that ended orphans exited.
-    pub(crate) fn orphans_ended(&mut self, exit: Exit, actions: &mut Actions) {
+    pub(crate) fn orphans_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
         if exit != Exit::Exited(0) {
             actions.log_record(Record::new(Message::OrphansFailed).exit(exit));
         }
-        self.spawn_server(actions);
+        self.spawn_server(now, actions);
     }
 
     /// The child that ends orphans did not exit in time.
-    pub(crate) fn orphans_timed_out(&mut self, actions: &mut Actions) {
+    pub(crate) fn orphans_timed_out(&mut self, now: Instant, actions: &mut Actions) {
         actions.log(Message::OrphansTimedOut);
         self.kill_helper(actions);
-        self.spawn_server(actions);
+        self.spawn_server(now, actions);
     }
 
     /// The child to end orphans could not be forked. A server could not be forked either, so both are retried later.

@@ -46,6 +46,12 @@ impl Held {
         }
     }
 
+    /// Lets it do the current call, and stops it before its next instruction.
+    pub fn finish_call(&mut self) {
+        self.ask(libc::PTRACE_SYSCALL, 0);
+        self.stop().expect("it lives");
+    }
+
     /// Makes the current call return an error without being done.
     pub fn refuse(&mut self, errno: i32) {
         self.change(|registers| registers.orig_rax = u64::MAX);

@@ -146,10 +146,7 @@ impl Namespace {
         self.log.line(text)
     }
 
-    /// Waits until the first server has started and the program has recorded it.
-    ///
-    /// On a busy computer the server may write its log file before the program continues after its fork: at a fault
-    /// in between, the program would not know this server.
+    /// Waits until the first server has started and the program has logged it.
     pub fn is_up(&self) {
         self.diary_line("started");
         self.line(" started");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::common::hold::Held;
-use crate::common::namespace::Setup;
+use crate::common::namespace::{Namespace, Setup};
 use crate::common::reexec;
 use crate::common::updatable::write_alone;
 use crate::common::{debug_program, until};
@@ -127,6 +127,35 @@ fn a_fault_as_a_shutdown_begins_keeps_the_history_of_the_server() {
     assert_ne!(reexec::number(pid, "started"), 0, "the server was started, and may leave orphans");
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
+}
+
+/// Lets PID 1 fork, and has a fault come before its first instruction after that.
+fn fault_after_the_next_fork(pid1: &mut Namespace, mut held: Held) {
+    while held.next().expect("it lives") != libc::SYS_clone {}
+    // Only now: the kernel forks no child for a process that has a pending signal.
+    held.finish_call();
+    pid1.signal(libc::SIGSEGV);
+    drop(held);
+    pid1.line("fault, signal 11");
+}
+
+#[test]
+fn a_fault_as_the_fork_of_a_server_returns_does_not_lose_the_server() {
+    let mut pid1 = Setup::stand_in("obey").start();
+    pid1.is_up();
+    // SAFETY: a signal to a process that this test started.
+    unsafe { libc::kill(pid1.server(), libc::SIGKILL) };
+    pid1.line("respawn in 1000 ms");
+    let held = Held::waiting(pid1.pid1());
+    pid1.signal(libc::SIGUSR1);
+    fault_after_the_next_fork(&mut pid1, held);
+    pid1.line("the server goes on");
+    until("the second server", || pid1.diary().matches("started").count() == 2);
+    assert_eq!(pid1.children().len(), 1, "{}", pid1.log.text());
+    assert_ne!(reexec::number(pid1.pid1(), "started"), 0, "and its start is known");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    assert_eq!(["started", "system.shutdown"].map(|line| pid1.diary().matches(line).count()), [2, 1]);
 }
 
 /// The address of the only function whose name ends in `end` and contains `part`.
