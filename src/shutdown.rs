@@ -11,7 +11,7 @@ use crate::model::message::{Message, Record};
 use crate::model::process::{Errno, Exit, Role};
 use crate::model::task::Task;
 use crate::model::time::Instant;
-use crate::phase::{Phase, State};
+use crate::phase::{Phase, State, Step};
 
 impl State {
     /// Begins the shutdown of the machine, or of this process.
@@ -63,11 +63,16 @@ impl State {
 
     /// Shortens the wait for the server, because the disks need the remaining power.
     pub(crate) fn power_failure(&mut self, now: Instant) {
-        if let Phase::Stopping { kill_at, .. } = &mut self.phase
+        if let Phase::Stopping { step, kill_at, .. } = &mut self.phase
             && self.policy.role == Role::Machine
         {
             *kill_at = (*kill_at).min(now + POWER_FAILURE_TIMEOUT);
-            self.deadline = self.deadline.min(*kill_at);
+            let limit = match step {
+                // Half of the time for the answer, as always: then a signal has the other half to take effect.
+                Step::RpcSpawning | Step::RpcPending => now + (POWER_FAILURE_TIMEOUT >> 1),
+                Step::Grace | Step::Waiting | Step::Killed => *kill_at,
+            };
+            self.deadline = self.deadline.min(limit);
         }
     }
 

@@ -4,11 +4,11 @@
 
 use crate::model::action::{Action, Actions};
 use crate::model::event::Ending;
-use crate::model::limits::{KILL_AGAIN, RESTART_GRACE, RPC_TIMEOUT};
+use crate::model::limits::KILL_AGAIN;
 use crate::model::message::{Message, Record};
 use crate::model::process::{Errno, Exit, Pid, Signal};
 use crate::model::task::Task;
-use crate::model::time::{Instant, Millis};
+use crate::model::time::Instant;
 use crate::parse::rpc::Outcome;
 use crate::phase::{Phase, State, Step};
 
@@ -25,7 +25,8 @@ impl State {
         let timeout = self.stop_timeout(ending);
         let kill_at = now + timeout;
         let phase = Phase::Stopping { server: Some(server), step: Step::RpcSpawning, kill_at, ending };
-        self.enter(phase, now + rpc_timeout(timeout));
+        // Half of the server's time: one that does not answer gets the signal well before SIGKILL.
+        self.enter(phase, now + (timeout >> 1));
     }
 
     /// No RPC client could be forked.
@@ -38,24 +39,25 @@ impl State {
     pub(crate) fn rpc_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
         let Phase::Stopping { server, step, kill_at, ending } = &mut self.phase else { return };
         let outcome = Outcome::of(exit);
-        if outcome == Outcome::Agreed {
+        if outcome == Some(Outcome::Agreed) {
             // The server has saved its state, so the next server knows the services.
             self.servers.orphans = false;
         }
-        match (outcome, *ending, *server) {
-            // The server exited before its reply arrived.
-            (_, _, None) => self.start(now, actions),
-            (Outcome::Agreed, ..) => {
-                *step = Step::Waiting;
-                self.deadline = *kill_at;
-            }
-            (Outcome::Unclear, None, Some(server)) => {
-                actions.log_record(Record::new(Message::RequestUnanswered).pid(server).number(RESTART_GRACE));
-                *step = Step::Grace;
-                self.deadline = now + RESTART_GRACE;
-            }
-            (Outcome::Failed | Outcome::Unclear, ..) => self.signal_server(Message::RequestFailed, actions),
+        // The server may have exited before its reply arrived.
+        let Some(server) = *server else { return self.start(now, actions) };
+        // Without an outcome the server has not answered, and the deadline for that stands.
+        let Some(outcome) = outcome else { return };
+        let (next, deadline) = match outcome.signal_after(Self::method(*ending)) {
+            Some(0) => return self.signal_server(Message::RequestFailed, actions),
+            Some(grace) => (Step::Grace, now + grace),
+            None => (Step::Waiting, *kill_at),
+        };
+        if outcome != Outcome::Agreed {
+            let left = now.until(deadline);
+            actions.log_record(Record::new(Message::RequestUnanswered).pid(server).number(left));
         }
+        *step = next;
+        self.deadline = deadline;
     }
 
     /// The RPC client did not exit in time.
@@ -73,10 +75,9 @@ impl State {
         let Phase::Stopping { server, step, kill_at, ending } = &mut self.phase else { return };
         *step = Step::Waiting;
         self.deadline = *kill_at;
-        let (server, ending) = (*server, *ending);
-        let signal = Self::method(ending).signal();
-        actions.log_record(Record::new(why).signal(signal).number(rpc_timeout(self.stop_timeout(ending))));
-        if let Some(server) = server {
+        let signal = Self::method(*ending).signal();
+        actions.log_record(Record::new(why).signal(signal));
+        if let Some(server) = *server {
             actions.signal(server, signal);
             // A stopped server does not act on the signal until it is continued.
             actions.signal(server, Signal::CONT);
@@ -110,16 +111,11 @@ impl State {
                 self.run(ending, Task::Terminate, now, actions);
             }
             // Keep waiting: the RPC client's exit status says whether the state was saved.
-            (None, Step::RpcPending) if self.policy.stop_orphans => *server = None,
+            (None, Step::RpcPending) if self.policy.stop_orphans && self.helper.is_some() => *server = None,
             (None, _) => {
                 self.kill_helper(actions);
                 self.start(now, actions);
             }
         }
     }
-}
-
-/// Half of the server's time at most, so that a server that does not answer gets the signal well before SIGKILL.
-fn rpc_timeout(stop_timeout: Millis) -> Millis {
-    (stop_timeout >> 1).min(RPC_TIMEOUT)
 }

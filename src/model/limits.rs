@@ -35,19 +35,14 @@ pub const UPDATE_SETTLE: Millis = 250;
 /// Time a server gets to exit for a soft restart before it is killed, ms: 5 s by the specification.
 pub const RESTART_TIMEOUT: Millis = 5_000;
 
-/// Time a server gets to exit after it refused a soft restart or closed the connection, ms.
+/// Time a server gets to exit after it refused a soft restart, ms.
 ///
-/// zinit-server 0.3.9 closes the connection in two of five runs while it is still writing its state file, and
-/// sometimes answers that its "supervisor dropped response channel"; a signal at once would interrupt that.
+/// zinit-server 0.3.9 sometimes answers that its "supervisor dropped response channel" while it is still writing its
+/// state file; a signal at once would interrupt that.
 pub const RESTART_GRACE: Millis = 1_000;
 
 /// Time between two SIGKILLs of a server that hangs in the kernel, ms.
 pub const KILL_AGAIN: Millis = 30_000;
-
-/// Time an RPC to the server may take, ms; half the server's time to exit where that is less.
-///
-/// zinit-server replies before it stops services, so only a board that is swapping needs this time.
-pub const RPC_TIMEOUT: Millis = 5_000;
 
 /// Default time the server gets to stop its services, s (`ZINIT_STOP_TIMEOUT`), by the specification.
 pub const STOP_TIMEOUT_S: u32 = 30;

@@ -106,19 +106,19 @@ messages! {
     ReadOnlyFailed Error "cannot make %text read-only: %errno";
     /// The server's reply is not valid.
     ReplyGarbage Warn "reply is garbage: %text";
-    /// The server closed the connection before the end of its reply.
+    /// The server closed the connection before the end of its reply; it may be exiting.
     ReplyPart Warn "connection closed in the middle of the reply: %text";
-    /// The reply is an error, or a result that refuses the request.
+    /// The reply is an error.
     ReplyRefused Warn "server refuses: %text";
     /// The server's reply does not end within the buffer.
     ReplyTooLong Warn "reply is too long: %text";
     /// The RPC client could not connect to the server, or could not read the reply.
     Unreachable Warn "server at %text: %errno";
-    /// The server did not accept a request, and gets a signal instead.
+    /// The server refused a request or did not get it, and gets a signal instead.
     RequestFailed Warn "request failed, sending %signal";
     /// The server did not answer in time, and gets a signal instead.
-    RequestTimedOut Warn "no answer in %ms, sending %signal";
-    /// The server refused or closed the connection: it may be exiting.
+    RequestTimedOut Warn "no answer in time, sending %signal";
+    /// The server refused a soft restart, closed the connection or sent garbage: it may be exiting.
     RequestUnanswered Warn "server %pid may be exiting, it gets %ms";
     /// A soft restart while there is no server: the delay is cut short.
     RespawnNow Info "soft restart, there is no server, starting one now";

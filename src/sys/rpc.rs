@@ -20,22 +20,22 @@ use super::raw::{self, Fd, Result};
 
 /// Sends `method` to the server and reads the reply; a failure is logged.
 pub fn run(method: Method, socket: &CStr, log: &Log) -> Outcome {
-    let mut buf = [0; REPLY];
-    let reply = match send(method, socket).and_then(|server| receive(&server, &mut buf)) {
-        Ok(reply) => reply,
+    let server = match send(method, socket) {
+        Ok(server) => server,
         Err(errno) => {
             log.message(Message::Unreachable, raw::errno(errno), socket.to_bytes());
-            return Outcome::Failed;
+            return Outcome::Unreachable;
         }
     };
-    let (message, text, outcome) = match reply {
+    let mut buf = [0; REPLY];
+    let (message, text, outcome) = match receive(&server, &mut buf) {
         Received::Line(line) => match rpc::decode(method, line) {
             Reply::Agreed => return Outcome::Agreed,
-            Reply::Refused => (Message::ReplyRefused, line, Outcome::Unclear),
-            Reply::Garbage => (Message::ReplyGarbage, line, Outcome::Failed),
+            Reply::Refused => (Message::ReplyRefused, line, Outcome::Refused),
+            Reply::Garbage => (Message::ReplyGarbage, line, Outcome::Unclear),
         },
         Received::Part(part) => (Message::ReplyPart, part, Outcome::Unclear),
-        Received::TooMuch(part) => (Message::ReplyTooLong, part, Outcome::Failed),
+        Received::TooMuch(part) => (Message::ReplyTooLong, part, Outcome::Unclear),
     };
     log.message(message, Errno::NONE, text);
     outcome
@@ -44,7 +44,7 @@ pub fn run(method: Method, socket: &CStr, log: &Log) -> Outcome {
 enum Received<'a> {
     /// A line, without its newline.
     Line(&'a [u8]),
-    /// The bytes that came before the connection was closed.
+    /// The bytes that came before the connection was closed, or reset by a server that exits with unread requests.
     Part(&'a [u8]),
     /// A full buffer without a newline.
     TooMuch(&'a [u8]),
@@ -54,16 +54,17 @@ fn send(method: Method, socket: &CStr) -> Result<ManuallyDrop<Fd>> {
     // The exit of this process closes it.
     let server = ManuallyDrop::new(unix_socket()?);
     connect(&server, socket)?;
-    // A new socket accepts a whole line at once; SIGPIPE is blocked, as all signals are. Both pieces are sent by one
-    // call: if the server closed the connection after the first of two calls, the request would wrongly count as not
-    // sent.
+    // SIGPIPE is blocked, as all signals are. Both pieces are sent by one call: if the server closed the connection
+    // after the first of two calls, the request would wrongly count as not sent.
     let pieces = [rpc::HEAD, rpc::request(method)]
         .map(|piece| libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() });
     // SAFETY: the kernel reads the bytes that two pieces name.
-    raw::checked(unsafe {
+    let sent = raw::checked(unsafe {
         syscall(libc::SYS_writev, [raw::word(server.number()), raw::address(pieces.as_ptr()), 2])
     })?;
-    Ok(server)
+    let length = pieces.iter().fold(0, |length, piece| length + piece.iov_len);
+    // A new socket accepts a whole line at once. A part of one is no request.
+    if raw::word(sent) == length { Ok(server) } else { Err(libc::EPIPE) }
 }
 
 /// Opens a stream socket of the UNIX family, socket(2).
@@ -97,24 +98,21 @@ fn connect(socket: &Fd, path: &CStr) -> Result<()> {
 /// Bytes of the path in a socket address, with its NUL.
 const SUN_PATH: usize = 108;
 
-fn receive<'a>(server: &Fd, buf: &'a mut [u8; REPLY]) -> Result<Received<'a>> {
+fn receive<'a>(server: &Fd, buf: &'a mut [u8; REPLY]) -> Received<'a> {
     let mut length = 0;
     while let Some(free) = buf.get_mut(length..) {
         let count = match raw::read(server, free) {
             // The buffer is full, so the read had no space for a byte.
             Ok(0) if length == REPLY => break,
-            // A server that exits with unread requests resets the connection: that is a close too.
-            Ok(0) | Err(libc::ECONNRESET) => {
-                return Ok(Received::Part(buf.get(..length).unwrap_or_default()));
-            }
-            answer => answer? as usize,
+            Ok(0) | Err(_) => return Received::Part(buf.get(..length).unwrap_or_default()),
+            Ok(count) => count as usize,
         };
         for _ in 0..count {
             if buf.get(length) == Some(&b'\n') {
-                return Ok(Received::Line(buf.get(..length).unwrap_or_default()));
+                return Received::Line(buf.get(..length).unwrap_or_default());
             }
             length += 1;
         }
     }
-    Ok(Received::TooMuch(buf))
+    Received::TooMuch(buf)
 }

@@ -84,7 +84,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn exit() -> impl Strategy<Value = Exit> {
     prop_oneof![
-        (0..=2_u8).prop_map(Exit::Exited),
+        (0..=4_u8).prop_map(Exit::Exited),
         any::<u8>().prop_map(Exit::Exited),
         (1..=64_u8).prop_map(|signal| Exit::Killed(Signal(signal))),
         (1..=133_u8).prop_map(|errno| Exit::NotExecuted(Errno(errno))),

@@ -222,8 +222,8 @@ impl World {
         times.dedup();
         let mut events =
             vec![Event::NoChildren, Event::Timeout, Event::Updated, reaped(STRANGER, Exit::Exited(0))];
-        let exits = [Exit::Exited(0), Exit::Exited(1), Exit::Exited(2), Exit::Killed(Signal::KILL)];
-        for exit in exits.into_iter().chain([Exit::NotExecuted(Errno(2))]) {
+        let exits = [0, 1, 2, 3, 4].map(Exit::Exited).into_iter().chain([Exit::Killed(Signal::KILL)]);
+        for exit in exits.chain([Exit::NotExecuted(Errno(2))]) {
             // A pid that is not in use can also belong to an unknown process.
             events.extend([SERVER, HELPERS[0], HELPERS[1]].map(|pid| reaped(pid, exit)));
         }

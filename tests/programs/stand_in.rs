@@ -65,6 +65,11 @@ fn serve(mode: &str, mut stream: UnixStream) -> UnixStream {
     let reply = match mode {
         "refuse" | "stubborn" => r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no"}}"#,
         "garbage" => "\u{1b}[31mnot json\0 at all",
+        "decline" => r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+        "spelled" if restart => {
+            r#" { "result":{"state_path":"", "ready" : true}, "id" :1, "jsonrpc":"2.0" } "#
+        }
+        "spelled" => r#" { "id" :1, "x":[{}], "result" : {"n":[1,2],	"ok":true} ,"jsonrpc":"2.0"}"#,
         "silent" | "silent-stubborn" => return stream,
         "half" => r#"{"jsonrpc":"2.0","id":1,"resu"#,
         "hang-up" => "",
@@ -86,7 +91,10 @@ fn serve(mode: &str, mut stream: UnixStream) -> UnixStream {
         }
         _ => drop(stream.write_all(b"\n")),
     }
-    if !matches!(mode, "refuse" | "stubborn" | "garbage" | "half" | "stay") {
+    if mode == "spelled" {
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    if !matches!(mode, "refuse" | "stubborn" | "garbage" | "decline" | "half" | "stay") {
         diary("left");
         exit(0);
     }
