@@ -11,11 +11,12 @@
 
 use crate::model::action::{Action, Actions};
 use crate::model::event::{Event, Request};
+use crate::model::limits::{RESTART_TIMEOUT, SAVE_TIMEOUT};
 use crate::model::message::Message;
 use crate::model::policy::Policy;
 use crate::model::process::{Errno, Exit, FileId, Pid};
 use crate::model::rate::RateWindow;
-use crate::model::reexec::{ReexecState, ServerHistory};
+use crate::model::reexec::{Child, ReexecState, ServerHistory};
 use crate::model::time::Instant;
 use crate::phase::{Phase, Servers, State, Step};
 use crate::reaper;
@@ -27,11 +28,18 @@ pub struct Init(State);
 const _SIZE: () = assert!(size_of::<Init>() <= 256);
 
 impl Init {
-    /// PID 1 at its start. `before` is the re-exec state of an earlier PID 1: its server is adopted if it still runs;
-    /// otherwise a server is due at once.
+    /// PID 1 at its start. `before` is the re-exec state of an earlier PID 1: its server is adopted if it still runs,
+    /// and its soft restart is continued if the helper still runs; otherwise a server is due at once.
     #[must_use]
-    pub fn boot(policy: Policy, before: &ReexecState) -> Self {
-        let (phase, deadline) = match before.server() {
+    pub fn boot(policy: Policy, before: &ReexecState, now: Instant) -> Self {
+        let server = before.server();
+        let helper = before.child(Child::RESTARTER).filter(|_| before.restarting());
+        let (phase, deadline) = match server {
+            _ if helper.is_some() => {
+                let kill_at = now + RESTART_TIMEOUT;
+                let deadline = if server.is_some() { kill_at } else { now + SAVE_TIMEOUT };
+                (Phase::Stopping { server, step: Step::RestarterPending, kill_at, ending: None }, deadline)
+            }
             Some(server) => (Phase::Running { server }, Instant::NEVER),
             None => (Phase::Backoff, Instant(0)),
         };
@@ -42,8 +50,14 @@ impl Init {
         Self(State {
             phase,
             deadline,
-            helper: None,
-            servers: Servers { history, file: before.server_file(), orphans, ..Servers::NONE },
+            helper,
+            servers: Servers {
+                history,
+                file: before.server_file(),
+                orphans,
+                watched: before.child(Child::WATCHER).is_some(),
+                ..Servers::NONE
+            },
             update_pending: false,
             ctrl_alt_dels: RateWindow::NONE,
             policy,
@@ -86,6 +100,7 @@ impl Init {
         let state = &mut self.0;
         match event {
             Event::NoChildren => state.no_children(now, actions),
+            Event::OnlyReaders => state.only_readers(now, actions),
             Event::Reaped(pid, exit) => state.reaped(pid, exit, now, actions),
             Event::Requested(request) => state.requested(request, now, actions),
             Event::SpawnFailed(errno) => state.spawn_failed(errno, now, actions),
@@ -96,6 +111,7 @@ impl Init {
                 }
             }
             Event::Updated => state.updated(actions),
+            Event::WatcherEnded(exit) => state.watcher_ended(exit, now, actions),
         }
         state.reexec_if_due(now, actions);
     }
@@ -115,11 +131,17 @@ impl State {
 
     fn helper_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
         match self.phase {
-            Phase::Stopping { .. } => self.rpc_ended(exit, now, actions),
+            Phase::Stopping { step: Step::RpcPending, .. } => self.rpc_ended(exit, now, actions),
+            Phase::Stopping { .. } => self.restarter_ended(exit, now, actions),
             Phase::EndingOrphans => self.orphans_ended(exit, now, actions),
             Phase::Working { ending, task } => self.task_ended(ending, task, exit, now, actions),
             // These phases have no helper.
-            Phase::Starting | Phase::Running { .. } | Phase::Backoff | Phase::DeadEnd | Phase::Exiting => {}
+            Phase::Starting
+            | Phase::Running { .. }
+            | Phase::Backoff
+            | Phase::SavingServices
+            | Phase::DeadEnd
+            | Phase::Exiting => {}
         }
     }
 
@@ -143,7 +165,8 @@ impl State {
         match &mut self.phase {
             Phase::Starting => self.started(pid, actions),
             Phase::Stopping { step, .. } => {
-                *step = Step::RpcPending;
+                *step =
+                    if *step == Step::RestarterSpawning { Step::RestarterPending } else { Step::RpcPending };
                 self.helper = Some(pid);
             }
             Phase::EndingOrphans => self.helper = Some(pid),
@@ -151,20 +174,31 @@ impl State {
             Phase::Working { task, .. } if task.waits_for_processes() => {}
             Phase::Working { .. } => self.helper = Some(pid),
             // These phases fork no child.
-            Phase::Running { .. } | Phase::Backoff | Phase::DeadEnd | Phase::Exiting => {}
+            Phase::Running { .. }
+            | Phase::Backoff
+            | Phase::SavingServices
+            | Phase::DeadEnd
+            | Phase::Exiting => {}
         }
     }
 
     fn spawn_failed(&mut self, errno: Errno, now: Instant, actions: &mut Actions) {
         match self.phase {
             Phase::Starting => self.not_started(errno, now, actions),
+            Phase::Stopping { step: Step::RestarterSpawning, .. } => {
+                self.restarter_ended(Exit::NotExecuted(errno), now, actions);
+            }
             Phase::Stopping { .. } => self.rpc_not_spawned(errno, actions),
             Phase::EndingOrphans => self.orphans_not_ended(errno, now, actions),
             Phase::Working { ending, task } => {
                 self.task_ended(ending, task, Exit::NotExecuted(errno), now, actions);
             }
             // These phases fork no child.
-            Phase::Running { .. } | Phase::Backoff | Phase::DeadEnd | Phase::Exiting => {}
+            Phase::Running { .. }
+            | Phase::Backoff
+            | Phase::SavingServices
+            | Phase::DeadEnd
+            | Phase::Exiting => {}
         }
     }
 
@@ -172,11 +206,14 @@ impl State {
     fn timed_out(&mut self, now: Instant, actions: &mut Actions) {
         match self.phase {
             Phase::Backoff => self.start(now, actions),
+            Phase::Stopping { server: None, .. } => self.save_timed_out(now, actions),
             Phase::Stopping { step, .. } => match step {
+                Step::RestarterSpawning | Step::RestarterPending => self.kill_server(now, actions),
                 Step::RpcSpawning | Step::RpcPending => self.rpc_timed_out(now, actions),
                 Step::Grace => self.signal_server(Message::RequestFailed, actions),
                 Step::Waiting | Step::Killed => self.kill_server(now, actions),
             },
+            Phase::SavingServices => self.save_timed_out(now, actions),
             Phase::EndingOrphans => self.orphans_timed_out(now, actions),
             Phase::Working { ending, task } => self.task_timed_out(ending, task, now, actions),
             Phase::DeadEnd => self.dead_end(now, actions),

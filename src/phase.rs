@@ -3,7 +3,7 @@
 //! [`server`](crate::server), [`stop`](crate::stop), [`shutdown`](crate::shutdown) and [`update`](crate::update) are
 //! the transitions; [`init`](crate::init) calls them.
 
-use crate::model::action::{Actions, Method};
+use crate::model::action::{Action, Actions, Method};
 use crate::model::event::Ending;
 use crate::model::limits::{RESPAWN_DELAY, RESTART_TIMEOUT};
 use crate::model::policy::Policy;
@@ -40,9 +40,11 @@ pub enum Phase {
     },
     /// There is no server; the next one is started at the deadline.
     Backoff,
+    /// The server crashed; a helper saves its services for the next one.
+    SavingServices,
     /// The server has to exit, for a soft restart or for a shutdown.
     Stopping {
-        /// Its pid; `None` if it has exited and the RPC client has not yet reported whether it saved its state.
+        /// Its pid; `None` if it has exited and the helper has not yet reported whether the services are saved.
         server: Option<Pid>,
         /// The current step.
         step: Step,
@@ -69,6 +71,10 @@ pub enum Phase {
 /// The steps by which a server is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
+    /// The helper of a soft restart is being forked: `Spawned` or `SpawnFailed` is the next event.
+    RestarterSpawning,
+    /// The helper of a soft restart runs: it sends the request and the signal itself, and exits after the server.
+    RestarterPending,
     /// The RPC client is being forked: `Spawned` or `SpawnFailed` is the next event.
     RpcSpawning,
     /// The RPC client runs.
@@ -95,6 +101,10 @@ pub struct Servers {
     pub(crate) recent_exits: RateWindow,
     /// Services of an exited server may be left, and the next server does not know them.
     pub(crate) orphans: bool,
+    /// A helper watches the services.
+    pub(crate) watched: bool,
+    /// That helper has saved them, because their server ended.
+    pub(crate) saved: bool,
 }
 
 impl Servers {
@@ -110,6 +120,8 @@ impl Servers {
         last_failed: FileId::NONE,
         recent_exits: RateWindow::NONE,
         orphans: false,
+        watched: false,
+        saved: false,
     };
 }
 
@@ -127,6 +139,7 @@ impl State {
             Phase::Stopping { server, .. } => server,
             Phase::Starting
             | Phase::Backoff
+            | Phase::SavingServices
             | Phase::EndingOrphans
             | Phase::Working { .. }
             | Phase::DeadEnd
@@ -139,7 +152,19 @@ impl State {
         match self.phase {
             Phase::Stopping { ending, .. } => ending.is_some(),
             Phase::Working { .. } | Phase::DeadEnd | Phase::Exiting => true,
-            Phase::Starting | Phase::Running { .. } | Phase::Backoff | Phase::EndingOrphans => false,
+            Phase::Starting
+            | Phase::Running { .. }
+            | Phase::Backoff
+            | Phase::SavingServices
+            | Phase::EndingOrphans => false,
+        }
+    }
+
+    /// Kills the helper that watches services: their server is to exit, and will not have crashed.
+    pub(crate) fn stop_watcher(&mut self, actions: &mut Actions) {
+        if self.servers.watched {
+            self.servers.watched = false;
+            actions.add(Action::StopWatcher);
         }
     }
 

@@ -3,20 +3,23 @@
 use crate::model::action::{Action, Actions};
 use crate::model::limits::{
     EXEC_ATTEMPTS, MIN_RUN_TIME, ORPHANS_TIMEOUT, RESCUE_DELAY, RESPAWN_DELAY, RESPAWN_DELAY_MAX,
-    ROLL_BACK_EXITS,
+    ROLL_BACK_EXITS, WATCHER_TIMEOUT,
 };
 use crate::model::message::{Message, Record};
+use crate::model::policy::Orphans;
 use crate::model::process::{Errno, Exit, FileId, Pid, Role};
 use crate::model::rate::RateWindow;
 use crate::model::time::Instant;
 use crate::phase::{Phase, Servers, State};
 
 impl State {
-    /// Starts a server, once the orphans of the last one are gone.
+    /// Starts a server, once the services of the last one are saved or gone.
     pub(crate) fn start(&mut self, now: Instant, actions: &mut Actions) {
-        if self.policy.stop_orphans && self.servers.orphans {
+        if self.servers.watched {
+            self.enter(Phase::SavingServices, now + WATCHER_TIMEOUT);
+        } else if self.policy.orphans != Orphans::Keep && self.servers.orphans {
             self.servers.orphans = false;
-            actions.add(Action::EndOrphans);
+            actions.add(Action::EndOrphans { saved: self.servers.saved });
             self.enter(Phase::EndingOrphans, now + ORPHANS_TIMEOUT);
         } else {
             self.spawn_server(now, actions);
@@ -26,6 +29,7 @@ impl State {
     fn spawn_server(&mut self, now: Instant, actions: &mut Actions) {
         // Recorded before the fork: a fault can come between the fork and `started`.
         self.servers.history.started_at = now;
+        self.servers.saved = false;
         actions.add(Action::SpawnServer);
         self.enter(Phase::Starting, Instant::NEVER);
     }
@@ -35,6 +39,25 @@ impl State {
         actions.log_about(Message::ServerStarted, server);
         self.servers.orphans = true;
         self.phase = Phase::Running { server };
+        if self.policy.orphans == Orphans::Adopt {
+            self.servers.watched = true;
+            actions.add(Action::SpawnWatcher);
+        }
+    }
+
+    /// The helper that watches services ended.
+    pub(crate) fn watcher_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
+        if !self.servers.watched {
+            return;
+        }
+        self.servers.watched = false;
+        self.servers.saved = exit == Exit::Exited(0);
+        if !self.servers.saved {
+            actions.log_record(Record::new(Message::WatcherEnded).exit(exit));
+        }
+        if self.phase == Phase::SavingServices {
+            self.start(now, actions);
+        }
     }
 
     /// No server could be forked.
@@ -112,11 +135,13 @@ impl State {
             }
             Phase::Running { server } => {
                 actions.log_about(Message::RestartBegun, server);
-                self.begin_stop(server, None, now, actions);
+                self.stop_watcher(actions);
+                self.begin_restart(server, now, actions);
             }
             // The server is being started or restarted, or no server is to follow.
             Phase::Starting
             | Phase::Stopping { .. }
+            | Phase::SavingServices
             | Phase::EndingOrphans
             | Phase::Working { .. }
             | Phase::DeadEnd

@@ -16,7 +16,14 @@ use crate::phase::{Phase, State, Step};
 impl State {
     /// Begins the shutdown of the machine, or of this process.
     pub(crate) fn begin(&mut self, ending: Ending, now: Instant, actions: &mut Actions) {
+        if self.server().is_none() && self.phase != Phase::EndingOrphans {
+            // A helper that saves services stays: it keeps their pipes open, and a service that writes while it stops
+            // does not die of SIGPIPE.
+            self.helper = None;
+            self.servers.watched = false;
+        }
         self.kill_helper(actions);
+        self.stop_watcher(actions);
         let begun =
             if self.policy.role == Role::Machine { Message::ShutdownBegun } else { Message::StopBegun };
         actions.log_record(Record::new(begun).task(Task::of(ending)));
@@ -31,6 +38,7 @@ impl State {
         self.servers.history.next_backoff = RESPAWN_DELAY;
         self.servers.exec_failures = 0;
         self.servers.orphans = false;
+        self.servers.saved = false;
         self.update_pending = false;
     }
 
@@ -55,6 +63,7 @@ impl State {
             | Phase::Starting
             | Phase::Running { .. }
             | Phase::Backoff
+            | Phase::SavingServices
             | Phase::EndingOrphans
             | Phase::DeadEnd
             | Phase::Exiting => {}
@@ -70,7 +79,11 @@ impl State {
             let limit = match step {
                 // Half of the time for the answer, as always: then a signal has the other half to take effect.
                 Step::RpcSpawning | Step::RpcPending => now + (POWER_FAILURE_TIMEOUT >> 1),
-                Step::Grace | Step::Waiting | Step::Killed => *kill_at,
+                Step::RestarterSpawning
+                | Step::RestarterPending
+                | Step::Grace
+                | Step::Waiting
+                | Step::Killed => *kill_at,
             };
             self.deadline = self.deadline.min(limit);
         }
@@ -82,6 +95,13 @@ impl State {
             && task.waits_for_processes()
         {
             self.run(ending, Task::Sync, now, actions);
+        }
+    }
+
+    /// Only readers are left, which end after the last service, or now.
+    pub(crate) fn only_readers(&mut self, now: Instant, actions: &mut Actions) {
+        if let Phase::Working { ending, task: Task::Terminate } = self.phase {
+            self.run(ending, Task::Kill, now, actions);
         }
     }
 

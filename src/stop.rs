@@ -4,8 +4,9 @@
 
 use crate::model::action::{Action, Actions};
 use crate::model::event::Ending;
-use crate::model::limits::KILL_AGAIN;
+use crate::model::limits::{KILL_AGAIN, RESTART_TIMEOUT, SAVE_TIMEOUT};
 use crate::model::message::{Message, Record};
+use crate::model::policy::Orphans;
 use crate::model::process::{Errno, Exit, Pid, Signal};
 use crate::model::task::Task;
 use crate::model::time::Instant;
@@ -13,6 +14,45 @@ use crate::parse::rpc::Outcome;
 use crate::phase::{Phase, State, Step};
 
 impl State {
+    /// Starts the helper of a soft restart, which asks the server to exit and saves its services.
+    pub(crate) fn begin_restart(&mut self, server: Pid, now: Instant, actions: &mut Actions) {
+        actions.add(Action::SpawnRestarter);
+        let kill_at = now + RESTART_TIMEOUT;
+        let step = Step::RestarterSpawning;
+        self.enter(Phase::Stopping { server: Some(server), step, kill_at, ending: None }, kill_at);
+    }
+
+    /// The helper of a soft restart exited, or could not be started.
+    pub(crate) fn restarter_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
+        let Phase::Stopping { server, step, kill_at, .. } = &mut self.phase else { return };
+        match (exit, *server) {
+            (Exit::Exited(0 | 1), _) => self.servers.orphans &= exit != Exit::Exited(0),
+            (_, None) => actions.log_record(Record::new(Message::RestarterFailed).exit(exit)),
+            (_, Some(server)) => {
+                actions.log_record(Record::new(Message::RestarterFailed).exit(exit));
+                // A server that was killed already needs no request.
+                if *step != Step::Killed {
+                    return self.begin_stop(server, None, now, actions);
+                }
+            }
+        }
+        if server.is_none() {
+            self.start(now, actions);
+        } else if *step != Step::Killed {
+            // The helper has seen the server's end before PID 1 has.
+            *step = Step::Waiting;
+            self.deadline = *kill_at;
+        }
+    }
+
+    /// The server has exited, and its helper does not report in time whether the services are saved.
+    pub(crate) fn save_timed_out(&mut self, now: Instant, actions: &mut Actions) {
+        actions.log(Message::SaveTimedOut);
+        self.kill_helper(actions);
+        self.stop_watcher(actions);
+        self.start(now, actions);
+    }
+
     /// Starts an RPC client that asks the server to exit; all steps together end at `kill_at`.
     pub(crate) fn begin_stop(
         &mut self,
@@ -88,7 +128,10 @@ impl State {
     /// exit.
     #[inline(always)] // 64 bytes of file
     pub(crate) fn kill_server(&mut self, now: Instant, actions: &mut Actions) {
-        self.kill_helper(actions);
+        // The helper of a soft restart stays: it saves the services of a server that was killed, too.
+        if self.shutting_down() {
+            self.kill_helper(actions);
+        }
         let Phase::Stopping { server, step, ending, .. } = &mut self.phase else { return };
         if let Some(server) = *server {
             actions.log_about(Message::ServerKilled, server);
@@ -110,8 +153,15 @@ impl State {
                 self.kill_helper(actions);
                 self.run(ending, Task::Terminate, now, actions);
             }
-            // Keep waiting: the RPC client's exit status says whether the state was saved.
-            (None, Step::RpcPending) if self.policy.stop_orphans && self.helper.is_some() => *server = None,
+            // Keep waiting: the helper's exit status says whether the services are saved. That of the RPC client makes
+            // no difference if they are kept anyhow.
+            (None, step)
+                if self.helper.is_some()
+                    && (step != Step::RpcPending || self.policy.orphans != Orphans::Keep) =>
+            {
+                *server = None;
+                self.deadline = now + SAVE_TIMEOUT;
+            }
             (None, _) => {
                 self.kill_helper(actions);
                 self.start(now, actions);

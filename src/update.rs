@@ -33,7 +33,7 @@ impl State {
                 actions.add(Action::Reexec);
             }
             // Something is in progress: the update is checked again after the next event.
-            Phase::Starting | Phase::Stopping { .. } | Phase::EndingOrphans => {}
+            Phase::Starting | Phase::Stopping { .. } | Phase::SavingServices | Phase::EndingOrphans => {}
             // `begin` has dropped the update.
             Phase::Working { .. } | Phase::DeadEnd | Phase::Exiting => {}
         }

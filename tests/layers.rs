@@ -33,7 +33,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("sys/fault", "model raw signal"),
     ("sys/raw", "model"),
     ("sys/reexec", "model raw spawn"),
-    ("sys/server", "model signal spawn tasks"),
+    ("sys/server", "model raw signal spawn tasks"),
     ("sys/spawn", "log model parse raw signal stdio"),
     ("sys/tasks", "authority log model mount parse raw reaper signal spawn unmount"),
     ("sys/unmount", "authority log model mount parse raw tasks"),

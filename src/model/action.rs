@@ -7,12 +7,16 @@ use crate::model::task::Task;
 
 /// An action for PID 1 to perform now.
 ///
-/// `EndOrphans`, `Rpc`, `RunTask` and `SpawnServer` fork a child that the phase waits for. Their answer, `Spawned` or
-/// `SpawnFailed`, is the next event; a list holds at most one of them.
+/// `EndOrphans`, `Rpc`, `RunTask`, `SpawnRestarter` and `SpawnServer` fork a child that the phase waits for. Their
+/// answer, `Spawned` or `SpawnFailed`, is the next event; a list holds at most one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// End the processes that the last server left behind.
-    EndOrphans,
+    /// End the processes that the last server left behind, but not the services in its state file if it was saved for
+    /// the next server.
+    EndOrphans {
+        /// The services in the state file stay.
+        saved: bool,
+    },
     /// Exit with a status; never on a machine.
     Exit(u8),
     /// Write a line to the log.
@@ -32,10 +36,17 @@ pub enum Action {
     Signal(Pid, Signal),
     /// Start the rescue program, if one is configured and it does not run already.
     SpawnRescue,
+    /// Start the helper that asks the server to exit for a soft restart, and saves its services.
+    SpawnRestarter,
     /// Start a server.
     SpawnServer,
     /// Start the updater, which looks for another version of PID 1's program, unless it runs already.
     SpawnUpdater,
+    /// Start the helper that watches the server's services, so that it can save them if the server crashes; its exit,
+    /// or that it could not be started, is [`WatcherEnded`](crate::model::event::Event::WatcherEnded).
+    SpawnWatcher,
+    /// Kill the helper that watches the server's services.
+    StopWatcher,
     /// Stop pinging the watchdog and leave it enabled: it resets the machine.
     WatchdogAbandon,
     /// Disable the watchdog (magic close): a power-off or halt must not be followed by a reset.

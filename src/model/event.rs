@@ -7,6 +7,8 @@ use crate::model::process::{Errno, Exit, Pid};
 pub enum Event {
     /// wait(2) answered that there is no child left.
     NoChildren,
+    /// No child is left but readers of earlier servers' pipes, which end after the last process that writes to them.
+    OnlyReaders,
     /// A child ended and was reaped.
     Reaped(Pid, Exit),
     /// A signal requested something.
@@ -19,6 +21,8 @@ pub enum Event {
     Timeout,
     /// Another version of this program is installed and has answered its probe.
     Updated,
+    /// The helper that watches services exited; with status 0 after it has saved them, because the server ended.
+    WatcherEnded(Exit),
 }
 
 /// What a signal can request from PID 1.

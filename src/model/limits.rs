@@ -41,6 +41,15 @@ pub const RESTART_TIMEOUT: Millis = 5_000;
 /// state file; a signal at once would interrupt that.
 pub const RESTART_GRACE: Millis = 1_000;
 
+/// Time that saving the services may take after their server has ended, ms.
+///
+/// The helper of a soft restart writes the state file within this time.
+pub const SAVE_TIMEOUT: Millis = 1_000;
+
+/// Time for which the next server waits for the helper that watches services, ms: it may hold up a respawn, but not
+/// for long.
+pub const WATCHER_TIMEOUT: Millis = 2_000;
+
 /// Time between two SIGKILLs of a server that hangs in the kernel, ms.
 pub const KILL_AGAIN: Millis = 30_000;
 

@@ -140,6 +140,10 @@ messages! {
     SettingUnknown Warn "%text: not understood, ignored";
     /// A helper could not be forked; the next line says what follows.
     NoHelper Error "cannot fork: %errno";
+    /// The helper of a soft restart failed before the server ended.
+    RestarterFailed Warn "helper of the soft restart %exit, going on without";
+    /// The services could not be saved in time.
+    SaveTimedOut Error "services are not saved in time, going on";
     /// The shutdown of a container, or of a process that is not PID 1, has begun.
     StopBegun Info "stop begins";
     /// The process cannot adopt orphans.
@@ -160,6 +164,8 @@ messages! {
     UnmountFailed Error "cannot unmount %text: %errno";
     /// The rescue program was started.
     RescueStarted Warn "rescue %pid started on the console";
+    /// The helper that watches services ended without having saved them.
+    WatcherEnded Warn "watcher of services %exit, they end if their server does";
     /// The watchdog cannot be used.
     WatchdogFailed Error "cannot use /dev/watchdog: %errno";
     /// The watchdog is enabled.

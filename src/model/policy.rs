@@ -13,6 +13,17 @@ pub struct Policy {
     pub stop_timeout: Millis,
     /// The ending that a power-off request leads to.
     pub poweroff: Ending,
-    /// Whether processes that a server left behind are ended before the next server is started.
-    pub stop_orphans: bool,
+    /// What becomes of the services of a server that crashed.
+    pub orphans: Orphans,
+}
+
+/// What becomes of the services of a server that crashed, before the next server is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Orphans {
+    /// A helper saves them for the next server; those that it does not know are ended.
+    Adopt,
+    /// Nothing: the next server starts them once more.
+    Keep,
+    /// They are ended.
+    Stop,
 }

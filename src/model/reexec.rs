@@ -148,10 +148,10 @@ impl ReexecState {
         }
     }
 
-    /// True for a reader, or the watcher, for which no phase waits.
+    /// The number of readers, with a watcher, which becomes one when its server has ended.
     #[must_use]
-    pub fn outlives_services(&self, pid: u32) -> bool {
-        self.0.iter().take(CHILDREN).skip(Child::WATCHER.0).any(|known| *known == pid)
+    pub fn readers(&self) -> usize {
+        self.0.iter().take(CHILDREN).skip(Child::WATCHER.0).filter(|pid| **pid != 0).count()
     }
 
     /// True during a soft restart.

@@ -7,7 +7,7 @@ use crate::model::decimal;
 use crate::model::event::Ending;
 use crate::model::limits::{STOP_TIMEOUT_MAX_S, STOP_TIMEOUT_S};
 use crate::model::message::Level;
-use crate::model::policy::Policy;
+use crate::model::policy::{Orphans, Policy};
 use crate::model::process::Role;
 use crate::model::table;
 use crate::model::time::Millis;
@@ -136,7 +136,7 @@ impl<'a> Config<'a> {
     #[must_use]
     pub fn policy(&self, role: Role) -> Policy {
         let (stop_timeout, poweroff) = (self.stop_timeout(), self.poweroff());
-        Policy { role, stop_timeout, poweroff, stop_orphans: self.stop_orphans() }
+        Policy { role, stop_timeout, poweroff, orphans: self.orphans() }
     }
 
     /// `ZINIT_RESCUE`: the program that gets the console while servers fail; `None` for none.
@@ -159,11 +159,14 @@ impl<'a> Config<'a> {
         self.chosen(CONTAINER_REBOOT) == 1
     }
 
-    /// `ZINIT_ORPHANS`: true for `stop`: processes that a server left behind are ended before the next server is
-    /// started.
+    /// `ZINIT_ORPHANS`: what becomes of the services of a server that crashed.
     #[must_use]
-    pub fn stop_orphans(&self) -> bool {
-        self.chosen(ORPHANS) == 1
+    pub fn orphans(&self) -> Orphans {
+        match self.chosen(ORPHANS) {
+            1 => Orphans::Adopt,
+            2 => Orphans::Keep,
+            _ => Orphans::Stop,
+        }
     }
 
     /// The index of the current word among the words that a setting accepts; the first one is the default.
@@ -183,7 +186,7 @@ fn choice(setting: usize, word: &CStr) -> Option<usize> {
         CONTAINER_REBOOT => b"0\n1",
         LOG_LEVEL => b"info\nerror\nwarn\ndebug\ntrace",
         MOUNT => b"yes\nno",
-        ORPHANS => b"keep\nstop",
+        ORPHANS => b"stop\nadopt\nkeep",
         _ => b"poweroff\nhalt\nreboot",
     };
     table::position(words, word.to_bytes())

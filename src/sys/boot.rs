@@ -7,6 +7,7 @@ use zinit_pid1::model::event::{Event, Request};
 use zinit_pid1::model::limits::REAP_BUDGET;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::{Errno, Role};
+use zinit_pid1::model::reexec::Child;
 use zinit_pid1::parse::config::{self, Config};
 
 use super::Sys;
@@ -30,9 +31,10 @@ impl<'a> Sys<'a> {
         // The kernel names PID 1 by the link through which it was started, mostly `init`.
         raw::set_name(c"zinit-pid1");
         let reexec_state = Self::inherited(start);
-        // A soft restart that was not finished begins again. A request that had not begun is dropped, because it may
-        // have caused the fault.
-        let event = reexec_state.restarting().then_some(Event::Requested(Request::RestartServer));
+        // A soft restart that was not finished begins again, unless its helper still runs. A request that had not begun
+        // is dropped, because it may have caused the fault.
+        let begins_again = reexec_state.restarting() && reexec_state.child(Child::RESTARTER).is_none();
+        let event = begins_again.then_some(Event::Requested(Request::RestartServer));
         Self {
             authority: Authority::Subreaper,
             log: Log::NONE,
@@ -43,6 +45,7 @@ impl<'a> Sys<'a> {
             std_fds,
             event,
             server_report: Report::NONE,
+            saver_report: Report::NONE,
             updater: None,
             watchdog: Watchdog::NONE,
             children_pending: true,

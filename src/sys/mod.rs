@@ -30,7 +30,7 @@ use zinit_pid1::model::event::Event;
 use zinit_pid1::model::limits::REAP_BUDGET;
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::{Errno, Exit, Pid, Role};
-use zinit_pid1::model::reexec::ReexecState;
+use zinit_pid1::model::reexec::{Child, ReexecState};
 use zinit_pid1::model::task::Task;
 use zinit_pid1::model::time::Instant;
 use zinit_pid1::parse::cli::is_container_hint;
@@ -58,6 +58,8 @@ pub struct Sys<'a> {
     event: Option<Event>,
     /// The report from the child that executes the last server.
     server_report: Report,
+    /// The report from the last helper that saves services.
+    saver_report: Report,
     /// The updater, which looks for an update, and its report, until PID 1 is replaced or the updater fails.
     ///
     /// The pid is `None` after the updater was reaped.
@@ -127,8 +129,8 @@ impl<'a> Sys<'a> {
     /// Performs one action; if the action forks, the next event is its answer.
     pub fn perform(&mut self, action: &Action) {
         match *action {
-            Action::EndOrphans => {
-                let event = spawn::child(&mut || self.end_orphans().0);
+            Action::EndOrphans { saved } => {
+                let event = spawn::child(&mut || self.end_orphans(saved).0);
                 self.event = Some(event);
             }
             Action::Exit(status) => {
@@ -159,8 +161,19 @@ impl<'a> Sys<'a> {
             }
             Action::Signal(pid, signal) => signal::send(pid, signal),
             Action::SpawnRescue => self.spawn_rescue(),
+            Action::SpawnRestarter => {
+                self.reexec_state.set_restarting(true);
+                let event = self.spawn_saver(c"restart", Child::RESTARTER);
+                self.event = Some(event);
+            }
             Action::SpawnServer => self.spawn_server(),
             Action::SpawnUpdater => self.spawn_updater(),
+            Action::SpawnWatcher => {
+                if let Event::SpawnFailed(errno) = self.spawn_saver(c"watch", Child::WATCHER) {
+                    self.event = Some(Event::WatcherEnded(Exit::NotExecuted(errno)));
+                }
+            }
+            Action::StopWatcher => self.stop_watcher(),
             Action::WatchdogAbandon | Action::WatchdogStop => {
                 self.watchdog.close(*action == Action::WatchdogStop);
             }
@@ -204,7 +217,12 @@ impl<'a> Sys<'a> {
     /// Reaps one child, wait(2); not every reaped child causes an event.
     fn reap(&mut self) {
         match raw::wait() {
-            (0, _) => self.children_pending = false,
+            (0, _) => {
+                self.children_pending = false;
+                if self.shutting_down && self.only_readers_left() {
+                    self.event = Some(Event::OnlyReaders);
+                }
+            }
             (raw::NO_CHILD, _) => {
                 self.children_pending = false;
                 self.event = Some(Event::NoChildren);
@@ -236,7 +254,15 @@ impl<'a> Sys<'a> {
             self.set_server_file();
             failure = self.server_report.errno();
         }
+        let is = |child| self.reexec_state.child(child) == Some(pid);
+        let (restarter, watcher) = (is(Child::RESTARTER), is(Child::WATCHER));
         self.reexec_state.forget(pid);
+        if restarter || watcher {
+            self.saver_ended();
+        }
+        if watcher {
+            return Some(Event::WatcherEnded(exit));
+        }
         Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)))
     }
 

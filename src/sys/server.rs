@@ -3,15 +3,15 @@
 
 use core::ffi::CStr;
 
-use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::event::Event;
 use zinit_pid1::model::limits::TERM_GRACE;
 use zinit_pid1::model::message::{Message, Record};
-use zinit_pid1::model::process::{Errno, FileId};
+use zinit_pid1::model::process::{Errno, FileId, Signal};
 use zinit_pid1::model::reexec::Child;
 use zinit_pid1::model::task::Task;
 
 use super::Sys;
+use super::raw;
 use super::signal;
 use super::spawn::{self, Server};
 use super::tasks;
@@ -51,22 +51,55 @@ impl Sys<'_> {
         let event = spawn::child(&mut || {
             let server = self.server();
             let path = server.path().unwrap_or_default();
-            spawn::exec_ctl(self.start, c"rollback", path, &self.log).0
+            spawn::exec_ctl(self.start, [c"rollback", path], None, &self.log).0
         });
         self.log_fork_failure(&event);
     }
 
+    /// Starts a helper that saves the services of the server: that of a soft restart, or the watcher.
+    pub(super) fn spawn_saver(&mut self, what: &CStr, child: Child) -> Event {
+        let state = self.reexec_state;
+        let slot = self.reexec_state.slot(child);
+        let (event, report) = spawn::saver(what, slot, &state, &self.config, self.start, &self.log);
+        self.saver_report = report;
+        event
+    }
+
+    /// Kills the helper that watches services.
+    pub(super) fn stop_watcher(&mut self) {
+        if let Some(watcher) = self.reexec_state.child(Child::WATCHER) {
+            signal::send(watcher, Signal::KILL);
+            self.reexec_state.forget(watcher);
+        }
+    }
+
+    /// Records the reader that a helper has forked, and which is a child of PID 1 since the helper has exited.
+    pub(super) fn saver_ended(&mut self) {
+        if let Some(reader) = self.saver_report.reader()
+            && raw::is_child(reader)
+        {
+            self.reexec_state.add_reader(reader);
+        }
+    }
+
+    /// True if the only children are readers. Not known, and therefore false, without `/proc` or a kernel without
+    /// CONFIG_PROC_CHILDREN.
+    pub(super) fn only_readers_left(&self) -> bool {
+        let readers = self.reexec_state.readers();
+        let mut buf = [0; CHILDREN_LIST];
+        let list = raw::read_file(c"/proc/1/task/1/children", &mut buf);
+        // A space follows each pid. All readers are in the list, because those that were reaped are forgotten.
+        readers > 0 && list.iter().filter(|byte| **byte == b' ').count() == readers
+    }
+
     /// In a child: ends the processes that the last server left behind, unless that server saved its state, from
     /// which the next server learns its services.
-    pub(super) fn end_orphans(&self) -> Errno {
+    pub(super) fn end_orphans(&self, saved: bool) -> Errno {
         if self.reexec_state.restarting() && spawn::exists(c"/run/zinit/state.json") {
             return Errno::NONE;
         }
-        let mut state = Buffer::default();
-        self.reexec_state.encode(&mut state);
-        // SAFETY: `encode` ends it by NUL.
-        let state = unsafe { CStr::from_ptr(state.as_bytes().as_ptr().cast()) };
-        let errno = spawn::exec_ctl(self.start, c"orphans", state, &self.log);
+        let more = saved.then_some(c"adopted");
+        let errno = spawn::exec_with_state(self.start, c"orphans", &self.reexec_state, more, &self.log);
         // Without that program all processes are ended, including the rescue program.
         tasks::run(Task::Terminate, &self.authority, &self.log);
         let _interrupted = signal::wait(Some(TERM_GRACE));
@@ -83,3 +116,6 @@ impl Sys<'_> {
         }
     }
 }
+
+/// Bytes of the list of children that are read: enough for all readers, and a longer list has other children.
+const CHILDREN_LIST: usize = 128;

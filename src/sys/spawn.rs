@@ -5,9 +5,11 @@ use core::ptr;
 
 use rt::start::Start;
 use rustix::fs::{Access, AtFlags, CWD};
+use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::event::Event;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::{Errno, FileId, Pid};
+use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::parse::config::Config;
 
 use super::log::Log;
@@ -39,6 +41,13 @@ impl Report {
     /// Reads the paths that the updater has written.
     pub fn paths(&self, buf: &mut [u8]) {
         let _nothing = raw::read(&self.0, buf);
+    }
+
+    /// Reads the pid of the reader that a helper has forked; `None` if there is nothing to read.
+    pub fn reader(&self) -> Option<Pid> {
+        let mut pid = [0; 4];
+        let length = raw::read(&self.0, &mut pid);
+        (length == Ok(4)).then(|| i32::from_ne_bytes(pid)).and_then(Pid::new)
     }
 
     /// Reads the file that the child is about to execute; `None` if the child has not reported it, or if it was read
@@ -125,16 +134,49 @@ pub fn updater(start: Start, log: &Log) -> (Event, Report) {
     let (reading, writing) = raw::pipe();
     let event = child(&mut || {
         let _placed = stdio::duplicate(writing.number(), libc::STDOUT_FILENO);
-        exec_ctl(start, c"update", start.name(), log).exec_status()
+        exec_ctl(start, [c"update", start.name()], None, log).exec_status()
     });
     (event, Report(reading))
 }
 
+/// Forks a helper that saves the services of a server, and writes to the pipe the pid of the reader of their pipes.
+pub fn saver(
+    what: &CStr,
+    slot: &mut u32,
+    state: &ReexecState,
+    config: &Config<'_>,
+    start: Start,
+    log: &Log,
+) -> (Event, Report) {
+    let (reading, writing) = raw::pipe();
+    let event = child_in(slot, &mut || {
+        let _placed = stdio::duplicate(writing.number(), libc::STDOUT_FILENO);
+        exec_with_state(start, what, state, Some(config.socket()), log).exec_status()
+    });
+    (event, Report(reading))
+}
+
+/// Executes a helper with PID 1's re-exec state as its argument; returns only the error, after it was logged.
+pub fn exec_with_state(
+    start: Start,
+    what: &CStr,
+    state: &ReexecState,
+    more: Option<&CStr>,
+    log: &Log,
+) -> Errno {
+    let mut name = Buffer::default();
+    state.encode(&mut name);
+    // SAFETY: `encode` ends it by NUL.
+    let name = unsafe { CStr::from_ptr(name.as_bytes().as_ptr().cast()) };
+    exec_ctl(start, [what, name], more, log)
+}
+
 /// Executes `zinit-pid1ctl --helper WHAT WITH`, which does tasks that need not be in PID 1; returns only the error,
 /// after it was logged.
-pub fn exec_ctl(start: Start, what: &CStr, with: &CStr, log: &Log) -> Errno {
+pub fn exec_ctl(start: Start, [what, with]: [&CStr; 2], more: Option<&CStr>, log: &Log) -> Errno {
     let _placed = stdio::duplicate(log.fd(), libc::STDERR_FILENO);
-    let argv = [CTL.as_ptr(), c"--helper".as_ptr(), what.as_ptr(), with.as_ptr(), ptr::null()];
+    let more = more.map_or(ptr::null(), CStr::as_ptr);
+    let argv = [CTL.as_ptr(), c"--helper".as_ptr(), what.as_ptr(), with.as_ptr(), more, ptr::null()];
     // SAFETY: the array ends in NULL, its strings in NUL.
     unsafe { exec(start, CTL, argv.as_ptr(), log) }
 }

@@ -6,8 +6,9 @@
 //! ```text
 //! # what it shows
 //! boot machine 30000          role, the server's time to stop in ms, and `halt` or `reboot` if that is what a power
-//!                             off ends with, `stop` if orphans are to be, `ran` if a server ran before,
-//!                             `after 42` if there still is one
+//!                             off ends with, `adopt` or `stop` if that becomes of orphans, `ran` if a server ran
+//!                             before; and what still runs: `after 42` (or 0) a server, `restarter 43` the helper of a
+//!                             soft restart, `watcher 44`
 //! < spawn-server              an action of PID 1
 //! > spawned 42                an event; `> signal TERM` goes through the signal table
 //! > runs 7                    the server reports which file it runs
@@ -19,7 +20,7 @@
 use zinit_pid1::init::Init;
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event};
-use zinit_pid1::model::policy::Policy;
+use zinit_pid1::model::policy::{Orphans, Policy};
 use zinit_pid1::model::process::FileId;
 use zinit_pid1::model::reexec::{Child, ReexecState, ServerHistory};
 use zinit_pid1::model::time::Instant;
@@ -64,28 +65,37 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
         ([word, ..], _) if word.starts_with('#') => {}
         (["boot", place, stop_timeout, more @ ..], _) => {
             let (role, stop_timeout) = (words::role(place)?, words::number(stop_timeout)?);
-            let mut policy = Policy { role, stop_timeout, poweroff: Ending::Poweroff, stop_orphans: false };
+            let mut policy =
+                Policy { role, stop_timeout, poweroff: Ending::Poweroff, orphans: Orphans::Keep };
             let mut before = ReexecState::NONE;
             let mut more = more.iter();
             while let Some(word) = more.next() {
                 match *word {
-                    "stop" => policy.stop_orphans = true,
+                    "adopt" => policy.orphans = Orphans::Adopt,
+                    "stop" => policy.orphans = Orphans::Stop,
                     "ran" => {
                         before.set_history(&ServerHistory { started_at: Instant(1), ..before.history() })
                     }
                     "after" => {
                         before.add_generation(1);
-                        let pid = more.next().map(|pid| words::pid(pid)).transpose()?;
-                        *before.slot(Child::SERVER) = pid.map_or(0, |pid| pid.raw().unsigned_abs());
+                        *before.slot(Child::SERVER) = words::number(more.next().ok_or("no pid")?)?;
+                    }
+                    "restarter" => {
+                        before.set_restarting(true);
+                        *before.slot(Child::RESTARTER) = words::number(more.next().ok_or("no pid")?)?;
+                    }
+                    "watcher" => {
+                        *before.slot(Child::WATCHER) = words::number(more.next().ok_or("no pid")?)?;
                     }
                     word => policy.poweroff = words::poweroff(word)?,
                 }
             }
-            let init = Init::boot(policy, &before);
             // A kernel needs longer than this to boot, so PID 1 never sees an earlier time.
-            let new = Replay { init, now: Instant(1_000), asked: false, exited: false };
+            let now = Instant(1_000);
+            let init = Init::boot(policy, &before, now);
+            let new = Replay { init, now, asked: false, exited: false };
             let new = replay.insert(new);
-            if new.init.deadline().is_some() {
+            if new.init.deadline() == Some(Instant(0)) {
                 caused = new.deliver(Event::Timeout)?;
             }
         }
@@ -130,10 +140,11 @@ impl Replay {
     }
 
     fn perform(&mut self, actions: &Actions) -> Vec<String> {
-        use Action::{EndOrphans, Exit, Rpc, RunTask, SpawnServer};
+        use Action::{EndOrphans, Exit, Rpc, RunTask, SpawnRestarter, SpawnServer};
         let actions = actions.as_slice();
-        self.asked =
-            actions.iter().any(|action| matches!(action, EndOrphans | Rpc(_) | RunTask(_) | SpawnServer));
+        self.asked = actions.iter().any(|action| {
+            matches!(action, EndOrphans { .. } | Rpc(_) | RunTask(_) | SpawnRestarter | SpawnServer)
+        });
         self.exited = actions.iter().any(|action| matches!(action, Exit(_)));
         let history = self.init.history();
         actions.iter().map(|action| format!("< {}", words::action(action, history))).collect()

@@ -38,7 +38,9 @@ pub fn event(words: &[&str]) -> Result<Option<Event>, String> {
         ["spawn-failed", why] => Event::SpawnFailed(Errno(number(why)?)),
         ["spawned", child] => Event::Spawned(pid(child)?),
         ["timeout"] => Event::Timeout,
+        ["only-readers"] => Event::OnlyReaders,
         ["updated"] => Event::Updated,
+        ["watcher-ended", status] => Event::WatcherEnded(Exit::Exited(number(status)?)),
         _ => return Err("unknown event".into()),
     }))
 }
@@ -87,7 +89,8 @@ pub fn action(action: &Action, history: &ServerHistory) -> String {
         Action::Rpc(Method::PrepareRestart) => "rpc system.prepare_restart".into(),
         Action::Rpc(Method::Shutdown) => "rpc system.shutdown".into(),
         Action::Reexec => format!("re-exec {}ms", history.next_backoff),
-        Action::EndOrphans => "end-orphans".into(),
+        Action::EndOrphans { saved: false } => "end-orphans".into(),
+        Action::EndOrphans { saved: true } => "end-orphans that were not saved".into(),
         Action::Exit(0) => "exit".into(),
         Action::Exit(status) => format!("exit {status}"),
         Action::Log(note) => {
@@ -122,6 +125,9 @@ pub fn action(action: &Action, history: &ServerHistory) -> String {
             format!("signal {} SIG{}", pid.raw(), name.expect("PID 1 sends only signals that have a name"))
         }
         Action::SpawnServer => "spawn-server".into(),
+        Action::SpawnRestarter => "spawn-restarter".into(),
         Action::SpawnUpdater => "spawn-updater".into(),
+        Action::SpawnWatcher => "spawn-watcher".into(),
+        Action::StopWatcher => "stop-watcher".into(),
     }
 }

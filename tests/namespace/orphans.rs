@@ -1,4 +1,4 @@
-//! `ZINIT_ORPHANS=stop`: processes that a server left behind have ended before the next one starts the same services.
+//! `ZINIT_ORPHANS=stop`, the default: processes that a server left behind have ended before the next one starts the same services.
 //! The tests here use the stand-in; `tests/namespace/real.rs` has the real server, `tests/vm/board.rs` the rescue
 //! program.
 
@@ -102,13 +102,15 @@ fn each_orphan_gets_term_once_and_kill_after_five_seconds() {
 }
 
 #[test]
-fn without_the_setting_orphans_are_not_signalled() {
-    for value in ["", "keep", "nonsense"] {
+fn orphans_are_ended_unless_they_are_to_be_kept() {
+    for (value, left) in [("", 1), ("stop", 1), ("nonsense", 1), ("keep", 2)] {
         let setup = Setup::stand_in("obey").with("ZINIT_ORPHANS", value).before("sleep 1000 &");
         let mut pid1 = setup.start();
         pid1.diary_line("started");
         crash(&mut pid1);
-        until(&format!("both, {value}"), || pid1.children().len() == 2);
+        pid1.line("respawn in 1000 ms");
+        until("the next server", || pid1.diary().matches("started").count() == 2);
+        assert_eq!(pid1.children().len(), left, "{value}: {}", pid1.log.text());
         assert_eq!(pid1.log.text().contains("ZINIT_ORPHANS=nonsense: not understood"), value == "nonsense");
         pid1.signal(libc::SIGTERM);
         pid1.ends_well();

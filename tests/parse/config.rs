@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 use zinit_pid1::model::event::Ending;
 use zinit_pid1::model::limits::KERNEL_COMMAND_LINE;
 use zinit_pid1::model::message::Level;
+use zinit_pid1::model::policy::Orphans;
 use zinit_pid1::parse::config::{Config, split, words};
 
 fn word(bytes: impl Into<Vec<u8>>) -> CString {
@@ -355,4 +356,20 @@ fn a_kernel_command_line_that_is_too_long_loses_the_word_that_is_cut() {
     let filler = "y".repeat(KERNEL_COMMAND_LINE - b" ZINIT_STOP_TIMEOUT=8".len());
     assert_eq!(kernel_words(format!("{filler} ZINIT_STOP_TIMEOUT=86\n").as_bytes()), [filler]);
     assert_eq!(kernel_words(format!("{} a=1\n", " ".repeat(9_000)).as_bytes()), [""; 0]);
+}
+
+#[test]
+fn orphans_are_stopped_unless_another_word_says_what_becomes_of_them() {
+    for (value, orphans) in [
+        ("", Orphans::Stop),
+        ("stop", Orphans::Stop),
+        ("adopt", Orphans::Adopt),
+        ("keep", Orphans::Keep),
+        ("Keep", Orphans::Stop),
+    ] {
+        let word = word(format!("ZINIT_ORPHANS={value}"));
+        let mut config = Config::default();
+        assert_eq!(config.read(&word), value != "Keep", "{value}");
+        assert_eq!(config.orphans(), orphans, "{value}");
+    }
 }

@@ -5,7 +5,7 @@ use zinit_pid1::init::Init;
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event, Request};
 use zinit_pid1::model::limits::{PATH, PROC_BUFFER, PROGRESS_TIMEOUT, STOP_TIMEOUT_S};
-use zinit_pid1::model::policy::Policy;
+use zinit_pid1::model::policy::{Orphans, Policy};
 use zinit_pid1::model::process::{Errno, Pid, Role};
 use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::task::Task;
@@ -235,9 +235,9 @@ fn the_worst_case_is_the_sum_that_the_readme_states() {
             role: Role::Machine,
             stop_timeout: STOP_TIMEOUT_S * 1_000,
             poweroff: Ending::Poweroff,
-            stop_orphans: false,
+            orphans: Orphans::Stop,
         };
-        let mut init = Init::boot(policy, &ReexecState::NONE);
+        let mut init = Init::boot(policy, &ReexecState::NONE, Instant(1));
         init.handle(Event::Timeout, Instant(0), &mut actions);
         let begin = Instant(5_000);
         let mut _started = Actions::default();

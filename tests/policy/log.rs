@@ -28,7 +28,7 @@ fn record(message: Message) -> Record {
 }
 
 /// The messages in their order, so that none can be left out.
-const MESSAGES: [(Message, Level, &str); 53] = [
+const MESSAGES: [(Message, Level, &str); 56] = [
     (Message::AlreadyEnding, Level::Info, "the end is under way already"),
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (
@@ -85,6 +85,8 @@ const MESSAGES: [(Message, Level, &str); 53] = [
     (Message::ServerStarted, Level::Info, "server 42 started"),
     (Message::SettingUnknown, Level::Warn, "TEXT: not understood, ignored"),
     (Message::NoHelper, Level::Error, "cannot fork: ENOENT (no such file or directory)"),
+    (Message::RestarterFailed, Level::Warn, "helper of the soft restart exited 1, going on without"),
+    (Message::SaveTimedOut, Level::Error, "services are not saved in time, going on"),
     (Message::StopBegun, Level::Info, "stop begins"),
     (Message::SubreaperFailed, Level::Warn, "cannot adopt orphans: ENOENT (no such file or directory)"),
     (
@@ -99,6 +101,7 @@ const MESSAGES: [(Message, Level, &str); 53] = [
     (Message::TaskTimedOut, Level::Error, "halt is not done in time, going on"),
     (Message::UnmountFailed, Level::Error, "cannot unmount TEXT: ENOENT (no such file or directory)"),
     (Message::RescueStarted, Level::Warn, "rescue 42 started on the console"),
+    (Message::WatcherEnded, Level::Warn, "watcher of services exited 1, they end if their server does"),
     (Message::WatchdogFailed, Level::Error, "cannot use /dev/watchdog: ENOENT (no such file or directory)"),
     (Message::WatchdogArmed, Level::Info, "/dev/watchdog is armed, 2500 s"),
     (

@@ -10,7 +10,7 @@ use zinit_pid1::model::action::Method;
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event, Request};
 use zinit_pid1::model::message::{Message, Record};
-use zinit_pid1::model::policy::Policy;
+use zinit_pid1::model::policy::{Orphans, Policy};
 use zinit_pid1::model::process::{Errno, Exit, FileId, Pid, Role, Signal};
 use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::task::Task;
@@ -29,10 +29,10 @@ proptest! {
         role in prop_oneof![Just(Role::Machine), Just(Role::Container), Just(Role::Subreaper)],
         stop_timeout in prop_oneof![Just(30_000_u32), Just(1_000), 1_000..=86_400_000_u32],
         poweroff in prop_oneof![Just(Ending::Poweroff), Just(Ending::Reboot), Just(Ending::Halt)],
-        stop_orphans: bool,
+        policy in prop_oneof![Just(Orphans::Adopt), Just(Orphans::Keep), Just(Orphans::Stop)],
         steps in prop::collection::vec(step(), 1..400),
     ) {
-        let mut world = World::boot(Policy { role, stop_timeout, poweroff, stop_orphans });
+        let mut world = World::boot(Policy { role, stop_timeout, poweroff, orphans: policy });
         for step in &steps {
             world.live(step);
         }
@@ -60,9 +60,11 @@ enum What {
     StrangerEnds(Exit),
     /// Another file replaces the server: the one that ran for long, or a new one.
     Replaced(bool),
+    OnlyReaders,
     Updated,
     Wait(u32),
     WaitForDeadline,
+    WatcherEnds(Exit),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -75,6 +77,8 @@ fn step() -> impl Strategy<Value = Step> {
         10 => exit().prop_map(What::StrangerEnds),
         4 => any::<bool>().prop_map(What::Replaced),
         4 => Just(What::Updated),
+        4 => Just(What::OnlyReaders),
+        10 => exit().prop_map(What::WatcherEnds),
         20 => (0..70_000_u32).prop_map(What::Wait),
         20 => Just(What::WaitForDeadline),
     ];
@@ -107,6 +111,10 @@ enum Model {
         asked: Instant,
     },
     Starting,
+    /// The watcher is given time to save the services of a server that crashed, since this time.
+    Saving {
+        since: Instant,
+    },
     /// The processes that the last server left behind are being ended, since this time.
     Stopping {
         since: Instant,
@@ -121,7 +129,7 @@ struct World {
     role: Role,
     stop_timeout: u32,
     poweroff: Ending,
-    stop_orphans: bool,
+    policy: Orphans,
     init: Init,
     now: Instant,
     model: Model,
@@ -144,17 +152,27 @@ struct World {
     recent_exits: Vec<(Instant, u32)>,
     /// The number of files so far.
     files: u32,
-    /// The RPC client of the server that is to be replaced.
+    /// The helper of a soft restart, and the RPC client of the server that is to be replaced.
+    restarter: Option<Pid>,
     client: Option<Pid>,
+    /// The server was killed at this time, or ended at this time, in a soft restart.
+    killed: bool,
+    ended: Instant,
+    /// The watcher runs; PID 1 expects its end; it has saved the services.
+    watcher: bool,
+    watched: bool,
+    saved: bool,
+    /// The last action that forked.
+    forked: Option<Action>,
     /// The file that the next server will run.
     next: u32,
 }
 
 impl World {
     fn boot(policy: Policy) -> Self {
-        let Policy { role, stop_timeout, poweroff, stop_orphans } = policy;
+        let Policy { role, stop_timeout, poweroff, orphans } = policy;
         let mut actions = Actions::default();
-        let mut init = Init::boot(policy, &ReexecState::NONE);
+        let mut init = Init::boot(policy, &ReexecState::NONE, Instant(3_000));
         init.handle(Event::Timeout, Instant(3_000), &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (now, model, delays) = (Instant(3_000), Model::Starting, vec![1_000]);
@@ -162,8 +180,9 @@ impl World {
         let failures = 0;
         #[rustfmt::skip]
         let mut world = Self {
-            role, stop_timeout, poweroff, stop_orphans, init, now, model, delays, last_pid, failures, server, helpers,
+            role, stop_timeout, poweroff, policy: orphans, init, now, model, delays, last_pid, failures, server, helpers,
             tasks, over, orphans: false, update: false, file: 0, last_good: 0, recent_exits: vec![], files: 1, next: 1, client: None,
+            restarter: None, killed: false, ended: now, watcher: false, watched: false, saved: false, forked: None,
         };
         world.perform(actions.as_slice(), false);
         world
@@ -194,7 +213,13 @@ impl World {
                 self.files += u32::from(new);
                 self.next = if new { self.files } else { self.last_good };
             }
+            What::OnlyReaders => self.deliver(Event::OnlyReaders, fails),
             What::Updated => self.deliver(Event::Updated, fails),
+            What::WatcherEnds(exit) => {
+                if std::mem::take(&mut self.watcher) {
+                    self.deliver(Event::WatcherEnded(exit), fails);
+                }
+            }
             What::Signal(signal) => {
                 if let Some(request) = signals::request(signal) {
                     self.deliver(Event::Requested(request), fails);
@@ -264,7 +289,14 @@ impl World {
                     self.over = true;
                 }
                 Action::Log(note) => self.over |= *note == Record::new(Message::DeadEnd),
-                Action::EndOrphans => assert!(self.stop_orphans && self.server.is_none()),
+                Action::EndOrphans { .. } => {
+                    assert!(self.policy != Orphans::Keep && self.server.is_none());
+                }
+                Action::SpawnWatcher => {
+                    assert!(self.server.is_some() && !self.watcher);
+                    self.watcher = !fork_fails;
+                }
+                Action::StopWatcher => assert!(std::mem::take(&mut self.watcher), "{self:#?}"),
                 Action::RollBack => {}
                 Action::RunTask(task) => {
                     assert_ne!(self.role, Role::Subreaper);
@@ -281,15 +313,17 @@ impl World {
                     assert_eq!(self.server, None, "there is one server at most");
                     assert!(matches!(self.model, Model::Starting), "no server is due: {:?}", self.model);
                 }
-                Action::Rpc(_) | Action::Reexec | Action::SpawnUpdater => {}
+                Action::Rpc(_) | Action::Reexec | Action::SpawnRestarter | Action::SpawnUpdater => {}
             }
-            if matches!(
-                action,
-                Action::Rpc(_) | Action::EndOrphans | Action::RunTask(_) | Action::SpawnServer
-            ) {
+            let helps = matches!(action, Action::Rpc(_) | Action::EndOrphans { .. } | Action::RunTask(_));
+            if helps || matches!(action, Action::SpawnRestarter | Action::SpawnServer) {
                 assert_eq!(answer.replace(*action), None, "one action at most forks");
             }
         }
+        if fork_fails && actions.contains(&Action::SpawnWatcher) {
+            self.deliver(Event::WatcherEnded(Exit::NotExecuted(Errno(11))), fork_fails);
+        }
+        self.forked = answer.or(self.forked);
         let Some(action) = answer else { return };
         if fork_fails {
             self.deliver(Event::SpawnFailed(Errno(11)), fork_fails);
@@ -369,6 +403,25 @@ impl World {
                 let gave_up = actions.contains(&log(Message::DeadEnd));
                 assert!(!gave_up || ladder == self.tasks, "something was left out: {:?}", self.tasks);
             }
+            (_, Event::OnlyReaders) => assert_eq!(actions, []),
+            (_, Event::WatcherEnded(exit)) => {
+                let watched = std::mem::take(&mut self.watched);
+                let failed = watched && exit != Exit::Exited(0);
+                self.saved = if watched { !failed } else { self.saved };
+                let line = Action::Log(Record::new(Message::WatcherEnded).exit(exit));
+                assert_eq!(actions.first() == Some(&line), failed, "{actions:?}");
+                let rest = &actions[usize::from(failed)..];
+                match self.model {
+                    Model::Saving { .. } => self.start(rest),
+                    _ => assert_eq!(rest, []),
+                }
+            }
+            (Model::Saving { since }, Timeout) => {
+                assert!(now >= since + 2_000, "it has 2 s");
+                assert_eq!(actions[..2], [log(Message::SaveTimedOut), Action::StopWatcher]);
+                self.watched = false;
+                self.start(&actions[2..]);
+            }
             (_, Requested(Request::Update)) => assert_eq!(actions, [Action::SpawnUpdater]),
             (_, Event::Updated) => {
                 self.update = true;
@@ -384,13 +437,31 @@ impl World {
             }
             (Model::Restarting { since, .. }, Reaped(pid, exit)) if Some(pid) == self.server => {
                 self.ran(since, exit);
-                if self.stop_orphans && self.client.is_some() {
-                    // The RPC client has not yet reported whether the server agreed.
+                self.ended = now;
+                let asked = self.policy != Orphans::Keep && self.client.is_some();
+                if asked || self.restarter.is_some() {
+                    // It has not yet reported whether the services are saved.
                     assert_eq!(actions, [Action::Log(Record::new(Message::ServerEnded).pid(pid).exit(exit))]);
                     return;
                 }
                 // The next one starts at once.
                 self.start(&actions[actions.len() - 1..]);
+            }
+            (Model::Restarting { since, .. }, Reaped(pid, exit)) if Some(pid) == self.restarter => {
+                self.restarter = None;
+                let reports = matches!(exit, Exit::Exited(0 | 1));
+                self.orphans &= exit != Exit::Exited(0);
+                let line = Action::Log(Record::new(Message::RestarterFailed).exit(exit));
+                assert_eq!(actions.first() == Some(&line), !reports, "{actions:?}");
+                let rest = &actions[usize::from(!reports)..];
+                match (self.server, reports || self.killed) {
+                    (None, _) => self.start(rest),
+                    (Some(_), true) => assert_eq!(rest, []),
+                    (Some(_), false) => {
+                        assert_eq!(rest, [Action::Rpc(Method::PrepareRestart)]);
+                        self.model = Model::Restarting { since, asked: now };
+                    }
+                }
             }
             (Model::Restarting { .. }, Reaped(pid, exit)) => {
                 let awaited = self.client.take_if(|client| *client == pid).is_some();
@@ -400,12 +471,23 @@ impl World {
                     self.start(actions);
                 }
             }
-            (Model::Restarting { asked, .. }, Timeout) if self.server.is_none() => {
-                assert!(now >= asked + 2_500, "the RPC client has half of the time");
+            (Model::Restarting { .. }, Timeout) if self.server.is_none() => {
+                assert!(now >= self.ended + 1_000, "the helper has a second after the server's end");
+                assert_eq!(actions[0], log(Message::SaveTimedOut));
                 self.client = None;
                 self.start(&actions[actions.len() - 1..]);
             }
-            (Model::Restarting { .. }, Spawned(client)) => self.client = Some(client),
+            (Model::Restarting { .. }, Spawned(pid)) => {
+                let restarts = self.forked == Some(Action::SpawnRestarter);
+                *(if restarts { &mut self.restarter } else { &mut self.client }) = Some(pid);
+            }
+            (Model::Restarting { since, .. }, SpawnFailed(errno))
+                if self.forked == Some(Action::SpawnRestarter) =>
+            {
+                let failed = Record::new(Message::RestarterFailed).exit(Exit::NotExecuted(errno));
+                assert_eq!(actions, [Action::Log(failed), Action::Rpc(Method::PrepareRestart)]);
+                self.model = Model::Restarting { since, asked: now };
+            }
             (Model::Stopping { since }, Timeout) => {
                 assert!(now >= since + 11_000, "they have 5 s after TERM and 5 s after KILL");
                 self.start(&actions[actions.len() - 1..]);
@@ -425,10 +507,13 @@ impl World {
             (Model::Restarting { asked, .. }, Timeout) => {
                 let server = self.server.expect("it is being restarted");
                 self.client = None;
+                self.killed |= kills(server);
                 assert_eq!(kills(server), now >= asked + 5_000, "KILL comes 5 s after the request");
             }
             (Model::Starting, Spawned(pid)) => {
-                assert_eq!(actions, [Action::Log(Record::new(Message::ServerStarted).pid(pid))]);
+                assert_eq!(actions[0], Action::Log(Record::new(Message::ServerStarted).pid(pid)));
+                self.watched = self.policy == Orphans::Adopt;
+                assert_eq!(actions[1..], [Action::SpawnWatcher][..usize::from(self.watched)]);
                 self.model = Model::Up { since: now };
                 self.orphans = true;
             }
@@ -455,12 +540,16 @@ impl World {
             (Model::Up { since }, Requested(Request::RestartServer)) => {
                 let server = self.server.expect("it is up");
                 let begun = Action::Log(Record::new(Message::RestartBegun).pid(server));
-                assert_eq!(actions, [begun, Action::Rpc(Method::PrepareRestart)]);
+                let watched = std::mem::take(&mut self.watched);
+                assert_eq!((actions.len(), actions[0]), (2 + usize::from(watched), begun));
+                assert_eq!(actions.contains(&Action::StopWatcher), watched);
+                assert_eq!(actions.last(), Some(&Action::SpawnRestarter));
+                self.killed = false;
                 self.model = Model::Restarting { since, asked: now };
             }
             (Model::Restarting { .. }, _) => {}
             // A helper of an earlier phase is treated like an orphan; nothing else can happen here.
-            (Model::Backoff { .. } | Model::Starting | Model::Up { .. }, _) => {
+            (Model::Backoff { .. } | Model::Saving { .. } | Model::Starting | Model::Up { .. }, _) => {
                 assert!(actions.iter().all(|action| matches!(action, Action::Log(_))));
                 assert_eq!(self.init.deadline(), deadline);
             }
@@ -498,11 +587,18 @@ impl World {
 
     /// A server starts, or first the processes that the last one left behind are ended.
     fn start(&mut self, actions: &[Action]) {
-        let stops = self.stop_orphans && self.orphans;
-        let action = if stops { Action::EndOrphans } else { Action::SpawnServer };
+        (self.client, self.restarter) = (None, None);
+        if self.watched {
+            assert_eq!(actions, []);
+            self.model = Model::Saving { since: self.now };
+            return;
+        }
+        let stops = self.policy != Orphans::Keep && self.orphans;
+        let saved = self.saved;
+        let action = if stops { Action::EndOrphans { saved } } else { Action::SpawnServer };
         assert_eq!(actions, [action]);
         self.orphans &= !stops;
-        self.client = None;
+        self.saved &= stops;
         self.model = if stops { Model::Stopping { since: self.now } } else { Model::Starting };
     }
 
@@ -521,6 +617,7 @@ impl World {
         let begun = if self.role == Role::Machine { Message::ShutdownBegun } else { Message::StopBegun };
         let begun = Record::new(begun).task(Task::of(ending));
         assert!(actions.contains(&Action::Log(begun)), "{actions:?}");
+        self.watched = false;
         self.model = Model::Ending { since: self.now, ending, kill_at: self.now + self.stop_timeout };
     }
 

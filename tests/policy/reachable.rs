@@ -18,7 +18,7 @@ use zinit_pid1::model::limits::{
     TERM_GRACE, UNMOUNT_TIMEOUT, UPDATE_SETTLE,
 };
 use zinit_pid1::model::message::{Message, Record};
-use zinit_pid1::model::policy::Policy;
+use zinit_pid1::model::policy::{Orphans, Policy};
 use zinit_pid1::model::process::{Errno, Exit, Pid, Role, Signal};
 use zinit_pid1::model::rate::RateWindow;
 use zinit_pid1::model::reexec::ReexecState;
@@ -28,21 +28,22 @@ use zinit_pid1::phase::Phase;
 
 #[test]
 fn every_state_of_a_container_keeps_the_invariants() {
-    explored(Role::Container, false);
-    explored(Role::Container, true);
+    explored(Role::Container, Orphans::Keep);
+    explored(Role::Container, Orphans::Stop);
+    explored(Role::Container, Orphans::Adopt);
 }
 
 #[test]
 fn every_state_of_a_subreaper_keeps_the_invariants() {
-    explored(Role::Subreaper, false);
-    explored(Role::Subreaper, true);
+    explored(Role::Subreaper, Orphans::Keep);
+    explored(Role::Subreaper, Orphans::Stop);
 }
 
 #[test]
 fn every_state_of_a_machine_keeps_the_invariants() {
     // After the server has agreed to a soft restart there are no orphans here either; the search of a container
     // covers the rest.
-    explored(Role::Machine, true);
+    explored(Role::Machine, Orphans::Stop);
 }
 
 /// The result of one search: each pair of phases, and each pair of steps in `Stopping`, between which an event leads.
@@ -54,16 +55,22 @@ struct Edges {
 
 /// The edges that any role can take.
 pub fn edges(kind: &str) -> BTreeSet<(String, String)> {
-    let searches = [(Role::Container, false), (Role::Container, true), (Role::Subreaper, false)];
-    let searches = searches.into_iter().chain([(Role::Subreaper, true), (Role::Machine, true)]);
-    let all = searches.map(|(role, stop_orphans)| explored(role, stop_orphans));
+    let searches = [
+        (Role::Container, Orphans::Adopt),
+        (Role::Container, Orphans::Keep),
+        (Role::Container, Orphans::Stop),
+        (Role::Subreaper, Orphans::Keep),
+        (Role::Subreaper, Orphans::Stop),
+        (Role::Machine, Orphans::Stop),
+    ];
+    let all = searches.into_iter().map(|(role, orphans)| explored(role, orphans));
     all.flat_map(|found| if kind == "phases" { &found.phases } else { &found.steps }).cloned().collect()
 }
 
 /// Searches once, for all tests that ask.
-fn explored(role: Role, stop_orphans: bool) -> &'static Edges {
-    static FOUND: [OnceLock<Edges>; 6] = [const { OnceLock::new() }; 6];
-    FOUND[role as usize * 2 + usize::from(stop_orphans)].get_or_init(|| explore(role, stop_orphans))
+fn explored(role: Role, orphans: Orphans) -> &'static Edges {
+    static FOUND: [OnceLock<Edges>; 9] = [const { OnceLock::new() }; 9];
+    FOUND[role as usize * 3 + orphans as usize].get_or_init(|| explore(role, orphans))
 }
 
 /// The time left of two states that count as one differs by less than this, ms.
@@ -82,9 +89,9 @@ const STRANGER: i32 = 99;
 /// The tasks before the first `reboot`.
 const TASKS: [Task; 4] = [Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain];
 
-fn explore(role: Role, stop_orphans: bool) -> Edges {
+fn explore(role: Role, orphans: Orphans) -> Edges {
     let mut edges = Edges::default();
-    let start = World::boot(role, stop_orphans);
+    let start = World::boot(role, orphans);
     let mut seen = HashSet::from([start.key()]);
     // Each state with its parent, and with the event that led to it and its time.
     let mut states = vec![(start, 0, Event::NoChildren)];
@@ -112,8 +119,9 @@ fn explore(role: Role, stop_orphans: bool) -> Edges {
     assert!(reached(|world| world.did.begin && world.did.exit) == (role != Role::Machine));
     assert!(reached(|world| world.did.stop_trying) == (role == Role::Machine));
     assert!(reached(|world| world.did.kill_all) == (role != Role::Subreaper));
-    assert!(reached(|world| world.ended_orphans) == stop_orphans);
-    println!("{role:?}, stop of orphans {stop_orphans}: {} states", states.len());
+    assert!(reached(|world| world.ended_orphans) == (orphans != Orphans::Keep));
+    assert!(reached(|world| world.watcher) == (orphans == Orphans::Adopt));
+    println!("{role:?}, orphans {orphans:?}: {} states", states.len());
     edges
 }
 
@@ -162,6 +170,8 @@ struct World {
     server: bool,
     /// The last RPC client or child of a task, and whether it is alive and was not killed.
     helper: (i32, bool),
+    /// The helper that watches services runs.
+    watcher: bool,
     did: Did,
     /// Orphans were ended at some time; later states do not depend on it.
     ended_orphans: bool,
@@ -189,14 +199,15 @@ fn check(holds: bool, invariant: &str) -> Checked {
 }
 
 impl World {
-    fn boot(role: Role, stop_orphans: bool) -> Self {
+    fn boot(role: Role, orphans: Orphans) -> Self {
         let mut actions = Actions::default();
-        let policy = Policy { role, stop_timeout: STOP_TIMEOUT, poweroff: Ending::Poweroff, stop_orphans };
-        let mut init = Init::boot(policy, &ReexecState::NONE);
+        let policy = Policy { role, stop_timeout: STOP_TIMEOUT, poweroff: Ending::Poweroff, orphans };
+        let mut init = Init::boot(policy, &ReexecState::NONE, BOOT);
         init.handle(Event::Timeout, BOOT, &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
-        let (server, helper, did) = (false, (HELPERS[0], false), Did::default());
-        Self { role, init, now: BOOT, due: Some(Due::Server), server, helper, did, ended_orphans: false }
+        let (due, did) = (Some(Due::Server), Did::default());
+        let helper = (HELPERS[0], false);
+        Self { role, init, now: BOOT, due, server: false, helper, watcher: false, did, ended_orphans: false }
     }
 
     /// The events that can happen next, and their times.
@@ -222,6 +233,12 @@ impl World {
         times.dedup();
         let mut events =
             vec![Event::NoChildren, Event::Timeout, Event::Updated, reaped(STRANGER, Exit::Exited(0))];
+        if self.did.begin {
+            events.push(Event::OnlyReaders);
+        }
+        if self.watcher {
+            events.extend([0, 1].map(|status| Event::WatcherEnded(Exit::Exited(status))));
+        }
         let exits = [0, 1, 2, 3, 4].map(Exit::Exited).into_iter().chain([Exit::Killed(Signal::KILL)]);
         for exit in exits.chain([Exit::NotExecuted(Errno(2))]) {
             // A pid that is not in use can also belong to an unknown process.
@@ -251,7 +268,8 @@ impl World {
             Event::Reaped(pid, _) if pid.raw() == SERVER => self.server = false,
             Event::Reaped(pid, _) if pid.raw() == self.helper.0 => self.helper.1 = false,
             Event::Requested(request) if request.ending().is_some() => self.did.begin = true,
-            Event::NoChildren | Event::Reaped(..) | Event::Requested(_) => {}
+            Event::WatcherEnded(_) => self.watcher = false,
+            Event::NoChildren | Event::OnlyReaders | Event::Reaped(..) | Event::Requested(_) => {}
             Event::SpawnFailed(_) | Event::Timeout | Event::Updated => {}
         }
         let mut actions = Actions::default();
@@ -300,11 +318,19 @@ impl World {
     }
 
     fn perform(&mut self, action: Action) -> Checked {
-        let forks =
-            matches!(action, Action::Rpc(_) | Action::EndOrphans | Action::RunTask(_) | Action::SpawnServer);
+        let helps = matches!(action, Action::Rpc(_) | Action::EndOrphans { .. } | Action::RunTask(_));
+        let forks = helps || matches!(action, Action::SpawnRestarter | Action::SpawnServer);
         check(!forks || self.due.is_none(), "there is one action at most that forks")?;
         match action {
-            Action::Rpc(_) => {
+            Action::SpawnWatcher => {
+                check(self.server && !self.watcher, "one helper watches a living server")?;
+                self.watcher = true;
+            }
+            Action::StopWatcher => {
+                check(self.watcher, "only a watcher that runs is killed")?;
+                self.watcher = false;
+            }
+            Action::Rpc(_) | Action::SpawnRestarter => {
                 check(self.server, "only a living server is asked")?;
                 self.due = Some(Due::Helper);
             }
@@ -336,7 +362,7 @@ impl World {
                 check(self.did.stop_trying, "the watchdog is fed until nothing is left to try")?;
             }
             Action::Log(record) => self.did.stop_trying |= record == Record::new(Message::DeadEnd),
-            Action::EndOrphans => {
+            Action::EndOrphans { .. } => {
                 check(!self.did.begin && !self.server, "orphans are ended before a next server")?;
                 self.ended_orphans = true;
                 self.due = Some(Due::Helper);
@@ -424,7 +450,7 @@ impl World {
     /// The state, without differences in time that are less than [`COARSE`].
     fn key(&self) -> Vec<u8> {
         let mut key = CoarseKey { now: self.now, bytes: Vec::new() };
-        (self.init, self.due, self.server, self.helper, self.did).hash(&mut key);
+        (self.init, self.due, self.server, self.helper, self.watcher, self.did).hash(&mut key);
         key.bytes
     }
 }

@@ -60,9 +60,12 @@ fn a_child_that_was_reaped_is_forgotten_and_its_place_is_free() {
     state.forget(Pid::new(102).expect("a pid"));
     state.add_reader(Pid::new(105).expect("a pid"));
     assert_eq!(readers(&state), [100, 101, 105, 103]);
-    assert!(state.outlives_services(105) && !state.outlives_services(102));
+    assert_eq!(state.readers(), READERS);
     *state.slot(Child::SERVER) = 42;
-    assert!(!state.outlives_services(42));
+    *state.slot(Child::RESTARTER) = 43;
+    assert_eq!(state.readers(), READERS, "a phase waits for these");
+    *state.slot(Child::WATCHER) = 44;
+    assert_eq!(state.readers(), READERS + 1);
     state.forget(Pid::new(42).expect("a pid"));
     assert_eq!(state.server(), None);
 }
