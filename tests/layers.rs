@@ -45,7 +45,11 @@ const LAYERS: &[(&str, &str)] = &[
     ("rt/mem", "arch"),
     ("rt/raw", "arch"),
     ("rt/signal", "arch raw"),
-    ("ctl/main", "cli file force model orphans parse process refusal rollback status sys update"),
+    (
+        "ctl/main",
+        "cli file force model orphans parse pipes process reader refusal rollback status sys update",
+    ),
+    ("ctl/reader", "pipes process refusal report sys"),
     ("ctl/", "cli file model parse print probe process refusal report stat sys verify"),
 ];
 

@@ -15,5 +15,15 @@ pub fn fields(stat: &[u8]) -> &[u8] {
 /// The parent's pid; `None` for a process that is gone.
 #[must_use]
 pub fn parent(stat: &[u8]) -> Option<u32> {
-    Some(table::field(fields(stat), 1)).filter(|field| !field.is_empty()).and_then(decimal::parse)
+    number(stat, 1)
+}
+
+/// The id of the process group; `None` for a process that is gone.
+#[must_use]
+pub fn group(stat: &[u8]) -> Option<u32> {
+    number(stat, 2)
+}
+
+fn number(stat: &[u8], field: usize) -> Option<u32> {
+    Some(table::field(fields(stat), field)).filter(|field| !field.is_empty()).and_then(decimal::parse)
 }

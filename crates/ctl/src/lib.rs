@@ -17,4 +17,5 @@
 )]
 
 pub mod cli;
+pub mod lines;
 pub mod minisign;

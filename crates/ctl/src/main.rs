@@ -22,7 +22,11 @@
 mod file;
 mod force;
 mod orphans;
+#[allow(dead_code, reason = "the helpers that call it follow")]
+mod pipes;
 mod process;
+#[allow(dead_code, reason = "the helpers that call it follow")]
+mod reader;
 mod refusal;
 mod rollback;
 mod status;

@@ -5,6 +5,7 @@ use core::fmt::Write;
 use core::mem::MaybeUninit;
 
 use rt::raw;
+use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, RawDir};
 use zinit_pid1::model::decimal;
 
@@ -16,6 +17,13 @@ impl Path {
     pub fn new(pid: u32, name: &str) -> Self {
         let mut path = heapless::String::new();
         let _fits = write!(path, "/proc/{pid}/{name}\0");
+        Self(path)
+    }
+
+    /// The path of `/proc/PID/FOLDER/NUMBER`.
+    pub fn numbered(pid: u32, folder: &str, number: u32) -> Self {
+        let mut path = heapless::String::new();
+        let _fits = write!(path, "/proc/{pid}/{folder}/{number}\0");
         Self(path)
     }
 
@@ -42,13 +50,24 @@ pub fn parent_is_zinit_pid1() -> bool {
 
 /// Calls `show` with the pid of each process.
 pub fn all(show: &mut dyn FnMut(u32)) {
+    if let Some(folder) = folder(c"/proc") {
+        numbers(&folder, show);
+    }
+}
+
+/// Opens a folder of `/proc`.
+pub fn folder(path: &CStr) -> Option<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(folder) = rustix::fs::open(c"/proc", flags, Mode::empty()) else { return };
+    rustix::fs::open(path, flags, Mode::empty()).ok()
+}
+
+/// Calls `show` with each entry of a folder that is a number.
+pub fn numbers(folder: &OwnedFd, show: &mut dyn FnMut(u32)) {
     let mut entries = [MaybeUninit::uninit(); 2048];
     let mut folder = RawDir::new(folder, &mut entries);
     while let Some(Ok(entry)) = folder.next() {
-        if let Some(pid @ 1..) = decimal::parse(entry.file_name().to_bytes()) {
-            show(pid);
+        if let Some(number) = decimal::parse(entry.file_name().to_bytes()) {
+            show(number);
         }
     }
 }

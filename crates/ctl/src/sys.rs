@@ -3,6 +3,9 @@
 //! # Safety
 //! Each function passes arguments as the kernel's signature requires, syscalls(2).
 
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicBool, Ordering};
+
 use rt::arch::syscall;
 use rt::raw::{self, address, word};
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -39,20 +42,94 @@ pub fn send_to_pid1(signal: Signal) -> raw::Result<()> {
 }
 
 /// Writes a line to standard error, or drops it where the write could block: PID 1 waits for this program.
-///
-/// Standard error is the log of PID 1, which does not block if PID 1 could reopen it. If it could not, no line is
-/// written to a terminal, because poll(2) promises only that it accepts one byte.
 pub fn log(line: &[u8]) {
-    let stderr = borrow(libc::STDERR_FILENO);
-    let blocks = rustix::fs::fcntl_getfl(stderr).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK));
-    let kind = rustix::fs::fstat(stderr).map_or(0, |stat| stat.st_mode & libc::S_IFMT);
-    let write = match kind {
-        libc::S_IFREG => raw::write,
-        _ if !blocks => raw::write,
-        libc::S_IFIFO | libc::S_IFSOCK if raw::is_writable(libc::STDERR_FILENO) => raw::write_now,
-        _ => return,
-    };
-    let _dropped = write(libc::STDERR_FILENO, line);
+    let _dropped = Log::of_stderr().write(line);
+}
+
+/// Standard error, which is the log of PID 1, and how to write to it without waiting for its reader.
+pub struct Log {
+    sink: Sink,
+    kmsg: bool,
+}
+
+/// How to write to a log.
+enum Sink {
+    /// Not at all: a write could block.
+    None,
+    /// A write does not block.
+    Plain,
+    /// Others write to it as well, and may fill it between poll(2) and the write.
+    Shared,
+}
+
+impl Log {
+    /// Looks at standard error.
+    ///
+    /// The log of PID 1 does not block if PID 1 could reopen it. If it could not, no line is written to a terminal,
+    /// because poll(2) promises only that it accepts one byte.
+    pub fn of_stderr() -> Self {
+        let stderr = borrow(libc::STDERR_FILENO);
+        let blocks = rustix::fs::fcntl_getfl(stderr).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK));
+        let (kind, device) =
+            rustix::fs::fstat(stderr).map_or((0, 0), |stat| (stat.st_mode & libc::S_IFMT, stat.st_rdev));
+        let sink = match kind {
+            libc::S_IFREG => Sink::Plain,
+            _ if !blocks => Sink::Plain,
+            libc::S_IFIFO | libc::S_IFSOCK => Sink::Shared,
+            _ => Sink::None,
+        };
+        Self { sink, kmsg: kind == libc::S_IFCHR && device == KMSG }
+    }
+
+    /// True if it is the kernel's log, whose lines begin with a level.
+    pub const fn is_kmsg(&self) -> bool {
+        self.kmsg
+    }
+
+    /// Writes a line; false if it was dropped, or cut by a terminal or socket that is almost full.
+    pub fn write(&self, line: &[u8]) -> bool {
+        let written = match self.sink {
+            Sink::Plain => raw::write(libc::STDERR_FILENO, line),
+            Sink::Shared if raw::is_writable(libc::STDERR_FILENO) => {
+                raw::write_now(libc::STDERR_FILENO, line)
+            }
+            Sink::None | Sink::Shared => return false,
+        };
+        written.is_ok_and(|length| length as usize == line.len())
+    }
+}
+
+/// The device number of `/dev/kmsg`, mem(4).
+const KMSG: u64 = libc::makedev(1, 11);
+
+/// A value in `.bss` or `.data` that is lent once, for as long as the process lives.
+///
+/// This program has one thread.
+pub struct Lent<T> {
+    value: UnsafeCell<T>,
+    lent: AtomicBool,
+}
+
+// SAFETY: the value can be reached only by the one reference that `take` returns.
+unsafe impl<T: Send> Sync for Lent<T> {}
+
+impl<T> Lent<T> {
+    /// A value that was not lent yet.
+    pub const fn new(value: T) -> Self {
+        Self { value: UnsafeCell::new(value), lent: AtomicBool::new(false) }
+    }
+
+    /// The value, at the first call.
+    #[allow(clippy::mut_from_ref, reason = "it returns one reference in all")]
+    pub fn take(&'static self) -> Option<&'static mut T> {
+        // Not `swap`, which on aarch64 is a function of a library that is not linked.
+        if self.lent.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.lent.store(true, Ordering::Relaxed);
+        // SAFETY: this is the only reference: a second call returns above, and there is no second thread.
+        Some(unsafe { &mut *self.value.get() })
+    }
 }
 
 /// True if a process has the file open for writing: the kernel refuses a read lease then, fcntl(2).

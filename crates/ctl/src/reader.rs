@@ -1,0 +1,150 @@
+//! The reader: logs what services write to the pipes of a server that has ended.
+//!
+//! It is a process of its own that lives until each of its pipes is at its end. It has no timer: it runs only when a
+//! service writes.
+
+use core::mem::MaybeUninit;
+
+use rt::{raw, signal};
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::io::Errno;
+use zinit_pid1ctl::lines::{self, Line, Piece};
+
+use crate::pipes::{PIPES, Pipe, Pipes};
+use crate::refusal::errno_name;
+use crate::sys::Log;
+use crate::{process, report, sys};
+
+/// Forks the reader, and returns its pid; `None` if there is nothing to read.
+///
+/// To be called after the server has ended. This process holds no pipe any more then, and all its signals are blocked.
+pub fn spawn(pipes: &mut Pipes) -> Option<u32> {
+    if pipes.is_empty() {
+        return None;
+    }
+    // TERM to all must not reach the reader before it blocks it: services would get SIGPIPE while they stop.
+    signal::block_all();
+    let pid = raw::fork();
+    if pid == 0 {
+        let failed = Reader::new(pipes.held()).and_then(|reader| reader.run()).err();
+        if let Some(errno) = failed {
+            let error = errno_name(errno);
+            report(format_args!("cannot read what services write: {error}, they may end by SIGPIPE"));
+        }
+        raw::exit(u8::from(failed.is_some()));
+    }
+    pipes.clear();
+    if pid < 0 {
+        let error = errno_name(Errno::from_raw_os_error(pid.wrapping_neg()));
+        report(format_args!(
+            "cannot fork the reader of what services write: {error}, they may end by SIGPIPE"
+        ));
+    }
+    u32::try_from(pid).ok()
+}
+
+struct Reader<'a> {
+    pipes: &'a mut [Pipe],
+    /// What was read of the last line, in the order of `pipes`.
+    lines: &'static mut [Line; PIPES],
+    input: &'static mut [u8; INPUT],
+    epoll: OwnedFd,
+    output: Output,
+}
+
+/// The log, and what it did not accept.
+struct Output {
+    log: Log,
+    /// Lines that were dropped since the log accepted one.
+    dropped: u32,
+}
+
+impl<'a> Reader<'a> {
+    fn new(pipes: &'a mut [Pipe]) -> Result<Self, Errno> {
+        static LINES: sys::Lent<[Line; PIPES]> = sys::Lent::new([Line::NEW; PIPES]);
+        static INPUT_BUFFER: sys::Lent<[u8; INPUT]> = sys::Lent::new([0; INPUT]);
+        raw::set_name(c"zinit-reader");
+        close_all_but(pipes);
+        let (Some(lines), Some(input)) = (LINES.take(), INPUT_BUFFER.take()) else { return Err(Errno::BUSY) };
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        Ok(Self { pipes, lines, input, epoll, output: Output { log: Log::of_stderr(), dropped: 0 } })
+    }
+
+    /// Reads until each pipe is at its end.
+    fn run(mut self) -> Result<(), Errno> {
+        for (at, pipe) in (0..).zip(self.pipes.iter()) {
+            if let Some(reading) = &pipe.reading {
+                epoll::add(&self.epoll, reading, EventData::new_u64(at), EventFlags::IN)?;
+            }
+        }
+        while self.pipes.iter().any(|pipe| pipe.reading.is_some()) {
+            let mut room = [MaybeUninit::uninit(); EVENTS];
+            match epoll::wait(&self.epoll, &mut room, None) {
+                Ok((events, _)) => {
+                    for event in events {
+                        self.read(event.data.u64() as usize);
+                    }
+                }
+                // It was stopped and continued.
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        self.output.say_dropped();
+        Ok(())
+    }
+
+    /// Reads once from a pipe that is ready: each of them gets its turn.
+    fn read(&mut self, at: usize) {
+        let (Some(pipe), Some(line)) = (self.pipes.get_mut(at), self.lines.get_mut(at)) else { return };
+        let Some(reading) = &pipe.reading else { return };
+        let (service, output) = (&pipe.service, &mut self.output);
+        let mut log = |piece: Piece<'_>| output.write(&lines::compose(service, piece, output.log.is_kmsg()));
+        match rustix::io::read(reading, &mut self.input[..]) {
+            Ok(length @ 1..) => line.push(&self.input[..length], &mut log),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Ok(0) | Err(_) => {
+                line.finish(&mut log);
+                // The helper may hold the same open file for a moment, which would keep it in the set.
+                let _not_there = epoll::delete(&self.epoll, reading);
+                pipe.reading = None;
+            }
+        }
+    }
+}
+
+impl Output {
+    /// Writes a line, or drops and counts it: neither PID 1 nor a service may wait for a reader of the log.
+    fn write(&mut self, line: &[u8]) {
+        self.say_dropped();
+        if self.dropped > 0 || !self.log.write(line) {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    /// Logs how many lines were dropped, if there are any and the log accepts lines again.
+    fn say_dropped(&mut self) {
+        if self.dropped > 0 && self.log.write(&lines::dropped(self.dropped, self.log.is_kmsg())) {
+            self.dropped = 0;
+        }
+    }
+}
+
+/// Closes all descriptors but standard error and those of the pipes: PID 1 waits for the end of its report pipe.
+fn close_all_but(pipes: &[Pipe]) {
+    let Some(folder) = process::folder(c"/proc/self/fd") else { return };
+    process::numbers(&folder, &mut |number| {
+        let number = number.cast_signed();
+        let held = |pipe: &Pipe| pipe.reading.as_ref().is_some_and(|reading| reading.as_raw_fd() == number);
+        if ![libc::STDERR_FILENO, folder.as_raw_fd()].contains(&number) && !pipes.iter().any(held) {
+            raw::close(number);
+        }
+    });
+}
+
+/// Bytes that are read at once.
+const INPUT: usize = 4_096;
+
+/// Pipes that one wait tells of.
+const EVENTS: usize = 16;
