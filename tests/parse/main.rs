@@ -5,6 +5,7 @@ mod common;
 
 mod cli;
 mod config;
+mod lines;
 mod minisign;
 mod proc;
 mod procstat;

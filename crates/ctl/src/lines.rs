@@ -92,13 +92,15 @@ fn end_of_last_character(text: &[u8]) -> usize {
 /// The name of a service for its log lines; a longer one ends in `...`.
 #[must_use]
 pub fn name(service: &[u8]) -> Name {
+    let mut cleaned = Vec::<u8, { 4 * NAME }>::new();
+    clean(service, &mut cleaned);
+    let (end, mark) = match cleaned.first_chunk::<NAME_CUT>() {
+        Some(start) if cleaned.len() > NAME => (end_of_last_character(start), MARK),
+        _ => (cleaned.len(), b"".as_slice()),
+    };
     let mut name = Name::new();
-    clean(service, &mut name);
-    if name.is_full() {
-        let end = name.first_chunk::<NAME_CUT>().map_or(0, |start| end_of_last_character(start));
-        name.truncate(end);
-        extend(&mut name, MARK);
-    }
+    extend(&mut name, cleaned.get(..end).unwrap_or_default());
+    extend(&mut name, mark);
     name
 }
 

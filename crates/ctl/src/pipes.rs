@@ -77,7 +77,9 @@ impl Pipes {
             for number in [libc::STDOUT_FILENO, libc::STDERR_FILENO] {
                 let Some(inode) = pipe_inode(pid, number.unsigned_abs()) else { continue };
                 let Some(at) = self.unknown.iter().position(|pipe| pipe.inode == inode) else { continue };
-                let Some((service, _)) = services.clone().find(|(_, leader)| belongs(pid, *leader)) else {
+                let group = procstat::group(process::read(pid, "stat", &mut [0; 512]));
+                let belongs = |leader| leader == pid || Some(leader) == group;
+                let Some((service, _)) = services.clone().find(|(_, leader)| belongs(*leader)) else {
                     continue;
                 };
                 let pipe = self.unknown.swap_remove(at);
@@ -137,11 +139,6 @@ impl Pipes {
         }
         beyond
     }
-}
-
-/// True if a process is a service's process or in its group.
-fn belongs(pid: u32, leader: u32) -> bool {
-    pid == leader || procstat::group(process::read(pid, "stat", &mut [0; 512])) == Some(leader)
 }
 
 /// The inode of the pipe that a descriptor of a process leads to.

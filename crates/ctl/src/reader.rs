@@ -46,6 +46,8 @@ pub fn spawn(pipes: &mut Pipes) -> Option<u32> {
 
 struct Reader<'a> {
     pipes: &'a mut [Pipe],
+    /// How many of them are not at their end.
+    open: usize,
     /// What was read of the last line, in the order of `pipes`.
     lines: &'static mut [Line; PIPES],
     input: &'static mut [u8; INPUT],
@@ -68,7 +70,7 @@ impl<'a> Reader<'a> {
         close_all_but(pipes);
         let (Some(lines), Some(input)) = (LINES.take(), INPUT_BUFFER.take()) else { return Err(Errno::BUSY) };
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { pipes, lines, input, epoll, output: Output { log: Log::of_stderr(), dropped: 0 } })
+        Ok(Self { pipes, open: 0, lines, input, epoll, output: Output { log: Log::of_stderr(), dropped: 0 } })
     }
 
     /// Reads until each pipe is at its end.
@@ -78,7 +80,8 @@ impl<'a> Reader<'a> {
                 epoll::add(&self.epoll, reading, EventData::new_u64(at), EventFlags::IN)?;
             }
         }
-        while self.pipes.iter().any(|pipe| pipe.reading.is_some()) {
+        self.open = self.pipes.len();
+        while self.open > 0 {
             let mut room = [MaybeUninit::uninit(); EVENTS];
             match epoll::wait(&self.epoll, &mut room, None) {
                 Ok((events, _)) => {
@@ -109,6 +112,7 @@ impl<'a> Reader<'a> {
                 // The helper may hold the same open file for a moment, which would keep it in the set.
                 let _not_there = epoll::delete(&self.epoll, reading);
                 pipe.reading = None;
+                self.open -= 1;
             }
         }
     }
