@@ -117,6 +117,8 @@ fn the_kernels_log_gets_a_level_and_no_line_that_is_too_long() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// However the bytes are read, the pieces are the same, and together they are all bytes.
     #[test]
     fn nothing_is_lost(
