@@ -14,15 +14,15 @@ struct Shown {
 /// The pieces of a pipe that is read in these parts, and their log lines.
 fn read<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Shown>, String) {
     let (mut shown, mut log) = (vec![], vec![]);
-    let mut line = Line::NEW;
+    let (mut line, mut rest) = (Line::NEW, [0; TEXT]);
     let mut show = |piece: Piece<'_>| {
         shown.push(Shown { text: piece.text.to_vec(), torn: piece.torn, more: piece.more });
         log.extend_from_slice(&compose(b"a", piece, false));
     };
     for part in parts {
-        line.push(part, &mut show);
+        line.push(&mut rest, part, &mut show);
     }
-    line.finish(&mut show);
+    line.end(&rest, &mut show);
     (shown, String::from_utf8(log).expect("UTF-8"))
 }
 

@@ -8,18 +8,20 @@ pub type LogLine = Vec<u8, LINE>;
 /// The name of a service as log lines show it: cleaned, and cut to [`NAME`] bytes.
 pub type Name = Vec<u8, NAME>;
 
-/// The bytes of a pipe since the last newline.
+/// What is known of the last line of a pipe; its bytes are kept apart.
 ///
-/// All zero is the state of a pipe of which nothing was read yet, so that an array of them lies in `.bss`, and memory
-/// is used only for pipes that were written to.
+/// All zero is the state of a pipe of which nothing was read yet, so that an array of them lies in `.bss`.
 pub struct Line {
-    bytes: [u8; TEXT],
+    /// The bytes since the last newline.
     length: usize,
-    /// The line's first byte is known to be the first one of `bytes`.
+    /// The line begins with these bytes.
     ///
     /// It is not known of the first line of a pipe: the old server may have read its beginning.
     whole: bool,
 }
+
+/// The bytes of a line that has not ended yet. Memory is used only for pipes that have such a line.
+pub type Rest = [u8; TEXT];
 
 /// A line without its newline, or a part of a line that is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,42 +36,60 @@ pub struct Piece<'a> {
 
 impl Line {
     /// A line of a pipe of which nothing was read yet.
-    pub const NEW: Self = Self { bytes: [0; TEXT], length: 0, whole: false };
+    pub const NEW: Self = Self { length: 0, whole: false };
 
-    /// Appends what was read, and shows each line that ends in it.
-    pub fn push(&mut self, input: &[u8], show: &mut dyn FnMut(Piece<'_>)) {
-        for byte in input {
-            if *byte == b'\n' {
-                self.show(self.length, false, show);
-                self.whole = true;
+    /// Takes what was read, and shows each line that ends in it; the bytes behind the last newline stay in `rest`.
+    pub fn push(&mut self, rest: &mut Rest, mut input: &[u8], show: &mut dyn FnMut(Piece<'_>)) {
+        while !input.is_empty() {
+            let end = input.iter().position(|byte| *byte == b'\n');
+            if let (0, Some((text, [_newline, behind @ ..]))) =
+                (self.length, end.filter(|end| *end <= TEXT).and_then(|end| input.split_at_checked(end)))
+            {
+                self.show(text, false, show);
+                input = behind;
                 continue;
             }
-            if self.length == TEXT {
-                self.show(end_of_last_character(&self.bytes), true, show);
-            }
-            if let Some(free) = self.bytes.get_mut(self.length) {
-                *free = *byte;
-                self.length = self.length.saturating_add(1);
-            }
+            let free = rest.get_mut(self.length..).unwrap_or_default();
+            let length = end.unwrap_or(input.len()).min(free.len());
+            let (text, behind) = input.split_at_checked(length).unwrap_or_default();
+            free.iter_mut().zip(text).for_each(|(free, byte)| *free = *byte);
+            self.length = self.length.saturating_add(length);
+            input = match behind {
+                [b'\n', behind @ ..] => {
+                    self.finish(rest, show);
+                    behind
+                }
+                // The line is longer than a piece.
+                [_, ..] => {
+                    let end = end_of_last_character(rest);
+                    self.show(rest.get(..end).unwrap_or_default(), true, show);
+                    rest.copy_within(end.., 0);
+                    self.length = self.length.saturating_sub(end);
+                    behind
+                }
+                [] => behind,
+            };
         }
     }
 
-    /// Shows what the service wrote after its last newline, at the end of the pipe.
-    pub fn finish(&mut self, show: &mut dyn FnMut(Piece<'_>)) {
+    /// Shows what the service wrote after its last newline, if anything, at the end of the pipe.
+    pub fn end(&mut self, rest: &Rest, show: &mut dyn FnMut(Piece<'_>)) {
         if self.length > 0 {
-            self.show(self.length, false, show);
+            self.finish(rest, show);
         }
     }
 
-    /// Shows the first `end` bytes, and keeps those behind them.
-    fn show(&mut self, end: usize, more: bool, show: &mut dyn FnMut(Piece<'_>)) {
-        let text = self.bytes.get(..end).unwrap_or_default();
+    /// Shows what `rest` holds as the end of a line.
+    fn finish(&mut self, rest: &Rest, show: &mut dyn FnMut(Piece<'_>)) {
+        self.show(rest.get(..self.length).unwrap_or_default(), false, show);
+        self.length = 0;
+    }
+
+    fn show(&mut self, text: &[u8], more: bool, show: &mut dyn FnMut(Piece<'_>)) {
         // Of a line that ends in CR LF.
         let text = if more { text } else { text.strip_suffix(b"\r").unwrap_or(text) };
         show(Piece { text, torn: !self.whole, more });
-        self.whole = false;
-        self.bytes.copy_within(end.min(self.length)..self.length, 0);
-        self.length = self.length.saturating_sub(end);
+        self.whole = !more;
     }
 }
 

@@ -79,6 +79,8 @@ fn run_helper(task: &CStr, argument: &CStr) -> u8 {
 }
 
 /// Does what a person asks for, and returns the exit status.
+// Its frame holds paths; in that of `main` they would be resident in each helper that lives long.
+#[inline(never)]
 fn run_command(command: Command<'_>) -> u8 {
     match command {
         Command::Ask(_) | Command::Status if !pid1_is_zinit_pid1() => FAILED,

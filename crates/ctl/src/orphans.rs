@@ -19,6 +19,8 @@ use crate::{process, report, sys};
 ///
 /// The rescue program, processes that run this program, and those below them are spared. `here` is PID 1's re-exec
 /// state. A zombie counts as left until PID 1 has reaped it.
+// Its frame is large; in that of `main` it would be resident in each helper that lives long.
+#[inline(never)]
 pub fn end(here: &CStr) -> u8 {
     let mut link = [0; 16];
     let length = raw::read_link(c"/proc/self", &mut link).unwrap_or(0) as usize;

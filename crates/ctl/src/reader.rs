@@ -9,7 +9,7 @@ use rt::{raw, signal};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
-use zinit_pid1ctl::lines::{self, Line, Piece};
+use zinit_pid1ctl::lines::{self, Line, Piece, Rest, TEXT};
 
 use crate::pipes::{PIPES, Pipe, Pipes};
 use crate::refusal::errno_name;
@@ -48,11 +48,16 @@ struct Reader<'a> {
     pipes: &'a mut [Pipe],
     /// How many of them are not at their end.
     open: usize,
-    /// What was read of the last line, in the order of `pipes`.
-    lines: &'static mut [Line; PIPES],
-    input: &'static mut [u8; INPUT],
+    buffers: &'static mut Buffers,
     epoll: OwnedFd,
     output: Output,
+}
+
+/// In the order of the pipes, but for `input`.
+struct Buffers {
+    lines: [Line; PIPES],
+    rests: [Rest; PIPES],
+    input: [u8; INPUT],
 }
 
 /// The log, and what it did not accept.
@@ -64,13 +69,17 @@ struct Output {
 
 impl<'a> Reader<'a> {
     fn new(pipes: &'a mut [Pipe]) -> Result<Self, Errno> {
-        static LINES: sys::Lent<[Line; PIPES]> = sys::Lent::new([Line::NEW; PIPES]);
-        static INPUT_BUFFER: sys::Lent<[u8; INPUT]> = sys::Lent::new([0; INPUT]);
+        static BUFFERS: sys::Lent<Buffers> = sys::Lent::new(Buffers {
+            lines: [Line::NEW; PIPES],
+            rests: [[0; TEXT]; PIPES],
+            input: [0; INPUT],
+        });
         raw::set_name(c"zinit-reader");
         close_all_but(pipes);
-        let (Some(lines), Some(input)) = (LINES.take(), INPUT_BUFFER.take()) else { return Err(Errno::BUSY) };
+        sys::release_stack();
+        let buffers = BUFFERS.take().ok_or(Errno::BUSY)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { pipes, open: 0, lines, input, epoll, output: Output { log: Log::of_stderr(), dropped: 0 } })
+        Ok(Self { pipes, open: 0, buffers, epoll, output: Output { log: Log::of_stderr(), dropped: 0 } })
     }
 
     /// Reads until each pipe is at its end.
@@ -100,15 +109,17 @@ impl<'a> Reader<'a> {
 
     /// Reads once from a pipe that is ready: each of them gets its turn.
     fn read(&mut self, at: usize) {
-        let (Some(pipe), Some(line)) = (self.pipes.get_mut(at), self.lines.get_mut(at)) else { return };
+        let Buffers { lines, rests, input } = &mut *self.buffers;
+        let (Some(line), Some(rest)) = (lines.get_mut(at), rests.get_mut(at)) else { return };
+        let Some(pipe) = self.pipes.get_mut(at) else { return };
         let Some(reading) = &pipe.reading else { return };
         let (service, output) = (&pipe.service, &mut self.output);
         let mut log = |piece: Piece<'_>| output.write(&lines::compose(service, piece, output.log.is_kmsg()));
-        match rustix::io::read(reading, &mut self.input[..]) {
-            Ok(length @ 1..) => line.push(&self.input[..length], &mut log),
+        match rustix::io::read(reading, &mut input[..]) {
+            Ok(length @ 1..) => line.push(rest, &input[..length], &mut log),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Ok(0) | Err(_) => {
-                line.finish(&mut log);
+                line.end(rest, &mut log);
                 // The helper may hold the same open file for a moment, which would keep it in the set.
                 let _not_there = epoll::delete(&self.epoll, reading);
                 pipe.reading = None;

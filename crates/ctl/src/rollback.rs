@@ -12,6 +12,8 @@ use crate::report;
 /// Renames `PATH.old` to `PATH`, and keeps what was there as `PATH.bad`; returns the exit status.
 ///
 /// Without a `PATH.old` it does nothing, and logs nothing.
+// Its frame holds long paths; in that of `main` they would be resident in each helper that lives long.
+#[inline(never)]
 pub fn roll_back(path: &CStr) -> u8 {
     // PID 1 found no server.
     if path.is_empty() {

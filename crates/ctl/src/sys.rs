@@ -102,6 +102,23 @@ impl Log {
 /// The device number of `/dev/kmsg`, mem(4).
 const KMSG: u64 = libc::makedev(1, 11);
 
+/// Gives the memory of the stack that no function uses now back to the kernel, madvise(2).
+pub fn release_stack() {
+    let here = 0_u8;
+    // A page is spared, for the frame of this function and what lies below its pointer.
+    let end = address(&raw const here) / PAGE * PAGE - PAGE;
+    let arguments = [end - STACK, STACK, word(libc::MADV_DONTNEED)];
+    // SAFETY: nothing is below the stack but what this releases: functions that have returned used it. The kernel
+    // skips addresses that are not mapped.
+    unsafe { syscall(libc::SYS_madvise, arguments) };
+}
+
+/// The smallest size of a page, bytes; with larger ones the kernel refuses the address, and nothing is released.
+const PAGE: usize = 4_096;
+
+/// Bytes of the stack that are released at most: more than the deepest of the functions here uses.
+const STACK: usize = 1_048_576;
+
 /// A value in `.bss` or `.data` that is lent once, for as long as the process lives.
 ///
 /// This program has one thread.

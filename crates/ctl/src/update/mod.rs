@@ -21,6 +21,8 @@ use crate::{report, sys};
 /// Looks for another version; the exit status is 0 only if PID 1 has to re-exec as the program whose path is printed.
 ///
 /// `name` is PID 1's argv\[0\], by which its program is found where there is no `/proc`.
+// Its frame holds whole programs; in that of `main` they would be resident in each helper that lives long.
+#[inline(never)]
 pub fn update(name: &CStr) -> u8 {
     sys::set_alarm(TIMEOUT);
     match Running::find(name).and_then(|running| look(&running).map(|found| (running, found))) {
