@@ -103,6 +103,7 @@ impl Log {
 const KMSG: u64 = libc::makedev(1, 11);
 
 /// Gives the memory of the stack that no function uses now back to the kernel, madvise(2).
+#[inline(never)] // else what its caller uses could be below `here`
 pub fn release_stack() {
     let here = 0_u8;
     // A page is spared, for the frame of this function and what lies below its pointer.
