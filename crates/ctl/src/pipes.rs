@@ -18,7 +18,9 @@ use crate::{process, report, sys};
 pub struct Pipes {
     held: heapless::Vec<Pipe, PIPES>,
     /// Those of the server that are not held, and of which it is not known whether they are those of services.
-    unknown: heapless::Vec<Candidate, PIPES>,
+    unknown: heapless::Vec<Candidate, { PIPES + OTHERS }>,
+    /// A line said that some are not held: a watcher looks every few seconds.
+    reported: bool,
 }
 
 /// The reading end of a pipe that a service writes to.
@@ -41,8 +43,11 @@ struct Candidate {
 impl Pipes {
     /// No pipes; only the first call returns them, because they lie in `.bss`.
     pub fn take() -> Option<&'static mut Self> {
-        static PIPES: sys::Lent<Pipes> =
-            sys::Lent::new(Pipes { held: heapless::Vec::new(), unknown: heapless::Vec::new() });
+        static PIPES: sys::Lent<Pipes> = sys::Lent::new(Pipes {
+            held: heapless::Vec::new(),
+            unknown: heapless::Vec::new(),
+            reported: false,
+        });
         PIPES.take()
     }
 
@@ -67,7 +72,7 @@ impl Pipes {
     /// It may be called again: pipes that are held already are left alone, and those that the server has closed by
     /// itself are closed.
     pub fn open<'a>(&mut self, server: u32, services: impl Iterator<Item = (&'a [u8], u32)> + Clone) {
-        let beyond = self.look_at_server(server);
+        let mut beyond = self.look_at_server(server);
         if self.unknown.is_empty() {
             return;
         }
@@ -86,7 +91,8 @@ impl Pipes {
                 match hold(server, &pipe) {
                     Ok(reading) => {
                         let (service, reading) = (lines::name(service), Some(reading));
-                        let _full = self.held.push(Pipe { inode, reading, service, closed: false });
+                        let pushed = self.held.push(Pipe { inode, reading, service, closed: false });
+                        beyond += u32::from(pushed.is_err());
                     }
                     // The server has closed it since.
                     Err(Errno::NOENT) => {}
@@ -94,6 +100,10 @@ impl Pipes {
                 }
             }
         });
+        if self.reported {
+            return;
+        }
+        self.reported = failed.is_some() || beyond > 0;
         if let Some(errno) = failed {
             let error = errno_name(errno);
             report(format_args!("cannot open each pipe of the services: {error}, some may end by SIGPIPE"));
@@ -105,7 +115,7 @@ impl Pipes {
 
     /// Looks for reading ends of the server that are not held yet; returns how many do not fit.
     fn look_at_server(&mut self, server: u32) -> u32 {
-        let Self { held, unknown } = self;
+        let Self { held, unknown, reported: _ } = self;
         unknown.clear();
         let (mut alive, mut beyond) = (false, 0_u32);
         // Bit by bit in the order of `held`: whether the server holds it.
@@ -120,9 +130,7 @@ impl Pipes {
             if let Some(at) = held.iter().position(|pipe| pipe.inode == inode) {
                 seen[at / 64] |= 1 << (at % 64);
             } else if is_reading_end(server, number) {
-                let full = held.len() + unknown.len() >= PIPES;
-                let pushed = !full && unknown.push(Candidate { inode, number }).is_ok();
-                beyond += u32::from(!pushed);
+                beyond += u32::from(unknown.push(Candidate { inode, number }).is_err());
             }
         });
         // A server that has ended holds nothing, and then they are needed.
@@ -179,3 +187,6 @@ fn raise_limit() {
 
 /// Pipes that are held: two of each of 1,000 services, for which there is a state file.
 pub const PIPES: usize = 2_000;
+
+/// Reading ends of a server that are those of no service; zinit-server 0.3.9 has none.
+const OTHERS: usize = 64;

@@ -78,6 +78,7 @@ pub fn errno_name(errno: Errno) -> impl fmt::Display {
             to.write_str(match self.0 {
                 Errno::ACCESS => "EACCES (no permission)",
                 Errno::LOOP => "ELOOP (a symbolic link)",
+                Errno::MFILE => "EMFILE (too many open files)",
                 Errno::MLINK | Errno::NOTSUP => "EMLINK (no hard links there)",
                 Errno::NAMETOOLONG => "ENAMETOOLONG (too long)",
                 Errno::NOENT => "ENOENT (no such file or directory)",
