@@ -50,6 +50,10 @@ const LAYERS: &[(&str, &str)] = &[
         "cli file force model orphans parse pipes process reader refusal rollback status sys update",
     ),
     ("ctl/reader", "pipes process refusal report sys"),
+    ("ctl/services", ""),
+    ("ctl/json", ""),
+    ("ctl/protocol", "json services"),
+    ("ctl/state_file", "services"),
     ("ctl/", "cli file model parse print probe process refusal report stat sys verify"),
 ];
 

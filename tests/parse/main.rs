@@ -9,4 +9,5 @@ mod lines;
 mod minisign;
 mod proc;
 mod procstat;
+mod protocol;
 mod rpc;

@@ -17,5 +17,9 @@
 )]
 
 pub mod cli;
+mod json;
 pub mod lines;
 pub mod minisign;
+pub mod protocol;
+pub mod services;
+pub mod state_file;
