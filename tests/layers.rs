@@ -47,13 +47,18 @@ const LAYERS: &[(&str, &str)] = &[
     ("rt/signal", "arch raw"),
     (
         "ctl/main",
-        "cli file force model orphans parse pipes process reader refusal rollback status sys update",
+        "cli file force model orphans parse pipes process reader refusal restart rollback status sys update",
     ),
     ("ctl/reader", "pipes process refusal report sys"),
     ("ctl/services", ""),
     ("ctl/json", ""),
     ("ctl/protocol", "json services"),
-    ("ctl/state_file", "services"),
+    ("ctl/state_file", "json services"),
+    ("ctl/ask", "client model process server"),
+    ("ctl/client", "model refusal server sys"),
+    ("ctl/handover", "ask pipes reader refusal report server sys"),
+    ("ctl/restart", "ask client handover model parse pipes process refusal report server sys"),
+    ("ctl/server", "model parse process sys"),
     ("ctl/", "cli file model parse print probe process refusal report stat sys verify"),
 ];
 

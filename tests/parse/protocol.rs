@@ -187,20 +187,26 @@ fn state_files_have_the_servers_format() {
     ];
     let text = file(&services, &[8]);
     assert_eq!(text, expected.concat());
-    let mut pids = vec![];
-    protocol::read_pids(text.as_bytes(), &mut scratch(), &mut |pid| pids.push(pid)).expect("a state file");
-    assert_eq!(pids, [8]);
+    // What was read is the same again.
+    let mut again = Box::new(Services::new());
+    assert!(state_file::read(text.as_bytes(), &mut scratch(), &mut again));
+    assert_eq!(file(&again, &[8]), text);
+    for length in 0..text.len() {
+        assert!(!state_file::read(&text.as_bytes()[..length], &mut scratch(), &mut again), "{length}");
+    }
 }
 
 #[test]
-fn pids_are_read_from_a_file_of_the_server() {
-    let text = "{\n  \"version\": 1,\n  \"pid\": 7,\n  \"services\": {\n    \"pid\": {\n      \"pid\": 8,\n      \"config\": {\"pid\": 9}\n    },\n    \"b\": {\"pid\": null}\n  }\n}\n";
-    let mut pids = vec![];
-    protocol::read_pids(text.as_bytes(), &mut scratch(), &mut |pid| pids.push(pid)).expect("a state file");
-    assert_eq!(pids, [8]);
-    for wrong in ["", "[]", "{\"services\":1}", "{\"services\":{\"a\":{\"pid\":-1}}}", "{}x"] {
-        let read = protocol::read_pids(wrong.as_bytes(), &mut scratch(), &mut |_| {});
-        assert_eq!(read, Err(NoResult::Garbage), "{wrong}");
+fn state_files_of_the_server_are_read() {
+    let text = "{\n  \"version\": 1,\n  \"pid\": 7,\n  \"services\": {\n    \"pid\": {\n      \"name\": \"pid\",\n      \"pid\": 8,\n      \"state\": \"running\",\n      \"config\": {\"pid\": 9}\n    },\n    \"b\": {\"name\": \"b\", \"pid\": null}\n  }\n}\n";
+    let mut services = Box::new(Services::new());
+    assert!(state_file::read(text.as_bytes(), &mut scratch(), &mut services));
+    let pids: Vec<_> = services.iter().map(|service| (services.name(service), service.pid)).collect();
+    assert_eq!(pids, [("pid", 8), ("b", 0)]);
+    for wrong in
+        ["", "[]", "{}", "{\"services\":1}", "{\"services\":{\"a\":{\"pid\":-1}}}", "{\"services\":{}}x"]
+    {
+        assert!(!state_file::read(wrong.as_bytes(), &mut scratch(), &mut services), "{wrong}");
     }
 }
 
@@ -242,7 +248,7 @@ proptest! {
         for line in [&bytes, &inside] {
             let _any = protocol::read_list(line, &mut scratch(), &mut services);
             let _any = protocol::read_counts(line, &mut scratch(), &mut services);
-            let _any = protocol::read_pids(line, &mut scratch(), &mut |_| {});
+            let _any = state_file::read(line, &mut scratch(), &mut services);
             let _any = (status(line), config(line));
         }
     }

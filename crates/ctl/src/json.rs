@@ -1,22 +1,27 @@
 //! Reads objects of JSON, and skips what they have besides.
 
+use core::ops::Range;
+
 use nanojson::{ParseError, Parser};
 
 /// The result of reading a value.
 pub type Parsed<T> = core::result::Result<T, ParseError>;
 
-/// Reads an object: `read` is called with each member's name and reads its value, or returns false to have it skipped.
+/// Reads an object, and returns where it is in the text: `read` is called with each member's name and reads its value,
+/// or returns false to have it skipped.
 pub fn members(
     json: &mut Parser<'_, '_>,
-    read: &mut dyn FnMut(Name, &mut Parser<'_, '_>) -> Parsed<bool>,
-) -> Parsed<()> {
+    read: &mut dyn FnMut(Key, &mut Parser<'_, '_>) -> Parsed<bool>,
+) -> Parsed<Range<usize>> {
     json.object_begin()?;
-    while let Some(name) = json.member_decoded()?.map(Name::from) {
+    let start = json.error_offset();
+    while let Some(name) = json.member_decoded()?.map(Key::from) {
         if !read(name, json)? {
             skip(json)?;
         }
     }
-    json.object_end()
+    json.object_end()?;
+    Ok(start..json.error_offset().saturating_add(1))
 }
 
 /// Skips a value of any kind.
@@ -67,14 +72,19 @@ pub fn skip(json: &mut Parser<'_, '_>) -> Parsed<()> {
 /// The names of members that are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // the server's words
-pub enum Name {
+pub enum Key {
+    Config,
+    CurrentRestartDelay,
     Error,
     ExitCode,
     Id,
+    LastExitCode,
     Lifecycle,
+    Name,
     Other,
     Output,
     Pid,
+    RestartCount,
     RestartDelay,
     Result,
     Service,
@@ -82,15 +92,20 @@ pub enum Name {
     State,
 }
 
-impl From<&str> for Name {
+impl From<&str> for Key {
     fn from(name: &str) -> Self {
         match name {
+            "config" => Self::Config,
+            "current_restart_delay_ms" => Self::CurrentRestartDelay,
             "error" => Self::Error,
             "exit_code" => Self::ExitCode,
             "id" => Self::Id,
+            "last_exit_code" => Self::LastExitCode,
             "lifecycle" => Self::Lifecycle,
+            "name" => Self::Name,
             "output" => Self::Output,
             "pid" => Self::Pid,
+            "restart_count" => Self::RestartCount,
             "restart_delay_ms" => Self::RestartDelay,
             "result" => Self::Result,
             "service" => Self::Service,

@@ -4,6 +4,7 @@
 //! - `--helper update NAME`: finds another version of PID 1's program, puts it in its place and prints its path;
 //! - `--helper rollback PATH`: puts the previous file of the server back;
 //! - `--helper orphans STATE`: ends the processes that a server left behind;
+//! - `--helper restart STATE SOCKET`: asks the server to exit, and keeps its services;
 //! - any other words: what a person asks for, see [`zinit_pid1ctl::cli`].
 //!
 //! It may be large, slow or wrong: it shares no memory with PID 1, and is no part of the proof that PID 1 cannot
@@ -19,16 +20,19 @@
     reason = "both hold paths, and there is no heap to put them on"
 )]
 
+mod ask;
+mod client;
 mod file;
 mod force;
+mod handover;
 mod orphans;
-#[allow(dead_code, reason = "the helpers that call it follow")]
 mod pipes;
 mod process;
-#[allow(dead_code, reason = "the helpers that call it follow")]
 mod reader;
 mod refusal;
+mod restart;
 mod rollback;
+mod server;
 mod status;
 mod sys;
 mod update;
@@ -53,7 +57,8 @@ rt::entry!(main);
 fn main(start: Start) -> ! {
     let mut words = start.words();
     let status = if words.next() == Some(c"--helper") {
-        run_helper(words.next().unwrap_or(c""), words.next().unwrap_or(c""))
+        let [task, argument, socket] = [(); 3].map(|()| words.next().unwrap_or(c""));
+        run_helper(task, argument, socket)
     } else {
         run_command(cli::parse(start.name(), start.words()))
     };
@@ -61,7 +66,7 @@ fn main(start: Start) -> ! {
 }
 
 /// Does a task for PID 1, and returns the exit status.
-fn run_helper(task: &CStr, argument: &CStr) -> u8 {
+fn run_helper(task: &CStr, argument: &CStr, socket: &CStr) -> u8 {
     if !process::parent_is_zinit_pid1() {
         report(format_args!("only zinit-pid1 may start this program with --helper"));
         return BAD_USAGE;
@@ -69,6 +74,7 @@ fn run_helper(task: &CStr, argument: &CStr) -> u8 {
     sys::block_signals_of_files();
     match task.to_bytes() {
         b"orphans" => orphans::end(argument),
+        b"restart" => restart::restart(argument, socket),
         b"rollback" => rollback::roll_back(argument),
         b"update" => update::update(argument),
         other => {

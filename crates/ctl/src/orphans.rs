@@ -4,10 +4,9 @@
 
 use core::ffi::CStr;
 
-use rt::{raw, signal};
+use rt::signal;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
-use zinit_pid1::model::decimal;
 use zinit_pid1::model::limits::{KILL_GRACE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
 use zinit_pid1::model::reexec::{Child, ReexecState};
 use zinit_pid1::parse::procstat;
@@ -22,9 +21,7 @@ use crate::{process, report, sys};
 // Its frame is large; in that of `main` it would be resident in each helper that lives long.
 #[inline(never)]
 pub fn end(here: &CStr) -> u8 {
-    let mut link = [0; 16];
-    let length = raw::read_link(c"/proc/self", &mut link).unwrap_or(0) as usize;
-    if decimal::parse(&link[..length]) != Some(rustix::process::getpid().as_raw_pid().unsigned_abs()) {
+    if !process::is_shown() {
         report(format_args!("/proc is not there or that of other processes, nothing is known of orphans"));
         return SOME_LEFT;
     }

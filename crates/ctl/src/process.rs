@@ -48,6 +48,13 @@ pub fn parent_is_zinit_pid1() -> bool {
     hidden || parent > 0 && read(parent.unsigned_abs(), "comm", &mut buf) == b"zinit-pid1\n"
 }
 
+/// True if `/proc` is there and not that of another PID namespace.
+pub fn is_shown() -> bool {
+    let mut link = [0; 16];
+    let length = raw::read_link(c"/proc/self", &mut link).unwrap_or(0) as usize;
+    decimal::parse(&link[..length]) == Some(rustix::process::getpid().as_raw_pid().unsigned_abs())
+}
+
 /// Calls `show` with the pid of each process.
 pub fn all(show: &mut dyn FnMut(u32)) {
     if let Some(folder) = folder(c"/proc") {

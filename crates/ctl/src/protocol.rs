@@ -2,7 +2,7 @@
 
 use nanojson::{ParseError, Parser, Serializer, SliceWriter};
 
-use crate::json::{Name, Parsed, members, skip};
+use crate::json::{Key, Parsed, members};
 use crate::services::{Service, Services, State};
 
 /// Why a reply has no result.
@@ -67,13 +67,14 @@ pub fn read_status(line: &[u8], scratch: &mut [u8], service: &mut Service) -> Re
     result(line, scratch, &mut |json| {
         members(json, &mut |name, json| {
             match name {
-                Name::ExitCode => exit_code = Some(json.integer()?),
-                Name::Pid => pid = json.integer()?,
-                Name::State => state = Some(State::named(json.string()?)),
+                Key::ExitCode => exit_code = Some(json.integer()?),
+                Key::Pid => pid = json.integer()?,
+                Key::State => state = Some(State::named(json.string()?)),
                 _ => return Ok(false),
             }
             Ok(true)
         })
+        .map(drop)
     })?;
     service.state = state.flatten().ok_or(NoResult::Garbage)?;
     service.pid = pid;
@@ -94,26 +95,23 @@ pub struct Config<'a> {
 pub fn read_config<'a>(line: &'a [u8], scratch: &mut [u8]) -> Result<Config<'a>> {
     let (mut range, mut is_service, mut delay) = (0..0, false, 0);
     result(line, scratch, &mut |json| {
-        json.object_begin()?;
-        range.start = json.error_offset();
-        while let Some(name) = json.member_decoded()?.map(Name::from) {
+        range = members(json, &mut |name, json| {
             match name {
-                Name::Service => {
-                    is_service = true;
-                    skip(json)?;
+                Key::Service => is_service = true,
+                Key::Lifecycle => {
+                    members(json, &mut |name, json| {
+                        let known = name == Key::RestartDelay;
+                        if known {
+                            delay = json.integer()?;
+                        }
+                        Ok(known)
+                    })?;
+                    return Ok(true);
                 }
-                Name::Lifecycle => members(json, &mut |name, json| {
-                    let known = name == Name::RestartDelay;
-                    if known {
-                        delay = json.integer()?;
-                    }
-                    Ok(known)
-                })?,
-                _ => skip(json)?,
+                _ => {}
             }
-        }
-        json.object_end()?;
-        range.end = json.error_offset().saturating_add(1);
+            Ok(false)
+        })?;
         Ok(())
     })?;
     let text = line.get(range).ok_or(NoResult::Garbage)?;
@@ -128,7 +126,7 @@ pub fn read_counts(line: &[u8], scratch: &mut [u8], services: &mut Services) -> 
     let mut found = None;
     result(line, scratch, &mut |json| {
         members(json, &mut |name, json| {
-            let known = name == Name::Output;
+            let known = name == Key::Output;
             for line in known.then(|| json.string()).transpose()?.unwrap_or_default().lines() {
                 if let Some(counts) = line.strip_prefix("    restart_count: ") {
                     let service = found.take().and_then(|index| services.get_mut(index));
@@ -148,30 +146,8 @@ pub fn read_counts(line: &[u8], scratch: &mut [u8], services: &mut Services) -> 
             }
             Ok(known)
         })
+        .map(drop)
     })
-}
-
-/// Reads the pids of a state file.
-pub fn read_pids(text: &[u8], scratch: &mut [u8], show: &mut dyn FnMut(u32)) -> Result<()> {
-    let mut json = Parser::new(text, scratch);
-    members(&mut json, &mut |name, json| {
-        if name != Name::Services {
-            return Ok(false);
-        }
-        json.object_begin()?;
-        while json.member_decoded()?.is_some() {
-            members(json, &mut |name, json| {
-                let known = name == Name::Pid && !json.is_null_ahead();
-                if known {
-                    show(json.integer()?);
-                }
-                Ok(known)
-            })?;
-        }
-        json.object_end()?;
-        Ok(true)
-    })?;
-    Ok(json.finish()?)
 }
 
 /// Reads one reply; `read` reads its result.
@@ -184,12 +160,12 @@ fn result(
     let (mut ours, mut refused, mut done) = (false, false, false);
     members(&mut json, &mut |name, json| {
         match name {
-            Name::Error => {
+            Key::Error => {
                 refused = true;
                 return Ok(false);
             }
-            Name::Id => ours = json.integer::<u64>()? == ID,
-            Name::Result => {
+            Key::Id => ours = json.integer::<u64>()? == ID,
+            Key::Result => {
                 read(json)?;
                 done = true;
             }

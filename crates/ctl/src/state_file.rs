@@ -1,9 +1,10 @@
 //! The state file, from which a server takes over the services of the last one: version 1 of zinit-server's own format.
 
 pub use nanojson::Write;
-use nanojson::{SerializeError, Serializer};
+use nanojson::{Parser, SerializeError, Serializer};
 
-use crate::services::{Services, State};
+use crate::json::{Key, Parsed, members};
+use crate::services::{Service, Services, State};
 
 /// What the file says about the server.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +80,57 @@ pub fn write<W: Write>(
         json.string(core::str::from_utf8(path).unwrap_or_default())?;
     }
     json.object_end()
+}
+
+/// Reads a file, of the server or of ours; false if it is not valid, and the table is incomplete then.
+pub fn read(text: &[u8], scratch: &mut [u8], services: &mut Services) -> bool {
+    services.clear();
+    let mut json = Parser::new(text, scratch);
+    let mut seen = false;
+    let read = members(&mut json, &mut |name, json| {
+        if name != Key::Services {
+            return Ok(false);
+        }
+        seen = true;
+        json.object_begin()?;
+        while json.member_decoded()?.is_some() {
+            read_service(text, json, services)?;
+        }
+        json.object_end()?;
+        Ok(true)
+    });
+    seen && read.and_then(|_| json.finish()).is_ok()
+}
+
+fn read_service(text: &[u8], json: &mut Parser<'_, '_>, services: &mut Services) -> Parsed<()> {
+    let (mut read, mut config) = (Service::default(), 0..0);
+    let index = services.len();
+    members(json, &mut |name, json| {
+        if json.is_null_ahead() {
+            return Ok(false);
+        }
+        match name {
+            Key::Config => config = members(json, &mut |_, _| Ok(false))?,
+            Key::CurrentRestartDelay => read.delay = Some(json.integer()?),
+            Key::LastExitCode => read.exit_code = Some(json.integer()?),
+            Key::Name => services.add(json.string()?),
+            Key::Pid => read.pid = json.integer()?,
+            Key::RestartCount => read.restarts = json.integer()?,
+            Key::State => read.state = State::named(json.string()?).unwrap_or_default(),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    if let Some(service) = services.get_mut(index) {
+        let Service { state, pid, exit_code, restarts, delay, .. } = read;
+        (service.state, service.pid, service.exit_code) = (state, pid, exit_code);
+        (service.restarts, service.delay) = (restarts, delay);
+        match text.get(config) {
+            None | Some([]) => {}
+            Some(config) => services.set_config(index, config),
+        }
+    }
+    Ok(())
 }
 
 type Written<W> = Result<(), SerializeError<<W as Write>::Error>>;
