@@ -47,7 +47,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("rt/signal", "arch raw"),
     (
         "ctl/main",
-        "cli file force model orphans parse pipes process reader refusal restart rollback status sys update",
+        "cli file force model orphans parse pipes process reader refusal restart rollback status sys update watch",
     ),
     ("ctl/reader", "pipes process refusal report sys"),
     ("ctl/services", ""),
@@ -59,6 +59,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("ctl/handover", "ask pipes reader refusal report server sys"),
     ("ctl/restart", "ask client handover model parse pipes process refusal report server sys"),
     ("ctl/server", "model parse process sys"),
+    ("ctl/watch", "ask client handover model pipes refusal report restart server sys"),
     ("ctl/", "cli file model parse print probe process refusal report stat sys verify"),
 ];
 

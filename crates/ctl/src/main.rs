@@ -5,6 +5,7 @@
 //! - `--helper rollback PATH`: puts the previous file of the server back;
 //! - `--helper orphans STATE`: ends the processes that a server left behind;
 //! - `--helper restart STATE SOCKET`: asks the server to exit, and keeps its services;
+//! - `--helper watch STATE SOCKET`: keeps the services of a server that crashes;
 //! - any other words: what a person asks for, see [`zinit_pid1ctl::cli`].
 //!
 //! It may be large, slow or wrong: it shares no memory with PID 1, and is no part of the proof that PID 1 cannot
@@ -36,6 +37,7 @@ mod server;
 mod status;
 mod sys;
 mod update;
+mod watch;
 
 use core::ffi::CStr;
 use core::fmt::{self, Write};
@@ -76,6 +78,7 @@ fn run_helper(task: &CStr, argument: &CStr, socket: &CStr) -> u8 {
         b"orphans" => orphans::end(argument),
         b"restart" => restart::restart(argument, socket),
         b"rollback" => rollback::roll_back(argument),
+        b"watch" => watch::watch(argument, socket),
         b"update" => update::update(argument),
         other => {
             report(format_args!("unknown helper: {}", other.escape_ascii()));

@@ -1,0 +1,179 @@
+//! Watches a server that may crash: keeps the pipes of its services open and its table of services up to date, and hands
+//! both over to the next server if this one ends without having been asked to (`ZINIT_ORPHANS=adopt`).
+
+use core::ffi::CStr;
+use core::mem::{self, MaybeUninit};
+
+use rt::signal;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use zinit_pid1::model::time::{Instant, Millis};
+use zinit_pid1ctl::services::{SERVICES, Services};
+
+use crate::ask::{self, Buffers};
+use crate::client::time;
+use crate::handover::{Version, hand_over, load};
+use crate::pipes::Pipes;
+use crate::refusal::errno_name;
+use crate::restart::{NOT_ASKED, has_ended, names, open_server};
+use crate::server::Server;
+use crate::{report, sys};
+
+/// Watches the server until it ends; the exit status is 0 if there is a state file then, and 1 if not.
+///
+/// PID 1 ends it by KILL before it asks the server to exit.
+#[inline(never)]
+pub fn watch(state: &CStr, socket: &CStr) -> u8 {
+    // TERM to all must not end it: services would get SIGPIPE while they stop.
+    signal::block_all();
+    let Some((pid, process)) = open_server(state) else { return NOT_ASKED };
+    let (Some(memory), Some(pipes)) = (MEMORY.take(), Pipes::take()) else { return NOT_ASKED };
+    let Memory { buffers, tables, processes } = memory;
+    let [mut last, mut next] = tables.each_mut();
+    let epoll = epoll::create(CreateFlags::CLOEXEC).and_then(|epoll| {
+        epoll::add(&epoll, &process, EventData::new_u64(SERVER), EventFlags::IN)?;
+        Ok(epoll)
+    });
+    let epoll = match epoll {
+        Ok(epoll) => epoll,
+        Err(errno) => {
+            report(format_args!("cannot watch server {pid}: {}", errno_name(errno)));
+            return NOT_ASKED;
+        }
+    };
+    let server = Server::look(pid, socket);
+    let mut before = Version::now();
+    // What the server is about to take over: it may end before it answers for the first time.
+    let mut known = load(false, last, buffers) || load(true, last, buffers);
+    let mut reported = false;
+    let mut interval = FIRST_INTERVAL;
+    loop {
+        let asked = sys::now();
+        let version = Version::now();
+        match ask::services(&server, next, last, buffers, asked + ask::TIMEOUT) {
+            Ok(()) => {
+                mem::swap(&mut last, &mut next);
+                (before, known, reported, interval) = (version, true, false, INTERVAL);
+                pipes.open(server.pid, names(last));
+                processes.set(&epoll, last);
+            }
+            Err(failure) => {
+                interval = (interval * 2).min(INTERVAL);
+                // A server that has just been started does not listen yet.
+                if interval == INTERVAL && !reported {
+                    reported = true;
+                    report(format_args!(
+                        "no table of services from server {pid}: {failure}, the last one is kept"
+                    ));
+                }
+            }
+        }
+        sys::release_stack();
+        if wait(&process, &epoll, processes, asked, interval) == Ended::Server {
+            break;
+        }
+    }
+    hand_over(&server, known.then_some(&*last), before, pipes, &mut buffers.reply)
+}
+
+/// Waits until it is time to ask again; a service that ends makes that earlier.
+fn wait(
+    server: &OwnedFd,
+    epoll: &OwnedFd,
+    processes: &mut Processes,
+    asked: Instant,
+    interval: Millis,
+) -> Ended {
+    match processes.wait(epoll, asked + interval) {
+        // A service that crashes all the time must not keep the server busy with answers.
+        Ended::Service if has_ended(server, Some(asked + MIN_INTERVAL)) => Ended::Server,
+        ended => ended,
+    }
+}
+
+/// What has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Nothing,
+    Server,
+    Service,
+}
+
+/// The processes of services, each with a descriptor that tells of its end.
+struct Processes {
+    /// Without a descriptor: one that has ended, or that cannot be watched.
+    list: heapless::Vec<(u32, Option<OwnedFd>), SERVICES>,
+}
+
+impl Processes {
+    const NONE: Self = Self { list: heapless::Vec::new() };
+
+    /// Watches the processes of these services, and no others.
+    fn set(&mut self, epoll: &OwnedFd, services: &Services) {
+        self.list.retain(|(pid, _)| services.iter().any(|service| service.pid == *pid));
+        for (_, pid) in names(services) {
+            if !self.list.iter().any(|(known, _)| *known == pid) {
+                let number = Pid::from_raw(pid.cast_signed());
+                let process = number.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+                let process = process.filter(|process| {
+                    epoll::add(epoll, process, EventData::new_u64(pid.into()), EventFlags::IN).is_ok()
+                });
+                let _not_full = self.list.push((pid, process));
+            }
+        }
+    }
+
+    /// Waits until the server or one of them ends, and for no longer than the deadline.
+    fn wait(&mut self, epoll: &OwnedFd, deadline: Instant) -> Ended {
+        let mut room = [MaybeUninit::uninit(); EVENTS];
+        let events = loop {
+            match epoll::wait(epoll, &mut room, Some(&time(sys::now().until(deadline)))) {
+                Err(Errno::INTR) => {}
+                Err(_) => return Ended::Server,
+                Ok((events, _)) => break events,
+            }
+        };
+        let mut ended = Ended::Nothing;
+        for event in events {
+            if event.data.u64() == SERVER {
+                return Ended::Server;
+            }
+            // A descriptor that is closed leaves the set. The others stay, and the next wait tells of them.
+            for (_, process) in self.list.iter_mut().filter(|(pid, _)| u64::from(*pid) == event.data.u64()) {
+                *process = None;
+            }
+            ended = Ended::Service;
+        }
+        ended
+    }
+}
+
+struct Memory {
+    buffers: Buffers,
+    /// The last one and the next one.
+    tables: [Services; 2],
+    processes: Processes,
+}
+
+static MEMORY: sys::Lent<Memory> = sys::Lent::new(Memory {
+    buffers: Buffers::NEW,
+    tables: [Services::new(), Services::new()],
+    processes: Processes::NONE,
+});
+
+/// What the kernel tells of the server's end by; no service has this pid.
+const SERVER: u64 = 0;
+
+/// Ends that one wait tells of.
+const EVENTS: usize = 16;
+
+/// Time between two questions, ms: a service that was started since the last one is lost if the server crashes.
+const INTERVAL: Millis = 2_000;
+
+/// Shortest time between two questions, ms.
+const MIN_INTERVAL: Millis = 100;
+
+/// Time after the first question that fails, ms; it doubles with each until there is an answer.
+const FIRST_INTERVAL: Millis = 25;
