@@ -25,7 +25,7 @@ pub fn spawn(pipes: &mut Pipes) -> Option<u32> {
     }
     // TERM to all must not reach the reader before it blocks it: services would get SIGPIPE while they stop.
     signal::block_all();
-    let pid = raw::fork();
+    let pid = raw::fork(&mut 0);
     if pid == 0 {
         let failed = Reader::new(pipes.held()).and_then(|reader| reader.run()).err();
         if let Some(errno) = failed {
