@@ -112,8 +112,10 @@ messages! {
     ReplyRefused Warn "server refuses: %text";
     /// The server's reply does not end within the buffer.
     ReplyTooLong Warn "reply is too long: %text";
-    /// The RPC client could not connect to the server, or could not read the reply.
+    /// The RPC client could not connect to the server, or could not send the request.
     Unreachable Warn "server at %text: %errno";
+    /// Another process than the server listens on its socket: `%number`.
+    Stranger Warn "%text belongs to process %number, not to server %pid";
     /// The server refused a request or did not get it, and gets a signal instead.
     RequestFailed Warn "request failed, sending %signal";
     /// The server did not answer in time, and gets a signal instead.

@@ -151,7 +151,9 @@ impl<'a> Sys<'a> {
             Action::Rpc(method) => {
                 self.reexec_state.set_restarting(true);
                 self.shutting_down |= method == Method::Shutdown;
-                let event = spawn::child(&mut || rpc::run(method, self.config.socket(), &self.log).status());
+                let server = self.reexec_state.server();
+                let event =
+                    spawn::child(&mut || rpc::run(method, self.config.socket(), server, &self.log).status());
                 self.event = Some(event);
             }
             Action::RunTask(task) => {

@@ -11,24 +11,25 @@ use core::mem::{ManuallyDrop, MaybeUninit};
 use rt::arch::syscall;
 use zinit_pid1::model::action::Method;
 use zinit_pid1::model::limits::REPLY;
-use zinit_pid1::model::message::Message;
-use zinit_pid1::model::process::Errno;
+use zinit_pid1::model::message::{Message, Record};
+use zinit_pid1::model::process::{Errno, Pid};
 use zinit_pid1::parse::rpc::{self, Outcome, Reply};
 
 use super::log::Log;
 use super::raw::{self, Fd, Result};
 
 /// Sends `method` to the server and reads the reply; a failure is logged.
-pub fn run(method: Method, socket: &CStr, log: &Log) -> Outcome {
-    let server = match send(method, socket) {
-        Ok(server) => server,
+pub fn run(method: Method, socket: &CStr, server: Option<Pid>, log: &Log) -> Outcome {
+    let mut record = Record { pid: server, ..Record::new(Message::Unreachable) };
+    let connection = match send(method, socket, &mut record) {
+        Ok(connection) => connection,
         Err(errno) => {
-            log.message(Message::Unreachable, raw::errno(errno), socket.to_bytes());
+            log.write(&record.errno(raw::errno(errno)), socket.to_bytes());
             return Outcome::Unreachable;
         }
     };
     let mut buf = [0; REPLY];
-    let (message, text, outcome) = match receive(&server, &mut buf) {
+    let (message, text, outcome) = match receive(&connection, &mut buf) {
         Received::Line(line) => match rpc::decode(method, line) {
             Reply::Agreed => return Outcome::Agreed,
             Reply::Refused => (Message::ReplyRefused, line, Outcome::Refused),
@@ -50,32 +51,35 @@ enum Received<'a> {
     TooMuch(&'a [u8]),
 }
 
-fn send(method: Method, socket: &CStr) -> Result<ManuallyDrop<Fd>> {
+/// Connects to the server and sends it the request. If another process listens, `record` names it.
+fn send(method: Method, socket: &CStr, record: &mut Record) -> Result<ManuallyDrop<Fd>> {
     // The exit of this process closes it.
-    let server = ManuallyDrop::new(unix_socket()?);
-    connect(&server, socket)?;
+    let connection = ManuallyDrop::new(connect(socket, 0)?);
+    let listener = listener(&connection);
+    // 0: a process of another PID namespace.
+    if listener != 0 && Pid::new(listener) != record.pid {
+        (record.message, record.number) = (Message::Stranger, listener.cast_unsigned());
+        return Err(libc::EPERM);
+    }
     // SIGPIPE is blocked, as all signals are. Both pieces are sent by one call: if the server closed the connection
     // after the first of two calls, the request would wrongly count as not sent.
     let pieces = [rpc::HEAD, rpc::request(method)]
         .map(|piece| libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() });
     // SAFETY: the kernel reads the bytes that two pieces name.
     let sent = raw::checked(unsafe {
-        syscall(libc::SYS_writev, [raw::word(server.number()), raw::address(pieces.as_ptr()), 2])
+        syscall(libc::SYS_writev, [raw::word(connection.number()), raw::address(pieces.as_ptr()), 2])
     })?;
     let length = pieces.iter().fold(0, |length, piece| length + piece.iov_len);
     // A new socket accepts a whole line at once. A part of one is no request.
-    if raw::word(sent) == length { Ok(server) } else { Err(libc::EPIPE) }
+    if raw::word(sent) == length { Ok(connection) } else { Err(libc::EPIPE) }
 }
 
-/// Opens a stream socket of the UNIX family, socket(2).
-fn unix_socket() -> Result<Fd> {
-    let kind = raw::word(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
+/// Connects a new stream socket with these flags to a path, unix(7): ENAMETOOLONG from 108 bytes on.
+fn connect(path: &CStr, flags: i32) -> Result<Fd> {
+    let kind = raw::word(libc::SOCK_STREAM | libc::SOCK_CLOEXEC | flags);
     // SAFETY: three numbers.
-    raw::checked(unsafe { syscall(libc::SYS_socket, [raw::word(libc::AF_UNIX), kind, 0]) }).map(Fd::new)
-}
-
-/// Connects a socket to a path, unix(7): ENAMETOOLONG from 108 bytes on.
-fn connect(socket: &Fd, path: &CStr) -> Result<()> {
+    let socket = raw::checked(unsafe { syscall(libc::SYS_socket, [raw::word(libc::AF_UNIX), kind, 0]) })
+        .map(Fd::new)?;
     // With its NUL, so that it is no abstract name.
     let path = path.to_bytes_with_nul();
     if path.len() > SUN_PATH {
@@ -92,16 +96,32 @@ fn connect(socket: &Fd, path: &CStr) -> Result<()> {
     // SAFETY: the kernel reads one address of that length.
     let answer =
         unsafe { syscall(libc::SYS_connect, [raw::word(socket.number()), raw::address(peer), length]) };
-    raw::checked(answer).map(drop)
+    raw::checked(answer).map(|_| socket)
+}
+
+/// The process that called listen(2) on the other end; 0 if that cannot be told, unix(7).
+fn listener(connection: &Fd) -> i32 {
+    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    let arguments = [
+        raw::word(connection.number()),
+        raw::word(libc::SOL_SOCKET),
+        raw::word(libc::SO_PEERCRED),
+        raw::address(&raw mut peer),
+        raw::address(&raw mut length),
+    ];
+    // SAFETY: the kernel writes one structure and its length.
+    let _zero = unsafe { syscall(libc::SYS_getsockopt, arguments) };
+    peer.pid
 }
 
 /// Bytes of the path in a socket address, with its NUL.
 const SUN_PATH: usize = 108;
 
-fn receive<'a>(server: &Fd, buf: &'a mut [u8; REPLY]) -> Received<'a> {
+fn receive<'a>(connection: &Fd, buf: &'a mut [u8; REPLY]) -> Received<'a> {
     let mut length = 0;
     while let Some(free) = buf.get_mut(length..) {
-        let count = match raw::read(server, free) {
+        let count = match raw::read(connection, free) {
             // The buffer is full, so the read had no space for a byte.
             Ok(0) if length == REPLY => break,
             Ok(0) | Err(_) => return Received::Part(buf.get(..length).unwrap_or_default()),

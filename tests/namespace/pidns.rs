@@ -1,6 +1,8 @@
 //! The real program as PID 1 of namespaces, with a stand-in server: signals, the server's life cycle, the shutdown.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
@@ -133,6 +135,45 @@ fn an_invalid_socket_path_is_a_log_line_and_term_at_once() {
         pid1.line("killed by signal 15");
         pid1.ends_well();
     }
+}
+
+#[test]
+fn a_process_that_took_over_the_socket_gets_no_request() {
+    for (signal, sent, number) in [(libc::SIGTERM, "SIGTERM", 15), (libc::SIGUSR1, "SIGUSR1", 10)] {
+        let other =
+            "STAND_IN=obey STAND_IN_DIARY=$STAND_IN_DIARY.other \"$ZINIT_SERVER\" -s \"$ZINIT_SOCKET\" &
+                     until [ -s \"$STAND_IN_DIARY.other\" ]; do sleep 0.01; done; echo other $!";
+        let mut pid1 = Setup::stand_in("no-socket").before(other).start();
+        pid1.is_up();
+        let other = pid1.line("other ").replace("other ", "");
+        let server = pid1.diary_line("started").split(' ').nth(1).expect("a pid").to_owned();
+        let socket = pid1.folder.path().join("sock");
+        pid1.signal(signal);
+        pid1.line(&format!("{} belongs to process {other}, not to server {server}", socket.display()));
+        pid1.line(&format!("request failed, sending {sent}"));
+        pid1.line(&format!("server {server} killed by signal {number}"));
+        let diary = fs::read_to_string(pid1.folder.path().join("diary.other")).expect("the other's diary");
+        assert!(!diary.contains("system."), "{diary}");
+    }
+}
+
+#[test]
+fn a_socket_whose_process_cannot_be_told_gets_the_request() {
+    let setup = Setup::stand_in("no-socket").with("ZINIT_STOP_TIMEOUT", "1");
+    // A process outside of PID 1's namespace has no pid there.
+    let listener = UnixListener::bind(setup.folder.path().join("sock")).expect("a socket");
+    let mut pid1 = setup.start();
+    pid1.is_up();
+    pid1.signal(libc::SIGTERM);
+    let (mut connection, _) = listener.accept().expect("a connection");
+    let mut request = String::new();
+    BufReader::new(&connection).read_line(&mut request).expect("a request");
+    assert!(request.contains("system.shutdown"), "{request}");
+    connection.write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"ok\":true}}\n").expect("it is read");
+    pid1.line("does not end, sending KILL");
+    pid1.ends_well();
+    assert!(!pid1.log.text().contains("belongs to"), "{}", pid1.log.text());
+    assert!(!pid1.log.text().contains("sending SIGTERM"), "{}", pid1.log.text());
 }
 
 #[test]

@@ -91,6 +91,8 @@ fn only_a_response_to_our_request_counts() {
         (r#"{"jsonrpc":"2.0","id":1,"result":{"x":["ok",true]}}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":1,"result":{"x":"\"ok\":true"}}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":1,"result":{},"x":{"ok":true}}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{},"ok":true}"#, Garbage),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"error":{},"id":2,"ok":true}}"#, Agreed),
         // Both, or one of them twice, whatever it says.
         (r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true},"error":{"code":1}}"#, Garbage),
         (r#"{"jsonrpc":"2.0","id":1,"error":{},"result":{"ok":true}}"#, Garbage),

@@ -28,7 +28,7 @@ fn record(message: Message) -> Record {
 }
 
 /// The messages in their order, so that none can be left out.
-const MESSAGES: [(Message, Level, &str); 56] = [
+const MESSAGES: [(Message, Level, &str); 57] = [
     (Message::AlreadyEnding, Level::Info, "the end is under way already"),
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (
@@ -72,6 +72,7 @@ const MESSAGES: [(Message, Level, &str); 56] = [
     (Message::ReplyRefused, Level::Warn, "server refuses: TEXT"),
     (Message::ReplyTooLong, Level::Warn, "reply is too long: TEXT"),
     (Message::Unreachable, Level::Warn, "server at TEXT: ENOENT (no such file or directory)"),
+    (Message::Stranger, Level::Warn, "TEXT belongs to process 2500, not to server 42"),
     (Message::RequestFailed, Level::Warn, "request failed, sending SIGUSR1"),
     (Message::RequestTimedOut, Level::Warn, "no answer in time, sending SIGUSR1"),
     (Message::RequestUnanswered, Level::Warn, "server 42 may be exiting, it gets 2500 ms"),
