@@ -28,7 +28,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("ctl/lib", ""),
     ("main", "init model parse sys"),
     ("sys/mod", "model parse reaper signals"),
-    ("sys/cli", "log model parse raw spawn"),
+    ("sys/cli", "log model parse raw rpc spawn"),
     ("sys/boot", "authority log model mount parse raw signal spawn stdio watchdog"),
     ("sys/fault", "model raw signal"),
     ("sys/raw", "model"),

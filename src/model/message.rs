@@ -126,6 +126,8 @@ messages! {
     RespawnNow Info "soft restart, there is no server, starting one now";
     /// A soft restart has begun.
     RestartBegun Info "soft restart of server %pid begins";
+    /// Not PID 1, and there is a server already: `%text` says where.
+    SecondCopy Error "a server runs already (%text), type zinit-pid1 status, restart-server, or --supervise for one more";
     /// The server exited as requested.
     ServerEnded Info "server %pid %exit";
     /// The server did not exit in time and is killed.

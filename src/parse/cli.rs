@@ -11,7 +11,9 @@ use crate::model::table;
 pub enum CliMode {
     /// Print the usage.
     Help,
-    /// Supervise a server.
+    /// Supervise a server, whatever else runs.
+    Insist,
+    /// Supervise a server, unless there is one already.
     Supervise,
     /// Become zinit-pid1ctl with the same argv.
     Tool,
@@ -31,6 +33,9 @@ pub fn cli_mode<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> CliMo
         }
         if is_in(VERSION, word) {
             return CliMode::Version;
+        }
+        if is_in(INSIST, word) {
+            return CliMode::Insist;
         }
         if !is_in(CONTAINER_HINTS, word) {
             return CliMode::Tool;
@@ -61,7 +66,9 @@ fn is_in(words: &[u8], word: &[u8]) -> bool {
 const COMMAND_NAMES: &[u8] = b"halt\npoweroff\nreboot\nshutdown";
 const CONTAINER_HINTS: &[u8] = b"-c\n--container";
 const HELP: &[u8] = b"-h\n--help";
+const INSIST: &[u8] = b"--supervise";
 const VERSION: &[u8] = b"-V\n--version\n--probe";
 
 /// The usage text.
-pub const USAGE: &str = "zinit-pid1 [-c] | -V | reboot|poweroff|halt [-f] | restart-server|update|status\n";
+pub const USAGE: &str =
+    "zinit-pid1 [-c] [--supervise] | -V | reboot|poweroff|halt [-f] | restart-server|update|status\n";

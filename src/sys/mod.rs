@@ -106,7 +106,7 @@ impl<'a> Sys<'a> {
 
     /// Runs the command in argv of a process that is not PID 1; returns if the command is to supervise a server.
     pub fn run_cli(&self) {
-        cli::run_cli(self.start, &Log::STDERR);
+        cli::run_cli(self.start, self.reexec_state.generation() == 0, self.config.socket(), &Log::STDERR);
     }
 
     /// Writes a log line with an error and `text` from outside.

@@ -42,6 +42,12 @@ pub fn run(method: Method, socket: &CStr, server: Option<Pid>, log: &Log) -> Out
     outcome
 }
 
+/// True if any process listens on the socket.
+pub fn answers(socket: &CStr) -> bool {
+    // EAGAIN: it listens, and accepts nothing.
+    matches!(connect(socket, libc::SOCK_NONBLOCK), Ok(_) | Err(libc::EAGAIN))
+}
+
 enum Received<'a> {
     /// A line, without its newline.
     Line(&'a [u8]),

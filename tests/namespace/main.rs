@@ -9,6 +9,7 @@ mod orphans;
 mod pidns;
 mod real;
 mod rollback;
+mod second;
 mod successor;
 mod surroundings;
 mod update;

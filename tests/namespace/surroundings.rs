@@ -383,8 +383,8 @@ fn not_pid_1_it_answers_questions_and_refuses_what_it_does_not_know() {
     for (word, text, code) in [
         ("--version", concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION")), 0),
         ("-V", concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION")), 0),
-        ("--help", "zinit-pid1 [-c] | -V | ", 0),
-        ("-h", "zinit-pid1 [-c] | -V | ", 0),
+        ("--help", "zinit-pid1 [-c] [--supervise] | -V | ", 0),
+        ("-h", "zinit-pid1 [-c] [--supervise] | -V | ", 0),
         ("--hlep", "--hlep: unknown word, nothing was started, try --help", 2),
         ("reboot", "PID 1 is sh, nothing was sent to it", 1),
     ] {

@@ -28,7 +28,7 @@ fn record(message: Message) -> Record {
 }
 
 /// The messages in their order, so that none can be left out.
-const MESSAGES: [(Message, Level, &str); 57] = [
+const MESSAGES: [(Message, Level, &str); 58] = [
     (Message::AlreadyEnding, Level::Info, "the end is under way already"),
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (
@@ -78,6 +78,11 @@ const MESSAGES: [(Message, Level, &str); 57] = [
     (Message::RequestUnanswered, Level::Warn, "server 42 may be exiting, it gets 2500 ms"),
     (Message::RespawnNow, Level::Info, "soft restart, there is no server, starting one now"),
     (Message::RestartBegun, Level::Info, "soft restart of server 42 begins"),
+    (
+        Message::SecondCopy,
+        Level::Error,
+        "a server runs already (TEXT), type zinit-pid1 status, restart-server, or --supervise for one more",
+    ),
     (Message::ServerEnded, Level::Info, "server 42 exited 1"),
     (Message::ServerKilled, Level::Error, "server 42 does not end, sending KILL"),
     (Message::ServerMissing, Level::Error, "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin"),
