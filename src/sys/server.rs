@@ -4,7 +4,7 @@
 use core::ffi::CStr;
 
 use zinit_pid1::model::event::Event;
-use zinit_pid1::model::limits::TERM_GRACE;
+use zinit_pid1::model::limits::{ORPHANS_CHECK, TERM_GRACE};
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::{Errno, FileId, Signal};
 use zinit_pid1::model::reexec::Child;
@@ -82,27 +82,40 @@ impl Sys<'_> {
         }
     }
 
-    /// True if the only children are readers. Not known, and therefore false, without `/proc` or a kernel without
-    /// CONFIG_PROC_CHILDREN.
+    /// True if readers are left, and no other child.
     pub(super) fn only_readers_left(&self) -> bool {
-        let readers = self.reexec_state.readers();
+        self.reexec_state.readers() > 0 && self.children_besides_readers() == Some(0)
+    }
+
+    /// The number of children that are no readers; `None` without `/proc` or CONFIG_PROC_CHILDREN.
+    fn children_besides_readers(&self) -> Option<usize> {
         let mut buf = [0; CHILDREN_LIST];
         let list = raw::read_file(c"/proc/1/task/1/children", &mut buf);
         // A space follows each pid. All readers are in the list, because those that were reaped are forgotten.
-        readers > 0 && list.iter().filter(|byte| **byte == b' ').count() == readers
+        let children = list.iter().filter(|byte| **byte == b' ').count();
+        children.checked_sub(self.reexec_state.readers())
     }
 
-    /// In a child: ends the processes that the last server left behind, unless that server saved its state, from
-    /// which the next server learns its services.
+    /// In a child: ends the processes that the last server left behind, but not those that the next server takes over
+    /// from the state file.
     pub(super) fn end_orphans(&self, saved: bool) -> Errno {
-        if self.reexec_state.restarting() && spawn::exists(c"/run/zinit/state.json") {
-            return Errno::NONE;
-        }
+        // After a crash without a watcher the file is that of an earlier server.
+        let saved = saved || self.reexec_state.restarting() && spawn::exists(c"/run/zinit/state.json");
         let more = saved.then_some(c"adopted");
         let errno = spawn::exec_with_state(self.start, c"orphans", &self.reexec_state, more, &self.log);
-        // Without that program all processes are ended, including the rescue program.
+        // Without that program all processes are ended, including the rescue program, or none.
+        if saved {
+            return errno;
+        }
         tasks::run(Task::Terminate, &self.authority, &self.log);
-        let _interrupted = signal::wait(Some(TERM_GRACE));
+        let end = raw::now() + TERM_GRACE;
+        // This process is a child too. A subreaper ends nothing, and waits for nothing.
+        while self.authority.pid1().is_some()
+            && self.children_besides_readers() != Some(1)
+            && raw::now() < end
+        {
+            let _interrupted = signal::wait(Some(ORPHANS_CHECK));
+        }
         tasks::run(Task::Kill, &self.authority, &self.log);
         errno
     }

@@ -142,7 +142,7 @@ fn fault_after_the_next_fork(pid1: &mut Namespace, mut held: Held) {
 
 #[test]
 fn a_fault_as_the_fork_of_a_server_returns_does_not_lose_the_server() {
-    let mut pid1 = Setup::stand_in("obey").start();
+    let mut pid1 = Setup::stand_in("obey").with("ZINIT_ORPHANS", "keep").start();
     pid1.is_up();
     // SAFETY: a signal to a process that this test started.
     unsafe { libc::kill(pid1.server(), libc::SIGKILL) };

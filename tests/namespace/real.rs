@@ -154,7 +154,7 @@ fn after_a_soft_restart_that_failed_services_run_twice_unless_orphans_are_stoppe
         // SAFETY: a signal to a process that this test started.
         unsafe { libc::kill(stopped, libc::SIGSTOP) };
         pid1.signal(libc::SIGUSR1);
-        pid1.line("no answer in time, sending SIGUSR1");
+        pid1.line("no answer in 2500 ms, sending SIGUSR1");
         until("the next server's services", || ["one", "two"].map(|name| starts(&pid1, name)) == [2; 2]);
         run(&pid1, if twice { 2 } else { 1 });
         assert_eq!(twins(&pid1), if twice { 2 } else { 0 }, "{value}");

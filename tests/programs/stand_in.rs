@@ -52,10 +52,26 @@ fn main() {
 }
 
 /// Reads one request and answers by the mode; a connection that is returned stays open.
+///
+/// Before it, a helper may ask for the services: there are none.
 fn serve(mode: &str, mut stream: UnixStream) -> UnixStream {
+    let mut reader = BufReader::new(stream.try_clone().expect("a descriptor"));
     let mut request = String::new();
-    BufReader::new(stream.try_clone().expect("a descriptor")).read_line(&mut request).expect("a request");
-    diary(&format!("request {}", request.trim_end()));
+    loop {
+        request.clear();
+        reader.read_line(&mut request).expect("a request");
+        diary(&format!("request {}", request.trim_end()));
+        if !request.contains("service.list") || mode.starts_with("silent") {
+            break;
+        }
+        let id =
+            request.split("\"id\":").nth(1).and_then(|rest| rest.split([',', '}']).next()).expect("an id");
+        let reply = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":[]}}\n");
+        let _gone = stream.write_all(reply.as_bytes());
+    }
+    if request.is_empty() {
+        return stream;
+    }
     let restart = request.contains("prepare_restart");
     let agreed = if restart {
         r#"{"jsonrpc":"2.0","id":1,"result":{"ready":true,"state_path":"/run/zinit/state.json"}}"#
