@@ -53,12 +53,16 @@ pub fn restart(state: &CStr, socket: &CStr) -> u8 {
     if let Some(services) = known {
         pipes.open(server.pid, names(services));
     }
-    end(&server, &process, &mut buffers.reply, asked + SILENCE);
+    if let Some(process) = process {
+        end(&server, &process, &mut buffers.reply, asked + SILENCE);
+    }
     hand_over(&server, known, before, pipes, &mut buffers.reply)
 }
 
 /// The server that PID 1 tells of, and a descriptor that tells of its end; a failure is logged.
-pub fn open_server(state: &CStr) -> Option<(u32, OwnedFd)> {
+///
+/// There is no descriptor of a server that has ended already.
+pub fn open_server(state: &CStr) -> Option<(u32, Option<OwnedFd>)> {
     let Some(pid) = ReexecState::decode(state).server() else {
         report(format_args!("PID 1 tells of no server, its services are not kept"));
         return None;
@@ -69,7 +73,8 @@ pub fn open_server(state: &CStr) -> Option<(u32, OwnedFd)> {
     }
     let process = Pid::from_raw(pid.raw()).ok_or(Errno::SRCH);
     match process.and_then(|pid| pidfd_open(pid, PidfdFlags::empty())) {
-        Ok(process) => Some((pid.raw().unsigned_abs(), process)),
+        Ok(process) => Some((pid.raw().unsigned_abs(), Some(process))),
+        Err(Errno::SRCH) => Some((pid.raw().unsigned_abs(), None)),
         Err(errno) => {
             let errno = errno_name(errno);
             report(format_args!("cannot watch server {}: {errno}, its services are not kept", pid.raw()));

@@ -13,7 +13,7 @@ use zinit_pid1::model::time::{Instant, Millis};
 use zinit_pid1ctl::services::{SERVICES, Services};
 
 use crate::ask::{self, Buffers};
-use crate::client::time;
+use crate::client::{self, time};
 use crate::handover::{Version, hand_over, load};
 use crate::pipes::Pipes;
 use crate::refusal::errno_name;
@@ -30,52 +30,77 @@ pub fn watch(state: &CStr, socket: &CStr) -> u8 {
     signal::block_all();
     let Some((pid, process)) = open_server(state) else { return NOT_ASKED };
     let (Some(memory), Some(pipes)) = (MEMORY.take(), Pipes::take()) else { return NOT_ASKED };
-    let Memory { buffers, tables, processes } = memory;
-    let [mut last, mut next] = tables.each_mut();
-    let epoll = epoll::create(CreateFlags::CLOEXEC).and_then(|epoll| {
-        epoll::add(&epoll, &process, EventData::new_u64(SERVER), EventFlags::IN)?;
-        Ok(epoll)
-    });
-    let epoll = match epoll {
-        Ok(epoll) => epoll,
-        Err(errno) => {
-            report(format_args!("cannot watch server {pid}: {}", errno_name(errno)));
-            return NOT_ASKED;
-        }
-    };
     let server = Server::look(pid, socket);
-    let mut before = Version::now();
+    let before = Version::now();
+    let Memory { buffers, tables, processes } = memory;
+    let [last, next] = tables.each_mut();
     // What the server is about to take over: it may end before it answers for the first time.
-    let mut known = load(false, last, buffers) || load(true, last, buffers);
-    let mut reported = false;
-    let mut interval = FIRST_INTERVAL;
-    loop {
-        let asked = sys::now();
-        let version = Version::now();
-        match ask::services(&server, next, last, buffers, asked + ask::TIMEOUT) {
-            Ok(()) => {
-                mem::swap(&mut last, &mut next);
-                (before, known, reported, interval) = (version, true, false, INTERVAL);
-                pipes.open(server.pid, names(last));
-                processes.set(&epoll, last);
-            }
-            Err(failure) => {
-                interval = (interval * 2).min(INTERVAL);
-                // A server that has just been started does not listen yet.
-                if interval == INTERVAL && !reported {
-                    reported = true;
-                    report(format_args!(
-                        "no table of services from server {pid}: {failure}, the last one is kept"
-                    ));
+    let known = load(false, last, buffers) || load(true, last, buffers);
+    let mut watch = Watch { server, last, next, known, before, pipes, processes, buffers };
+    if let Some(Err(errno)) = process.map(|process| watch.run(&process)) {
+        report(format_args!("cannot watch server {pid}: {}", errno_name(errno)));
+        return NOT_ASKED;
+    }
+    let Watch { server, last, known, before, pipes, buffers, .. } = watch;
+    hand_over(&server, known.then_some(&*last), before, pipes, &mut buffers.reply)
+}
+
+struct Watch<'a> {
+    server: Server<'a>,
+    /// The last table.
+    last: &'a mut Services,
+    /// The one that is being read.
+    next: &'a mut Services,
+    /// There is a last table.
+    known: bool,
+    /// The version of the state file before the last table was read.
+    before: Version,
+    pipes: &'a mut Pipes,
+    processes: &'a mut Processes,
+    buffers: &'a mut Buffers,
+}
+
+impl Watch<'_> {
+    /// Returns when the server has ended.
+    fn run(&mut self, process: &OwnedFd) -> rustix::io::Result<()> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, process, EventData::new_u64(SERVER), EventFlags::IN)?;
+        let mut interval = FIRST_INTERVAL;
+        let mut reported = false;
+        loop {
+            let asked = sys::now();
+            match self.refresh(&epoll, asked) {
+                Ok(()) => (reported, interval) = (false, INTERVAL),
+                Err(failure) => {
+                    interval = (interval * 2).min(INTERVAL);
+                    // A server that has just been started does not listen yet.
+                    if interval == INTERVAL && !reported {
+                        reported = true;
+                        let pid = self.server.pid;
+                        report(format_args!(
+                            "no table of services from server {pid}: {failure}, the last one is kept"
+                        ));
+                    }
                 }
             }
-        }
-        sys::release_stack();
-        if wait(&process, &epoll, processes, asked, interval) == Ended::Server {
-            break;
+            sys::release_stack();
+            if wait(process, &epoll, self.processes, asked, interval) == Ended::Server {
+                return Ok(());
+            }
         }
     }
-    hand_over(&server, known.then_some(&*last), before, pipes, &mut buffers.reply)
+
+    /// Reads the table, and keeps the last one if that fails.
+    fn refresh(&mut self, epoll: &OwnedFd, now: Instant) -> client::Result<()> {
+        let before = Version::now();
+        ask::services(&self.server, self.next, self.last, self.buffers, now + ask::TIMEOUT)?;
+        // Only the references.
+        mem::swap(&mut self.last, &mut self.next);
+        (self.known, self.before) = (true, before);
+        self.pipes.open(self.server.pid, names(self.last));
+        self.processes.set(epoll, self.last);
+        Ok(())
+    }
 }
 
 /// Waits until it is time to ask again; a service that ends makes that earlier.
