@@ -3,7 +3,7 @@
 //! Responsible for:
 //! - `--helper update NAME`: finds another version of PID 1's program, puts it in its place and prints its path;
 //! - `--helper rollback PATH`: puts the previous file of the server back;
-//! - `--helper orphans STATE`: ends the processes that a server left behind;
+//! - `--helper orphans STATE [adopted]`: ends the processes that a server left behind;
 //! - `--helper restart STATE SOCKET`: asks the server to exit, and keeps its services;
 //! - `--helper watch STATE SOCKET`: keeps the services of a server that crashes;
 //! - any other words: what a person asks for, see [`zinit_pid1ctl::cli`].
@@ -21,6 +21,7 @@
     reason = "both hold paths, and there is no heap to put them on"
 )]
 
+mod adopted;
 mod ask;
 mod client;
 mod file;
@@ -59,8 +60,8 @@ rt::entry!(main);
 fn main(start: Start) -> ! {
     let mut words = start.words();
     let status = if words.next() == Some(c"--helper") {
-        let [task, argument, socket] = [(); 3].map(|()| words.next().unwrap_or(c""));
-        run_helper(task, argument, socket)
+        let [task, argument, more] = [(); 3].map(|()| words.next().unwrap_or(c""));
+        run_helper(task, argument, more)
     } else {
         run_command(cli::parse(start.name(), start.words()))
     };
@@ -68,17 +69,17 @@ fn main(start: Start) -> ! {
 }
 
 /// Does a task for PID 1, and returns the exit status.
-fn run_helper(task: &CStr, argument: &CStr, socket: &CStr) -> u8 {
+fn run_helper(task: &CStr, argument: &CStr, more: &CStr) -> u8 {
     if !process::parent_is_zinit_pid1() {
         report(format_args!("only zinit-pid1 may start this program with --helper"));
         return BAD_USAGE;
     }
     sys::block_signals_of_files();
     match task.to_bytes() {
-        b"orphans" => orphans::end(argument),
-        b"restart" => restart::restart(argument, socket),
+        b"orphans" => orphans::end(argument, more == c"adopted"),
+        b"restart" => restart::restart(argument, more),
         b"rollback" => rollback::roll_back(argument),
-        b"watch" => watch::watch(argument, socket),
+        b"watch" => watch::watch(argument, more),
         b"update" => update::update(argument),
         other => {
             report(format_args!("unknown helper: {}", other.escape_ascii()));

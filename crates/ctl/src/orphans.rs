@@ -11,22 +11,25 @@ use zinit_pid1::model::limits::{KILL_GRACE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
 use zinit_pid1::model::reexec::{Child, ReexecState};
 use zinit_pid1::parse::procstat;
 
+use crate::adopted::Adopted;
 use crate::file::{self, FileId};
 use crate::{process, report, sys};
 
 /// Sends TERM to all orphans, and KILL to those that are left; the exit status is 0 if none is left then.
 ///
-/// The rescue program, processes that run this program, and those below them are spared. `here` is PID 1's re-exec
-/// state. A zombie counts as left until PID 1 has reaped it.
+/// The rescue program, processes that run this program, and those below them are spared, and if services are to be
+/// adopted also what belongs to those in the state file. `here` is PID 1's re-exec state. A zombie counts as left until
+/// PID 1 has reaped it.
 // Its frame is large; in that of `main` it would be resident in each helper that lives long.
 #[inline(never)]
-pub fn end(here: &CStr) -> u8 {
+pub fn end(here: &CStr, adopt: bool) -> u8 {
     if !process::is_shown() {
         report(format_args!("/proc is not there or that of other processes, nothing is known of orphans"));
         return SOME_LEFT;
     }
     signal::block_all();
-    let mut orphans = Orphans::new(ReexecState::decode(here));
+    let adopted = if adopt { Adopted::load() } else { None };
+    let mut orphans = Orphans::new(ReexecState::decode(here), adopted);
     for (signal, grace) in [(Signal::TERM, TERM_GRACE), (Signal::KILL, KILL_GRACE)] {
         orphans.signalled.clear();
         let end = sys::now() + grace;
@@ -50,6 +53,8 @@ pub fn end(here: &CStr) -> u8 {
 
 struct Orphans {
     here: ReexecState,
+    /// What the next server takes over.
+    adopted: Option<&'static Adopted>,
     /// The parent of this process: zinit-pid1, whether or not its pid is 1.
     parent: u32,
     /// The file of this program.
@@ -61,10 +66,11 @@ struct Orphans {
 }
 
 impl Orphans {
-    fn new(here: ReexecState) -> Self {
+    fn new(here: ReexecState, adopted: Option<&'static Adopted>) -> Self {
         let parent = rustix::process::getppid().map_or(0, Pid::as_raw_pid).unsigned_abs();
         Self {
             here,
+            adopted,
             parent,
             itself: file::id(c"/proc/self/exe"),
             signalled: heapless::Vec::new(),
@@ -128,7 +134,7 @@ impl Orphans {
         let rescue = self.here.child(Child::RESCUE).is_some_and(|rescue| rescue.raw().unsigned_abs() == pid);
         let same_program =
             self.itself.is_some() && file::id(process::Path::new(pid, "exe").name()) == self.itself;
-        !rescue && !same_program
+        !rescue && !same_program && !self.adopted.is_some_and(|adopted| adopted.has(pid))
     }
 }
 

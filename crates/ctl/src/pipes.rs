@@ -150,7 +150,7 @@ impl Pipes {
 }
 
 /// The inode of the pipe that a descriptor of a process leads to.
-fn pipe_inode(pid: u32, number: u32) -> Option<u64> {
+pub fn pipe_inode(pid: u32, number: u32) -> Option<u64> {
     let mut link = [0; 32];
     let path = process::Path::numbered(pid, "fd", number);
     let length = rt::raw::read_link(path.name(), &mut link).ok()?;
