@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use zinit_pid1::model::limits::{KILL_GRACE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
 use zinit_pid1::model::reexec::{Child, ReexecState};
+use zinit_pid1::model::time::Millis;
 use zinit_pid1::parse::procstat;
 
 use crate::adopted::Adopted;
@@ -32,8 +33,10 @@ pub fn end(here: &CStr, adopt: bool) -> u8 {
     let mut orphans = Orphans::new(ReexecState::decode(here), adopted);
     for (signal, grace) in [(Signal::TERM, TERM_GRACE), (Signal::KILL, KILL_GRACE)] {
         orphans.signalled.clear();
-        let end = sys::now() + grace;
+        let mut end = sys::now() + grace;
+        let mut frozen = false;
         loop {
+            let begin = sys::now();
             if orphans.is_of_another() {
                 report(format_args!("PID 1 was replaced, and ends orphans by itself"));
                 return SOME_LEFT;
@@ -45,6 +48,12 @@ pub fn end(here: &CStr, adopt: bool) -> u8 {
                 break;
             }
             let _nothing = signal::wait(Some(ORPHANS_CHECK));
+            // A container was paused, and its processes had no time to end.
+            let late = (begin + ORPHANS_CHECK).until(sys::now());
+            if late > LATE && !frozen {
+                frozen = true;
+                end = end + late;
+            }
         }
     }
     report(format_args!("some of what the last server left behind does not end"));
@@ -137,5 +146,8 @@ impl Orphans {
         !rescue && !same_program && !self.adopted.is_some_and(|adopted| adopted.has(pid))
     }
 }
+
+/// Lateness of a check after which the grace is prolonged by it, once, ms.
+const LATE: Millis = 1_000;
 
 const SOME_LEFT: u8 = 1;
