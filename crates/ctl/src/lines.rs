@@ -38,6 +38,12 @@ impl Line {
     /// A line of a pipe of which nothing was read yet.
     pub const NEW: Self = Self { length: 0, whole: false };
 
+    /// True if nothing of a line is kept.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// Takes what was read, and shows each line that ends in it; the bytes behind the last newline stay in `rest`.
     pub fn push(&mut self, rest: &mut Rest, mut input: &[u8], show: &mut dyn FnMut(Piece<'_>)) {
         while !input.is_empty() {

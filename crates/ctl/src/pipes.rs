@@ -41,14 +41,9 @@ struct Candidate {
 }
 
 impl Pipes {
-    /// No pipes; only the first call returns them, because they lie in `.bss`.
+    /// No pipes, at the first call.
     pub fn take() -> Option<&'static mut Self> {
-        static PIPES: sys::Lent<Pipes> = sys::Lent::new(Pipes {
-            held: heapless::Vec::new(),
-            unknown: heapless::Vec::new(),
-            reported: false,
-        });
-        PIPES.take()
+        PIPES_HELD.take()
     }
 
     /// True if there is nothing to read.
@@ -184,6 +179,10 @@ fn raise_limit() {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let _as_before = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
+
+/// All that a process holds.
+pub static PIPES_HELD: sys::Lent<Pipes> =
+    sys::Lent::new(Pipes { held: heapless::Vec::new(), unknown: heapless::Vec::new(), reported: false });
 
 /// Pipes that are held: two of each of 1,000 services, for which there is a state file.
 pub const PIPES: usize = 2_000;

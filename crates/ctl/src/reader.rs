@@ -11,7 +11,7 @@ use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use zinit_pid1ctl::lines::{self, Line, Piece, Rest, TEXT};
 
-use crate::pipes::{PIPES, Pipe, Pipes};
+use crate::pipes::{PIPES, PIPES_HELD, Pipe, Pipes};
 use crate::refusal::errno_name;
 use crate::sys::Log;
 use crate::{process, report, sys};
@@ -53,11 +53,20 @@ struct Reader<'a> {
     output: Output,
 }
 
-/// In the order of the pipes, but for `input`.
 struct Buffers {
+    /// In the order of the pipes.
     lines: [Line; PIPES],
-    rests: [Rest; PIPES],
+    rests: Rests,
     input: [u8; INPUT],
+}
+
+/// The first half of each line that has not ended: as few pages of memory as there are such lines.
+struct Rests {
+    /// In the order of the pipes: the number of its rest, from 1 on, or 0 if it has none.
+    numbers: [u16; PIPES],
+    /// Which of them are used, bit by bit.
+    used: [u64; PIPES.div_ceil(64)],
+    rests: [Rest; PIPES],
 }
 
 /// The log, and what it did not accept.
@@ -69,14 +78,9 @@ struct Output {
 
 impl<'a> Reader<'a> {
     fn new(pipes: &'a mut [Pipe]) -> Result<Self, Errno> {
-        static BUFFERS: sys::Lent<Buffers> = sys::Lent::new(Buffers {
-            lines: [Line::NEW; PIPES],
-            rests: [[0; TEXT]; PIPES],
-            input: [0; INPUT],
-        });
         raw::set_name(c"zinit-reader");
         close_all_but(pipes);
-        sys::release_stack();
+        sys::release_all_but(&[BUFFERS.addresses(), PIPES_HELD.addresses()]);
         let buffers = BUFFERS.take().ok_or(Errno::BUSY)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         Ok(Self { pipes, open: 0, buffers, epoll, output: Output { log: Log::of_stderr(), dropped: 0 } })
@@ -110,21 +114,45 @@ impl<'a> Reader<'a> {
     /// Reads once from a pipe that is ready: each of them gets its turn.
     fn read(&mut self, at: usize) {
         let Buffers { lines, rests, input } = &mut *self.buffers;
-        let (Some(line), Some(rest)) = (lines.get_mut(at), rests.get_mut(at)) else { return };
-        let Some(pipe) = self.pipes.get_mut(at) else { return };
+        let (Some(pipe), Some(line)) = (self.pipes.get_mut(at), lines.get_mut(at)) else { return };
         let Some(reading) = &pipe.reading else { return };
         let (service, output) = (&pipe.service, &mut self.output);
         let mut log = |piece: Piece<'_>| output.write(&lines::compose(service, piece, output.log.is_kmsg()));
         match rustix::io::read(reading, &mut input[..]) {
-            Ok(length @ 1..) => line.push(rest, &input[..length], &mut log),
+            Ok(length @ 1..) => line.push(rests.of(at), &input[..length], &mut log),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Ok(0) | Err(_) => {
-                line.end(rest, &mut log);
+                line.end(rests.of(at), &mut log);
                 // The helper may hold the same open file for a moment, which would keep it in the set.
                 let _not_there = epoll::delete(&self.epoll, reading);
                 pipe.reading = None;
                 self.open -= 1;
             }
+        }
+        if line.is_empty() || pipe.reading.is_none() {
+            rests.free(at);
+        }
+    }
+}
+
+impl Rests {
+    /// The rest of a pipe's line.
+    fn of(&mut self, pipe: usize) -> &mut Rest {
+        if self.numbers[pipe] == 0 {
+            // There are as many as there are pipes.
+            let word = self.used.iter().position(|word| *word != u64::MAX).unwrap_or(0);
+            let bit = self.used[word].trailing_ones() as usize % 64;
+            self.used[word] |= 1 << bit;
+            self.numbers[pipe] = (word * 64 + bit + 1) as u16;
+        }
+        &mut self.rests[usize::from(self.numbers[pipe]) - 1]
+    }
+
+    /// Lets another pipe use it.
+    fn free(&mut self, pipe: usize) {
+        if let Some(number) = usize::from(self.numbers[pipe]).checked_sub(1) {
+            self.used[number / 64] &= !(1 << (number % 64));
+            self.numbers[pipe] = 0;
         }
     }
 }
@@ -157,6 +185,12 @@ fn close_all_but(pipes: &[Pipe]) {
         }
     });
 }
+
+static BUFFERS: sys::Lent<Buffers> = sys::Lent::new(Buffers {
+    lines: [Line::NEW; PIPES],
+    rests: Rests { numbers: [0; PIPES], used: [0; PIPES.div_ceil(64)], rests: [[0; TEXT]; PIPES] },
+    input: [0; INPUT],
+});
 
 /// Bytes that are read at once.
 const INPUT: usize = 4_096;

@@ -4,6 +4,7 @@
 //! Each function passes arguments as the kernel's signature requires, syscalls(2).
 
 use core::cell::UnsafeCell;
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use rt::arch::syscall;
@@ -130,16 +131,42 @@ impl Log {
 /// The device number of `/dev/kmsg`, mem(4).
 const KMSG: u64 = libc::makedev(1, 11);
 
-/// Gives the memory of the stack that no function uses now back to the kernel, madvise(2).
+/// Gives the memory of all statics but these, and of the stack below the caller, back to the kernel.
+///
+/// For a forked child that never returns to functions that use other statics: these have their initial value again.
+pub fn release_all_but(kept: &[Range<usize>; 2]) {
+    unsafe extern "C" {
+        // Of the linker.
+        static __bss_start: u8;
+        static _end: u8;
+    }
+    let end = (&raw const _end).addr();
+    let [first, second] = kept;
+    let (first, second) = if first.start < second.start { (first, second) } else { (second, first) };
+    release((&raw const __bss_start).addr(), first.start);
+    release(first.end, second.start);
+    release(second.end, end);
+    release_stack();
+}
+
+/// Gives the memory of the stack below the caller back to the kernel.
 #[inline(never)] // else what its caller uses could be below `here`
 pub fn release_stack() {
     let here = 0_u8;
     // A page is spared, for the frame of this function and what lies below its pointer.
-    let end = address(&raw const here) / PAGE * PAGE - PAGE;
-    let arguments = [end - STACK, STACK, word(libc::MADV_DONTNEED)];
-    // SAFETY: nothing is below the stack but what this releases: functions that have returned used it. The kernel
-    // skips addresses that are not mapped.
-    unsafe { syscall(libc::SYS_madvise, arguments) };
+    let end = (&raw const here).addr() - PAGE;
+    release(end - STACK, end);
+}
+
+/// Gives the whole pages between two addresses back to the kernel, madvise(2); they are zero then.
+///
+/// Nobody uses them: they are between statics that are used, or below the stack.
+fn release(from: usize, to: usize) {
+    let (from, to) = (from.next_multiple_of(PAGE), to / PAGE * PAGE);
+    if from < to {
+        // SAFETY: what was there is not used again. The kernel skips addresses that are not mapped.
+        unsafe { syscall(libc::SYS_madvise, [from, to - from, word(libc::MADV_DONTNEED)]) };
+    }
 }
 
 /// The smallest size of a page, bytes; with larger ones the kernel refuses the address, and nothing is released.
@@ -163,6 +190,12 @@ impl<T> Lent<T> {
     /// A value that was not lent yet.
     pub const fn new(value: T) -> Self {
         Self { value: UnsafeCell::new(value), lent: AtomicBool::new(false) }
+    }
+
+    /// Where the value lies.
+    pub fn addresses(&'static self) -> Range<usize> {
+        let start = address(self);
+        start..start + size_of::<Self>()
     }
 
     /// The value, at the first call.
