@@ -4,6 +4,7 @@
 mod common;
 
 mod fault;
+mod handover;
 mod instants;
 mod orphans;
 mod pidns;
