@@ -11,12 +11,15 @@
 
 use crate::model::action::{Action, Actions};
 use crate::model::event::{Event, Request};
-use crate::model::limits::{RESTART_TIMEOUT, SAVE_TIMEOUT};
-use crate::model::message::Message;
+use crate::model::limits::{
+    LATE, ORPHANS_TIMEOUT, RESTART_TIMEOUT, SAVE_TIMEOUT, TERM_GRACE, WATCHER_TIMEOUT,
+};
+use crate::model::message::{Message, Record};
 use crate::model::policy::Policy;
 use crate::model::process::{Errno, Exit, FileId, Pid};
 use crate::model::rate::RateWindow;
 use crate::model::reexec::{Child, ReexecState, ServerHistory};
+use crate::model::task::Task;
 use crate::model::time::Instant;
 use crate::phase::{Phase, Servers, State, Step};
 use crate::reaper;
@@ -50,6 +53,7 @@ impl Init {
         Self(State {
             phase,
             deadline,
+            put_off: false,
             helper,
             servers: Servers {
                 history,
@@ -106,7 +110,7 @@ impl Init {
             Event::SpawnFailed(errno) => state.spawn_failed(errno, now, actions),
             Event::Spawned(pid) => state.spawned(pid, actions),
             Event::Timeout => {
-                if state.deadline <= now {
+                if state.deadline <= now && !state.put_off_if_late(now, actions) {
                     state.timed_out(now, actions);
                 }
             }
@@ -200,6 +204,37 @@ impl State {
             | Phase::DeadEnd
             | Phase::Exiting => {}
         }
+    }
+
+    /// Puts a deadline off, once, if it is found late: this process and those whose time is over were frozen, as by a
+    /// pause of the container. True if that was done.
+    fn put_off_if_late(&mut self, now: Instant, actions: &mut Actions) -> bool {
+        let late = self.deadline.until(now);
+        // The whole time of a stage that ends by a signal.
+        let most = match self.phase {
+            Phase::Stopping { ending, .. } => self.stop_timeout(ending),
+            Phase::SavingServices => WATCHER_TIMEOUT,
+            Phase::EndingOrphans => ORPHANS_TIMEOUT,
+            Phase::Working { task: Task::Terminate | Task::Kill, .. } => TERM_GRACE,
+            // These end without a signal, or are tasks of a machine, which is not frozen while its clock runs.
+            Phase::Working { .. }
+            | Phase::Starting
+            | Phase::Running { .. }
+            | Phase::Backoff
+            | Phase::DeadEnd
+            | Phase::Exiting => return false,
+        };
+        if late <= LATE || self.put_off {
+            return false;
+        }
+        actions.log_record(Record::new(Message::FoundLate).number(late));
+        let more = late.min(most);
+        self.deadline = now + more;
+        if let Phase::Stopping { kill_at, .. } = &mut self.phase {
+            *kill_at = *kill_at + late + more;
+        }
+        self.put_off = true;
+        true
     }
 
     /// The deadline has passed.

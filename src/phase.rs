@@ -19,6 +19,8 @@ pub struct State {
     pub(crate) phase: Phase,
     /// The deadline of the current phase or step; [`Instant::NEVER`] for no deadline.
     pub(crate) deadline: Instant,
+    /// This deadline was found late and put off.
+    pub(crate) put_off: bool,
     /// The forked child that the phase waits for: an RPC client, or the child of a task.
     pub(crate) helper: Option<Pid>,
     pub(crate) servers: Servers,
@@ -129,7 +131,13 @@ impl State {
     /// Enters a phase that ends at `deadline`.
     pub(crate) fn enter(&mut self, phase: Phase, deadline: Instant) {
         self.phase = phase;
+        self.enter_step(deadline);
+    }
+
+    /// Enters a step that ends at `deadline`.
+    pub(crate) const fn enter_step(&mut self, deadline: Instant) {
         self.deadline = deadline;
+        self.put_off = false;
     }
 
     /// The server, if one runs.

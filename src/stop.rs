@@ -24,7 +24,7 @@ impl State {
 
     /// The helper of a soft restart exited, or could not be started.
     pub(crate) fn restarter_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
-        let Phase::Stopping { server, step, kill_at, .. } = &mut self.phase else { return };
+        let Phase::Stopping { server, step, .. } = &mut self.phase else { return };
         match (exit, *server) {
             (Exit::Exited(0 | 1), _) => self.servers.orphans &= exit != Exit::Exited(0),
             (_, None) => actions.log_record(Record::new(Message::RestarterFailed).exit(exit)),
@@ -39,9 +39,8 @@ impl State {
         if server.is_none() {
             self.start(now, actions);
         } else if *step != Step::Killed {
-            // The helper has seen the server's end before PID 1 has.
+            // The helper has seen the server's end before PID 1 has; the deadline stays.
             *step = Step::Waiting;
-            self.deadline = *kill_at;
         }
     }
 
@@ -97,7 +96,7 @@ impl State {
             actions.log_record(Record::new(Message::RequestUnanswered).pid(server).number(left));
         }
         *step = next;
-        self.deadline = deadline;
+        self.enter_step(deadline);
     }
 
     /// The RPC client did not exit in time.
@@ -114,10 +113,11 @@ impl State {
     pub(crate) fn signal_server(&mut self, why: Message, actions: &mut Actions) {
         let Phase::Stopping { server, step, kill_at, ending } = &mut self.phase else { return };
         *step = Step::Waiting;
-        self.deadline = *kill_at;
+        let (server, kill_at) = (*server, *kill_at);
         let signal = Self::method(*ending).signal();
+        self.enter_step(kill_at);
         actions.log_record(Record::new(why).signal(signal));
-        if let Some(server) = *server {
+        if let Some(server) = server {
             actions.signal(server, signal);
             // A stopped server does not act on the signal until it is continued.
             actions.signal(server, Signal::CONT);
@@ -141,7 +141,7 @@ impl State {
             self.run(ending, Task::Terminate, now, actions);
         } else {
             *step = Step::Killed;
-            self.deadline = now + KILL_AGAIN;
+            self.enter_step(now + KILL_AGAIN);
         }
     }
 
@@ -160,7 +160,7 @@ impl State {
                     && (step != Step::RpcPending || self.policy.orphans != Orphans::Keep) =>
             {
                 *server = None;
-                self.deadline = now + SAVE_TIMEOUT;
+                self.enter_step(now + SAVE_TIMEOUT);
             }
             (None, _) => {
                 self.kill_helper(actions);

@@ -53,6 +53,11 @@ pub const WATCHER_TIMEOUT: Millis = 2_000;
 /// Time between two SIGKILLs of a server that hangs in the kernel, ms.
 pub const KILL_AGAIN: Millis = 30_000;
 
+/// A deadline that is found later than this is put off once, ms: this process and those that it waits for were frozen.
+///
+/// More than a busy computer delays PID 1. A pause that ends before the deadline is not noticed.
+pub const LATE: Millis = 1_000;
+
 /// Default time the server gets to stop its services, s (`ZINIT_STOP_TIMEOUT`), by the specification.
 pub const STOP_TIMEOUT_S: u32 = 30;
 

@@ -74,6 +74,8 @@ messages! {
     DeadEnd Error "nothing ends this machine, reaping for ever";
     /// PID 1 got SIGSEGV or another fault signal; `%number` is the signal.
     Fault Error "fault, signal %number";
+    /// The deadline of a step that ends by a signal passed long before PID 1 could see that.
+    FoundLate Info "deadline found %ms late, put off once";
     /// The server's program could not be executed several times in a row: the container exits.
     GivenUp Error "server cannot be executed, giving up";
     /// The host's name cannot be set.

@@ -48,6 +48,31 @@ fn a_stop_waits_for_a_slow_service_and_not_longer() {
 }
 
 #[test]
+fn a_pause_in_the_middle_of_a_stop_does_not_end_in_a_kill() {
+    let folder = Folder::new();
+    // Each of its steps is counted only while it runs.
+    let stop = "echo >/shared/stopping; for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done; exit";
+    let script = format!("trap '{stop}' TERM; echo >/shared/ready; while :; do sleep 0.1; done");
+    service(folder.path(), "slow", &script);
+    let container = Container::services(&folder, &["--env=ZINIT_STOP_TIMEOUT=4"]);
+    until("the trap", || folder.path().join("ready").exists());
+    let asked = Instant::now();
+    told(&mut docker(&["kill", "--signal=TERM", &container.name]));
+    until("the stop of the service", || folder.path().join("stopping").exists());
+    told(&mut docker(&["pause", &container.name]));
+    assert!(asked.elapsed() < Duration::from_secs(4), "too late to pause: {:?}", asked.elapsed());
+    // Nothing happens in a paused container that could be waited for.
+    std::thread::sleep(Duration::from_secs(7));
+    told(&mut docker(&["unpause", &container.name]));
+    told(&mut docker(&["wait", &container.name]));
+    let (server, program) = container.logs();
+    assert!(program.contains("zinit-pid1: deadline found "), "{program}{server}");
+    assert!(!program.contains("sending"), "{program}{server}");
+    assert!(server.contains("zinit-server stopped") && program.contains("exited 0"), "{program}{server}");
+    assert_eq!(container.state(".State.ExitCode"), "0", "{program}{server}");
+}
+
+#[test]
 fn a_soft_restart_replaces_the_server_and_the_container_keeps_running() {
     let container = Container::zinit(&[]);
     let began = container.state(".State.StartedAt");

@@ -325,6 +325,32 @@ fn a_server_that_closes_the_connection_gets_time_to_exit() {
     pid1.log.nth("started", 2);
 }
 
+/// As `docker pause` does it, PID 1 and all others are frozen in the middle of a stop, until after the deadline.
+#[test]
+fn a_stop_that_was_frozen_does_not_end_in_a_kill() {
+    let mut pid1 = Setup::stand_in("slow").with("ZINIT_STOP_TIMEOUT", "4").start();
+    pid1.is_up();
+    let all = [pid1.pid1(), pid1.server()];
+    // SAFETY: a signal to processes that this test started.
+    let send = |signal| all.map(|pid| assert_eq!(unsafe { libc::kill(pid, signal) }, 0));
+    pid1.signal(libc::SIGTERM);
+    pid1.diary_line("system.shutdown");
+    let begin = Instant::now();
+    send(libc::SIGSTOP);
+    for pid in all {
+        until("a frozen process", || state(pid) == Some('T'));
+    }
+    // Nothing happens meanwhile that could be waited for.
+    std::thread::sleep(Duration::from_secs(7).saturating_sub(begin.elapsed()));
+    send(libc::SIGCONT);
+    let line = pid1.line("deadline found ");
+    pid1.ends_well();
+    let late = line.split(' ').nth(3).and_then(|late| late.parse::<u64>().ok()).expect("a number");
+    assert!(late > 2_000, "{line}");
+    assert!(pid1.diary().contains("left"), "{}", pid1.log.text());
+    assert!(!pid1.log.text().contains("sending"), "{}", pid1.log.text());
+}
+
 #[test]
 fn a_server_that_survives_a_soft_restart_is_killed_after_5_seconds() {
     let mut pid1 = Setup::stand_in("stubborn").start();

@@ -28,7 +28,7 @@ fn record(message: Message) -> Record {
 }
 
 /// The messages in their order, so that none can be left out.
-const MESSAGES: [(Message, Level, &str); 58] = [
+const MESSAGES: [(Message, Level, &str); 59] = [
     (Message::AlreadyEnding, Level::Info, "the end is under way already"),
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (
@@ -40,6 +40,7 @@ const MESSAGES: [(Message, Level, &str); 58] = [
     (Message::ContainerDenied, Level::Warn, "asked to be in a container, but the kernel says machine"),
     (Message::DeadEnd, Level::Error, "nothing ends this machine, reaping for ever"),
     (Message::Fault, Level::Error, "fault, signal 2500"),
+    (Message::FoundLate, Level::Info, "deadline found 2500 ms late, put off once"),
     (Message::GivenUp, Level::Error, "server cannot be executed, giving up"),
     (
         Message::HostNameFailed,

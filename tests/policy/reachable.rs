@@ -14,8 +14,9 @@ use zinit_pid1::init::Init;
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event, Request};
 use zinit_pid1::model::limits::{
-    DEAD_END_REMINDER, KILL_GRACE, MAX_ACTIONS, MIN_RUN_TIME, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT,
-    TERM_GRACE, UNMOUNT_TIMEOUT, UPDATE_SETTLE,
+    DEAD_END_REMINDER, KILL_GRACE, LATE, MAX_ACTIONS, MIN_RUN_TIME, ORPHANS_TIMEOUT, REBOOT_TIMEOUT,
+    RESTART_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT, UPDATE_SETTLE,
+    WATCHER_TIMEOUT,
 };
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::policy::{Orphans, Policy};
@@ -173,6 +174,8 @@ struct World {
     /// The helper that watches services runs.
     watcher: bool,
     did: Did,
+    /// A deadline that was found late, and has been put off to this time.
+    put_off: Option<Instant>,
     /// Orphans were ended at some time; later states do not depend on it.
     ended_orphans: bool,
 }
@@ -206,8 +209,8 @@ impl World {
         init.handle(Event::Timeout, BOOT, &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (due, did) = (Some(Due::Server), Did::default());
-        let helper = (HELPERS[0], false);
-        Self { role, init, now: BOOT, due, server: false, helper, watcher: false, did, ended_orphans: false }
+        let (server, helper, watcher) = (false, (HELPERS[0], false), false);
+        Self { role, init, now: BOOT, due, server, helper, watcher, did, put_off: None, ended_orphans: false }
     }
 
     /// The events that can happen next, and their times.
@@ -283,6 +286,13 @@ impl World {
             self.perform(*action).map_err(|why| format!("{why}\naction {at} of {actions:?}"))?;
         }
         let deadline = self.init.deadline();
+        if event == Event::Requested(Request::PowerFailure)
+            && was.did.begin
+            && self.put_off == before.deadline()
+        {
+            // It may come sooner, but is not put off again.
+            self.put_off = deadline;
+        }
         let over = self.did.exit || self.did.stop_trying;
         if let Event::Reaped(pid, _) = event {
             // A record that does not change when this pid is set already has it.
@@ -296,6 +306,7 @@ impl World {
         if event == Event::Timeout {
             if before.deadline().is_some_and(|deadline| deadline <= now) {
                 check(deadline != before.deadline(), "a deadline that passed is over")?;
+                self.check_put_off(&was, actions)?;
                 // PID 1 missed two deadlines: the second one expires at once, but no third one does.
                 let mut init = self.init;
                 let mut _second = Actions::default();
@@ -315,6 +326,36 @@ impl World {
         check(reminder || !self.did.stop_trying, "the dead end is recalled from time to time")?;
         let longest = now + SYNC_TIMEOUT.max(UNMOUNT_TIMEOUT);
         check(deadline.is_none_or(|deadline| deadline <= longest), "no deadline is too far away")
+    }
+
+    /// A deadline that passed more than a second ago is put off once, before anybody is signalled.
+    fn check_put_off(&mut self, was: &Self, actions: &[Action]) -> Checked {
+        let before = was.init.deadline().expect("it passed");
+        let late = before.until(self.now);
+        let most = match was.init.phase() {
+            Phase::Stopping { ending: None, .. } => RESTART_TIMEOUT,
+            Phase::Stopping { .. } => STOP_TIMEOUT,
+            Phase::SavingServices => WATCHER_TIMEOUT,
+            Phase::EndingOrphans => ORPHANS_TIMEOUT,
+            Phase::Working { task: Task::Terminate | Task::Kill, .. } => TERM_GRACE,
+            _ => 0,
+        };
+        let line = Action::Log(Record::new(Message::FoundLate).number(late));
+        let is_put_off = actions.contains(&line);
+        let expected = late > LATE && most > 0 && was.put_off != Some(before);
+        check(is_put_off == expected, "a late deadline is put off once")?;
+        self.put_off = self.init.deadline().filter(|_| is_put_off);
+        check(!is_put_off || actions.len() == 1, "nobody is signalled at a late deadline")?;
+        let moved = self.put_off.is_none_or(|deadline| deadline == self.now + late.min(most));
+        check(moved, "a deadline is put off by its lateness, and by the time of its stage at most")?;
+        let kill_at = |world: &Self| match world.init.phase() {
+            Phase::Stopping { kill_at, .. } => Some(*kill_at),
+            _ => None,
+        };
+        let kill = kill_at(was).zip(kill_at(self)).is_none_or(|(old, new)| {
+            !is_put_off || old.0.wrapping_sub(before.0) == new.0.wrapping_sub((self.now + late.min(most)).0)
+        });
+        check(kill, "KILL is put off with the step before it")
     }
 
     fn perform(&mut self, action: Action) -> Checked {
@@ -428,7 +469,8 @@ impl World {
     fn ends_by_itself(&self) -> Checked {
         let tasks = 2 * SYNC_TIMEOUT + SWAPOFF_TIMEOUT + UNMOUNT_TIMEOUT + 4 * REBOOT_TIMEOUT;
         let tasks = if self.role == Role::Machine { tasks } else { 0 };
-        let limit = self.now + (STOP_TIMEOUT + TERM_GRACE + KILL_GRACE + tasks);
+        // The first deadline may be put off.
+        let limit = self.now + (TERM_GRACE + STOP_TIMEOUT + TERM_GRACE + KILL_GRACE + tasks);
         for forks in [false, true] {
             let (mut world, mut steps) = (self.clone(), 0);
             while world.did.begin && !world.did.exit && !world.did.stop_trying {

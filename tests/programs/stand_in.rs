@@ -107,8 +107,11 @@ fn serve(mode: &str, mut stream: UnixStream) -> UnixStream {
         }
         _ => drop(stream.write_all(b"\n")),
     }
-    if mode == "spelled" {
-        std::thread::sleep(Duration::from_millis(300));
+    match mode {
+        "spelled" => std::thread::sleep(Duration::from_millis(300)),
+        // In steps: while this process is frozen, time passes and no work is done.
+        "slow" => (0..100).for_each(|_| std::thread::sleep(Duration::from_millis(10))),
+        _ => {}
     }
     if !matches!(mode, "refuse" | "stubborn" | "garbage" | "decline" | "half" | "stay") {
         diary("left");
