@@ -10,7 +10,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use zinit_pid1::model::time::{Instant, Millis};
-use zinit_pid1ctl::services::{SERVICES, Services};
+use zinit_pid1ctl::services::{SERVICES, Services, State};
 
 use crate::ask::{self, Buffers};
 use crate::client::{self, time};
@@ -70,7 +70,10 @@ impl Watch<'_> {
         loop {
             let asked = sys::now();
             match self.refresh(&epoll, asked) {
-                Ok(()) => (reported, interval) = (false, INTERVAL),
+                Ok(()) => {
+                    reported = false;
+                    interval = if self.is_starting() { MIN_INTERVAL } else { INTERVAL };
+                }
                 Err(failure) => {
                     interval = (interval * 2).min(INTERVAL);
                     // A server that has just been started does not listen yet.
@@ -90,10 +93,15 @@ impl Watch<'_> {
         }
     }
 
+    /// True if the process of a service is about to be there.
+    fn is_starting(&self) -> bool {
+        self.last.iter().any(|service| service.state == State::Starting && service.pid == 0)
+    }
+
     /// Reads the table, and keeps the last one if that fails.
     fn refresh(&mut self, epoll: &OwnedFd, now: Instant) -> client::Result<()> {
         let before = Version::now();
-        ask::services(&self.server, self.next, self.last, self.buffers, now + ask::TIMEOUT)?;
+        ask::services(&self.server, self.next, self.last, self.buffers, now + INTERVAL)?;
         // Only the references.
         mem::swap(&mut self.last, &mut self.next);
         (self.known, self.before) = (true, before);
@@ -194,7 +202,8 @@ const SERVER: u64 = 0;
 /// Ends that one wait tells of.
 const EVENTS: usize = 16;
 
-/// Time between two questions, ms: a service that was started since the last one is lost if the server crashes.
+/// Time between two questions, and for all replies to one, ms: a service that was started since the last one is lost if
+/// the server crashes.
 const INTERVAL: Millis = 2_000;
 
 /// Shortest time between two questions, ms.
