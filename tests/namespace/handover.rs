@@ -18,14 +18,14 @@ struct Machine {
     folder: PathBuf,
 }
 
-/// `start` starts the next server, whose pid is 1000, 2000 and so on; `helper` runs a helper for it; `at` waits for a
+/// `start` starts the next server, whose pid is 300, 600 and so on; `helper` runs a helper for it; `at` waits for a
 /// file that the test makes.
 const FUNCTIONS: &str = r#"
 n=0
 start() {
     n=$((n + 1))
     # The next process that is forked has the pid after this one.
-    echo $((n * 1000 - 1)) >/proc/sys/kernel/ns_last_pid
+    echo $((n * 300 - 1)) >/proc/sys/kernel/ns_last_pid
     "$ZINIT_SERVER" -c services -s "$ZINIT_SOCKET" --log-level info &
     server=$!
 }
@@ -74,8 +74,8 @@ impl Machine {
             );
             fs::write(at("services").join(format!("{name}.toml")), service).expect("a service");
         }
-        for server in 1..=20 {
-            fs::write(at(&format!("state.{server}")), state(server * 1_000)).expect("a file");
+        for server in 1..=100 {
+            fs::write(at(&format!("state.{server}")), state(server * 300)).expect("a file");
         }
         fs::write(at("script"), format!("{FUNCTIONS}{script}\nwait\n")).expect("a script");
         let pid1 = setup
@@ -192,11 +192,11 @@ fn a_service_that_lies_in_no_file_is_kept_and_not_lost_by_the_next_servers() {
 fn a_server_that_hangs_gets_usr1_after_half_of_its_time_and_its_services_are_lost() {
     let mut machine = Machine::start("start; at 1; helper restart /run/zinit.sock");
     machine.pid1.line("IPC server listening");
-    machine.signal("1000", libc::SIGSTOP);
+    machine.signal("300", libc::SIGSTOP);
     machine.go("1");
-    machine.pid1.line("no whole table of services from server 1000: it does not answer in time");
+    machine.pid1.line("no whole table of services from server 300: it does not answer in time");
     machine.pid1.line("no answer in 2500 ms, sending SIGUSR1");
-    machine.pid1.line("there is no state of server 1000, its services are lost");
+    machine.pid1.line("there is no state of server 300, its services are lost");
     machine.pid1.line("restart 1 exited 1");
 }
 
@@ -212,7 +212,7 @@ fn another_process_on_the_socket_is_not_asked() {
     let stranger = stranger.split(' ').nth(1).expect("a pid");
     machine
         .pid1
-        .line(&format!("server at /run/other: process {stranger} listens there instead of server 1000"));
+        .line(&format!("server at /run/other: process {stranger} listens there instead of server 300"));
     machine.pid1.line("request failed, sending SIGUSR1");
     machine.pid1.line("restart 1 exited 1");
     assert!(!machine.pid1.diary().contains("jsonrpc"), "{}", machine.pid1.diary());
@@ -223,7 +223,7 @@ const CRASH: &str = "start; watch; at $n; kill -9 $server; ended\n";
 
 #[test]
 fn a_crash_keeps_all_services() {
-    let rounds = if std::env::var_os("ZINIT_TEST_LONG").is_some() { 20 } else { 10 };
+    let rounds = if std::env::var_os("ZINIT_TEST_LONG").is_some() { 99 } else { 10 };
     let mut machine =
         Machine::start(&format!("{}start; cp /run/zinit/state.json.last .", CRASH.repeat(rounds)));
     for round in 1..=rounds {
@@ -327,10 +327,10 @@ fn orphans_that_were_frozen_get_their_time_before_kill() {
     assert_eq!(machine.text("orphan.end"), "done\n", "{}", machine.pid1.log.text());
 }
 
-/// True if a process is a watcher that holds the reading ends of four pipes.
+/// True if a process is a watcher that holds the reading ends of the services' four pipes, beside standard error.
 fn holds_pipes(pid: i32) -> bool {
     let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let pipes = fds.filter_map(|fd| fs::read_link(fd.path()).ok());
-    comm == "zinit-pid1ctl\n" && pipes.filter(|link| link.to_string_lossy().starts_with("pipe:")).count() >= 4
+    comm == "zinit-pid1ctl\n" && pipes.filter(|link| link.to_string_lossy().starts_with("pipe:")).count() >= 5
 }
