@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -242,6 +242,11 @@ impl Log {
                 line.clear();
             }
         });
+    }
+
+    /// Lets nobody read the pipe until this is dropped.
+    pub fn pause(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.0.lock().expect("a reader does not panic")
     }
 
     /// All lines so far.

@@ -1,0 +1,112 @@
+//! The reader of services' output: `zinit-pid1ctl` after a soft restart, with the real zinit-server 0.3.9.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::common::namespace::{children, state, status};
+use crate::common::until;
+use crate::services::{BURST, Kind, Services, StateFile, kill, processes};
+
+/// The only reader.
+fn reader(services: &mut Services) -> i32 {
+    let readers = services.readers();
+    assert_eq!(readers.len(), 1, "{}", services.pid1.log.text());
+    readers[0]
+}
+
+fn number(pid: i32, key: &str) -> u64 {
+    let value = status(pid, key).expect("it runs");
+    value.trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[test]
+fn the_first_line_after_a_soft_restart_is_marked_as_torn() {
+    let mut services = Services::start(&[(Kind::Torn, 1)], StateFile::Any);
+    services.restart();
+    services.go("torn0");
+    services.pid1.line("zinit-service torn0: whole");
+    let line = services.pid1.line("zinit-service torn0: ");
+    // The old server has read the first half, but on a busy computer it may not have had the time.
+    assert!(line == TORN || line == TORN.replace("..., ", "...one half, "), "{line}");
+    services.stop();
+}
+
+#[test]
+fn lines_that_the_log_does_not_accept_are_dropped_and_counted() {
+    let mut services = Services::start(&[(Kind::Burst, 1)], StateFile::Any);
+    services.restart();
+    // Nobody reads the log, of which the pipe takes a megabyte at most.
+    let paused = services.pid1.log.pause();
+    services.go("burst0");
+    until("the end of the burst", || services.count("burst0") > BURST);
+    drop(paused);
+    let line = services.pid1.line("lines of services were dropped");
+    let dropped: u64 = line.split(' ').nth(1).expect("zinit-pid1ctl: COUNT").parse().expect("a count");
+    assert!(line.starts_with("zinit-pid1ctl: ") && dropped > 0, "{line}");
+    services.pid1.line(&format!("zinit-service burst0: counter {}", services.count("burst0")));
+    let log = services.pid1.log.text();
+    let counts = |line: &&str| line.starts_with("zinit-service burst0: ");
+    let last = log.lines().rfind(counts).and_then(|line| line.rsplit(' ').next()).expect("a line");
+    let told: u64 = log
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("zinit-pid1ctl: ")?.split_once(" lines of")?.0.parse::<u64>().ok()
+        })
+        .sum();
+    assert_eq!(told + log.lines().filter(counts).count() as u64, last.parse().expect("a number"), "{log}");
+    services.stop();
+}
+
+#[test]
+fn a_reader_ends_with_its_services_and_not_by_term() {
+    let kinds = [(Kind::Shell, 1), (Kind::Silent, 1), (Kind::Restless, 1)];
+    let mut services = Services::start(&kinds, StateFile::Any);
+    services.restart();
+    let first = reader(&mut services);
+    // Two pipes of each service, the log, and the set that it waits for.
+    assert_eq!(fs::read_dir(format!("/proc/{first}/fd")).expect("it runs").count(), 2 * 3 + 2);
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGPIPE] {
+        kill(first, signal);
+    }
+    services.check();
+    assert_eq!(state(first), Some('S'));
+    // The restless service was started by the second server, so that this one holds pipes too.
+    services.restart();
+    until("two readers", || services.readers().len() == 2);
+    services.check();
+    for (name, left) in [("restless0", 1), ("shell0", 1), ("silent0", 0)] {
+        let script = services.pid1.folder.path().join(name);
+        for pid in processes(&script) {
+            // Its child, a sleep, holds the pipe too.
+            let sleeps = children(pid);
+            kill(pid, libc::SIGKILL);
+            sleeps.into_iter().for_each(|pid| kill(pid, libc::SIGKILL));
+        }
+        until(&format!("{left} readers after {name}"), || services.readers().len() == left);
+    }
+    services.stop();
+}
+
+#[test]
+fn a_reader_is_small_and_costs_nothing_while_services_are_silent() {
+    let mut services = Services::start(&[(Kind::Shell, 10), (Kind::Python, 10)], StateFile::Any);
+    services.restart();
+    services.check();
+    let small = number(reader(&mut services), "VmRSS");
+    println!("reader with 20 services: {small} kB resident");
+    assert!(small <= 256, "{small} kB");
+    services.stop();
+
+    let mut services = Services::start(&[(Kind::Silent, 3)], StateFile::Any);
+    services.restart();
+    let reader = reader(&mut services);
+    until("sleep", || state(reader) == Some('S'));
+    let switches = |pid| number(pid, "voluntary_ctxt_switches") + number(pid, "nonvoluntary_ctxt_switches");
+    let before = switches(reader);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(switches(reader), before);
+    services.stop();
+}
+
+/// The second half of a line.
+const TORN: &str = "zinit-service torn0: ..., other half";
