@@ -5,8 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use zinit_pid1::model::buffer::Buffer;
-use zinit_pid1::model::process::Pid;
-use zinit_pid1::model::reexec::ReexecState;
+use zinit_pid1::model::reexec::{Child, ReexecState};
 
 use crate::common::namespace::{Namespace, Setup, status};
 use crate::common::updatable::{copy_alone, write_alone};
@@ -136,7 +135,7 @@ impl Machine {
 /// The state of a PID 1 that has this server.
 fn state(server: i32) -> String {
     let (mut state, mut line) = (ReexecState::NONE, Buffer::default());
-    state.set_server(Pid::new(server));
+    *state.slot(Child::SERVER) = server.unsigned_abs();
     state.encode(&mut line);
     String::from_utf8_lossy(line.as_bytes()).trim_end_matches('\0').to_string()
 }
