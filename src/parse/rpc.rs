@@ -87,46 +87,16 @@ pub enum Reply {
 /// server did nothing.
 #[must_use]
 pub fn decode(method: Method, line: &[u8]) -> Reply {
-    match members(method, line) {
-        Some(AGREED) => Reply::Agreed,
-        Some(REFUSED) => Reply::Refused,
-        Some(_) | None => Reply::Garbage,
-    }
-}
-
-/// The members that matter and have a valid value, one bit each; `None` for a line that is not JSON, and for a member
-/// that has an invalid value or occurs twice.
-#[allow(clippy::manual_contains)] // `contains` is 200 bytes larger
-fn members(method: Method, line: &[u8]) -> Option<u8> {
-    let mut json = Json { rest: line, open: 1, kind: VALUE, expected: VALUE };
-    let (mut seen, mut outer, mut name) = (0_u8, OTHER, line);
-    loop {
-        // Before the token: a bracket changes it.
-        let (in_response, in_result) = (json.open == RESPONSE, json.open == RESULT && outer == OF_RESULT);
-        let token = json.token()?;
-        if json.kind == NAME {
-            name = token;
-        }
-        if json.kind == VALUE && (in_response || in_result) {
-            // An escape could spell a name that matters in another way.
-            if name.iter().any(|byte| *byte == b'\\') {
-                return None;
-            }
-            let member = table::position(names(method), name).unwrap_or(OTHER);
-            if in_response {
-                outer = member;
-            }
-            if member != OTHER && in_result == (member == AGREEMENT) {
-                let bit = 1 << member;
-                if seen & bit != 0 || table::nth(VALUES, member) != token {
-                    return None;
-                }
-                seen |= bit;
-            }
-        }
-        if json.open == 1 {
-            return json.space().is_none().then_some(seen);
-        }
+    let mut json = Json { rest: line, token: line, names: names(method), seen: 0 };
+    let first = json.next();
+    let whole = json.value(first, RESPONSE, CONTAINERS) && {
+        json.next();
+        json.token.is_empty()
+    };
+    match json.seen {
+        AGREED if whole => Reply::Agreed,
+        REFUSED if whole => Reply::Refused,
+        _ => Reply::Garbage,
     }
 }
 
@@ -138,89 +108,112 @@ const fn names(method: Method) -> &'static [u8] {
     }
 }
 
-/// What each of them has to be.
+/// What each of them has to be; an object is its bracket.
 const VALUES: &[u8] = b"\"2.0\"\n1\n{\n{\ntrue";
 
-const OF_RESULT: usize = 2;
-const AGREEMENT: usize = 4;
-/// All other members.
-const OTHER: usize = 5;
+// Sets of these members, one bit each.
 
-/// The members of a result that accepts the request, and those of an error.
+/// The members of a response.
+const RESPONSE: u8 = 0b0_1111;
+/// The one of a result.
+const RESULT: u8 = 0b1_0000;
+/// The member that is a result.
+const WITH_RESULT: u8 = 0b0_0100;
+/// All that a reply has which accepts the request.
 const AGREED: u8 = 0b1_0111;
+/// All that an error has.
 const REFUSED: u8 = 0b0_1011;
 
-/// A reader of JSON, RFC 8259: it yields one token after the other, and checks their order.
+/// A reader of JSON, RFC 8259.
 ///
 /// Whether a number, a word or an escape is valid inside makes no difference to the members that matter, and is not
 /// checked.
 struct Json<'a> {
     rest: &'a [u8],
-    /// One bit for each container that is open, the innermost lowest: 1 for an object. Before them comes a 1.
-    open: u32,
-    /// The kind of the last token.
-    kind: u8,
-    /// The kinds of token that may come next.
-    expected: u8,
+    /// The last token: a string, a number, a word, or one other byte.
+    token: &'a [u8],
+    names: &'static [u8],
+    /// The members that matter and were found.
+    seen: u8,
 }
 
-/// The response is open, and an object in it.
-const RESPONSE: u32 = 0b11;
-const RESULT: u32 = 0b111;
-
-// The kinds of token.
-const VALUE: u8 = 1;
-const NAME: u8 = 2;
-const COLON: u8 = 4;
-const COMMA: u8 = 8;
-const END: u8 = 16;
-
-impl<'a> Json<'a> {
-    /// The next token; `None` for what is not JSON, and for containers that are nested too deeply.
+impl Json<'_> {
+    /// Reads the rest of a value, whose first token was read and is of the kind `first`. `matter` are the members that
+    /// matter in it, and `containers` is how many more may be open.
     ///
-    /// A value that is a container begins with a bracket, which is a token of the kind of a value.
-    #[inline(never)] // 80 bytes of file
-    fn token(&mut self) -> Option<&'a [u8]> {
-        let text = self.rest.get(self.space()?..)?;
-        let first = *text.first()?;
-        let in_object = self.open & 1;
-        // The bit in which braces differ from brackets.
-        let object = u32::from(first >> 5 & 1);
-        let mut length = 1;
-        let next;
-        (self.kind, next) = match first {
-            b',' => (COMMA, if in_object == 1 { NAME } else { VALUE }),
-            b':' => (COLON, VALUE),
-            b'{' | b'[' => {
-                self.open = self.open.checked_mul(2)? | object;
-                (VALUE, END | if first == b'{' { NAME } else { VALUE })
-            }
-            b'}' | b']' if object == in_object => {
-                self.open >>= 1;
-                (END, COMMA | END)
-            }
-            b'"' => {
-                length = string(text)?;
-                if self.expected & NAME != 0 { (NAME, COLON) } else { (VALUE, COMMA | END) }
-            }
-            b'-' | b'0'..=b'9' | b'f' | b'n' | b't' => {
-                length = text.iter().position(ends_word)?;
-                (VALUE, COMMA | END)
-            }
-            _ => return None,
-        };
-        if self.expected & self.kind == 0 {
-            return None;
+    /// False for what is not JSON, and for a member that matters and has an invalid value or occurs twice.
+    fn value(&mut self, first: u8, matter: u8, containers: u8) -> bool {
+        if !matches!(first, b'{' | b'[') {
+            return matches!(first, b'"' | SCALAR);
         }
-        self.expected = next;
-        let (token, rest) = text.split_at_checked(length)?;
-        self.rest = rest;
-        Some(token)
+        let Some(containers) = containers.checked_sub(1) else { return false };
+        let end = if first == b'{' { b'}' } else { b']' };
+        let mut next = self.next();
+        if next == end {
+            return true;
+        }
+        loop {
+            let valid = if first == b'{' {
+                self.member(next, matter, containers)
+            } else {
+                self.value(next, 0, containers)
+            };
+            if !valid {
+                return false;
+            }
+            next = self.next();
+            if next != b',' {
+                return next == end;
+            }
+            next = self.next();
+        }
     }
 
-    /// The bytes up to the next token; `None` if none follows.
-    fn space(&self) -> Option<usize> {
-        self.rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+    /// Reads the rest of a member of an object, whose name was read and has to be of the kind of a string.
+    #[allow(clippy::manual_contains)] // `contains` is 200 bytes larger
+    fn member(&mut self, first: u8, matter: u8, containers: u8) -> bool {
+        let name = self.token;
+        if first != b'"' || self.next() != b':' {
+            return false;
+        }
+        let first = self.next();
+        let mut inner = 0;
+        if matter != 0 {
+            // An escape could spell a name that matters in another way.
+            if name.iter().any(|byte| *byte == b'\\') {
+                return false;
+            }
+            if let Some(member) = table::position(self.names, name) {
+                let bit = 1 << member & matter;
+                if bit != 0 {
+                    if self.seen & bit != 0 || table::nth(VALUES, member) != self.token {
+                        return false;
+                    }
+                    self.seen |= bit;
+                }
+                if bit == WITH_RESULT {
+                    inner = RESULT;
+                }
+            }
+        }
+        self.value(first, inner, containers)
+    }
+
+    /// Reads the next token, and returns its kind: its first byte, [`SCALAR`] for a number or a word, or 0 at the end.
+    ///
+    /// A token without an end takes all of the rest, so that the response has no end either.
+    fn next(&mut self) -> u8 {
+        let space = self.rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        let text = space.and_then(|space| self.rest.get(space..)).unwrap_or_default();
+        let (kind, length) = match text.first() {
+            Some(b'"') => (b'"', string(text)),
+            Some(b'-' | b'0'..=b'9' | b'f' | b'n' | b't') => (SCALAR, text.iter().position(ends_word)),
+            Some(other) => (*other, Some(1)),
+            None => (0, None),
+        };
+        let parts = length.and_then(|length| text.split_at_checked(length));
+        (self.token, self.rest) = parts.unwrap_or((text, &[]));
+        kind
     }
 }
 
@@ -232,10 +225,19 @@ const fn ends_word(byte: &u8) -> bool {
 /// The length of the string at the start of a text, with both quotes.
 fn string(text: &[u8]) -> Option<usize> {
     let mut escaped = true;
-    let end = text.iter().position(|byte| {
-        let ends = *byte == b'"' && !escaped || *byte < b' ';
-        escaped = *byte == b'\\' && !escaped;
-        ends
-    })?;
-    if text.get(end) == Some(&b'"') { end.checked_add(1) } else { None }
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'"' if !escaped => return Some(at.wrapping_add(1)),
+            0..b' ' => return None,
+            _ => escaped = *byte == b'\\' && !escaped,
+        }
+    }
+    None
 }
+
+/// The kind of a number or a word; any of their first bytes would do.
+const SCALAR: u8 = b'1';
+
+/// How many objects and arrays may be open, the response included: each takes 72 bytes of stack. A reply with
+/// more of them is garbage; those of a server have three.
+const CONTAINERS: u8 = 31;
