@@ -72,7 +72,7 @@ impl ReexecState {
     pub fn encode(&self, name: &mut Buffer) {
         name.extend(NAME);
         for (index, (number, default)) in self.0.iter().zip(&Self::NONE.0).enumerate() {
-            if number != default || index == Child::SERVER.0 || index == GENERATION {
+            if number != default || REQUIRED >> index & 1 != 0 {
                 name.push(b' ');
                 name.extend(table::nth(KEYS, index));
                 name.push(b'=');
@@ -90,28 +90,35 @@ impl ReexecState {
     /// Words with unknown keys are ignored, so that a later version can add keys.
     #[must_use]
     pub fn decode(name: &CStr) -> Self {
-        Self::numbers(name.to_bytes()).unwrap_or(Self::NONE)
+        let mut state = Self::NONE;
+        if state.read(name.to_bytes()).is_none() {
+            state = Self::NONE;
+        }
+        state
     }
 
-    fn numbers(name: &[u8]) -> Option<Self> {
+    /// Reads the numbers of a name; `None` if it is not valid, with some of them changed.
+    fn read(&mut self, name: &[u8]) -> Option<()> {
         let end = name.iter().rposition(|byte| *byte == b' ').filter(|end| *end < LOG_LINE)?;
         let (text, last) = name.split_at_checked(end)?;
         if decimal::parse(last.strip_prefix(CRC)?)? != crc32(text) {
             return None;
         }
-        let mut state = Self::NONE;
-        let mut seen = [false; COUNT];
+        let mut seen = 0_u32;
         for word in text.strip_prefix(NAME)?.split(|byte| *byte == b' ') {
-            let mut parts = word.splitn(2, |byte| *byte == b'=');
-            let Some(index) = parts.next().and_then(|key| table::position(KEYS, key)) else { continue };
-            *state.0.get_mut(index)? = decimal::parse(parts.next()?)?;
-            if core::mem::replace(seen.get_mut(index)?, true) {
+            let end = word.iter().position(|byte| *byte == b'=').unwrap_or(word.len());
+            let (key, number) = word.split_at_checked(end)?;
+            let Some(index) = table::position(KEYS, key) else { continue };
+            let bit = 1 << index;
+            if seen & bit != 0 {
                 return None;
             }
+            seen |= bit;
+            *self.0.get_mut(index)? = decimal::parse(number.get(1..)?)?;
         }
-        let whole = seen[Child::SERVER.0] && seen[GENERATION];
-        let valid = whole && (RESPAWN_DELAY..=RESPAWN_DELAY_MAX).contains(&state.0[NEXT_BACKOFF]);
-        valid.then_some(state)
+        let backoff = self.0[NEXT_BACKOFF];
+        let valid = backoff.clamp(RESPAWN_DELAY, RESPAWN_DELAY_MAX) == backoff;
+        (valid && seen & REQUIRED == REQUIRED).then_some(())
     }
 
     /// A child, if it runs.
@@ -260,6 +267,9 @@ const SERVER_FILE: usize = CHILDREN + 5;
 const LAST_GOOD: usize = CHILDREN + 6;
 const CONTAINER: usize = CHILDREN + 7;
 const COUNT: usize = CHILDREN + 8;
+
+/// The keys that no name lacks, one bit each.
+const REQUIRED: u32 = 1 << Child::SERVER.0 | 1 << GENERATION;
 
 /// The start of argv\[0\]. The number in it changes only when a known key changes its meaning.
 const NAME: &[u8] = b"zinit-pid1 3:";
