@@ -130,7 +130,7 @@ impl<'a> Sys<'a> {
     pub fn perform(&mut self, action: &Action) {
         match *action {
             Action::EndOrphans { saved } => {
-                let event = spawn::child(&mut || self.end_orphans(saved).0);
+                let event = spawn::fork().unwrap_or_else(|| raw::exit(self.end_orphans(saved).0));
                 self.event = Some(event);
             }
             Action::Exit(status) => {
@@ -152,8 +152,9 @@ impl<'a> Sys<'a> {
                 self.reexec_state.set_restarting(true);
                 self.shutting_down |= method == Method::Shutdown;
                 let server = self.reexec_state.server();
-                let event =
-                    spawn::child(&mut || rpc::run(method, self.config.socket(), server, &self.log).status());
+                let event = spawn::fork().unwrap_or_else(|| {
+                    raw::exit(rpc::run(method, self.config.socket(), server, &self.log).status())
+                });
                 self.event = Some(event);
             }
             Action::RunTask(task) => {
@@ -271,8 +272,8 @@ impl<'a> Sys<'a> {
     /// Runs a task in a child, because each of its calls can block on a disk, a driver or a process that hangs. If no
     /// child can be forked, mostly because of a fork bomb, PID 1 itself makes the calls that help against it.
     fn run_task(&self, task: Task) -> Event {
-        let mut work = || tasks::run(task, &self.authority, &self.log).0;
-        let event = spawn::child(&mut work);
+        let work = || tasks::run(task, &self.authority, &self.log).0;
+        let event = spawn::fork().unwrap_or_else(|| raw::exit(work()));
         if let Event::SpawnFailed(_) = event
             && (task.waits_for_processes() || task.is_final())
         {

@@ -66,8 +66,8 @@ impl Sys<'_> {
         };
         let errno = self.reexec(path);
         // In a child, if one can be forked, because a disk may hang by now.
-        let mut put_back = || raw::rename(previous, path).0;
-        if let Event::SpawnFailed(_) = spawn::child(&mut put_back) {
+        let put_back = || raw::rename(previous, path).0;
+        if let Event::SpawnFailed(_) = spawn::fork().unwrap_or_else(|| raw::exit(put_back())) {
             put_back();
         }
         self.log(Message::ExecFailed, errno, path.to_bytes());

@@ -19,6 +19,7 @@ use super::log::Log;
 use super::raw::{self, Fd, Result};
 
 /// Sends `method` to the server and reads the reply; a failure is logged.
+#[inline(never)] // 4 kB of stack, which would stay in the frame of `run`
 pub fn run(method: Method, socket: &CStr, server: Option<Pid>, log: &Log) -> Outcome {
     let mut record = Record { pid: server, ..Record::new(Message::Unreachable) };
     let connection = match send(method, socket, &mut record) {

@@ -13,7 +13,7 @@ use zinit_pid1::model::task::Task;
 use super::Sys;
 use super::raw;
 use super::signal;
-use super::spawn::{self, Server};
+use super::spawn::{self, Report, Server};
 use super::tasks;
 
 impl Sys<'_> {
@@ -24,9 +24,9 @@ impl Sys<'_> {
 
     pub(super) fn spawn_server(&mut self) {
         self.reexec_state.set_restarting(false);
-        let machine = self.authority.machine().is_some();
-        let server = Server { config: &self.config, start: self.start, machine };
-        let (event, report) = server.spawn(self.reexec_state.slot(Child::SERVER), &self.log);
+        let (report, writing) = Report::pipe();
+        let event = spawn::fork_in(self.reexec_state.slot(Child::SERVER))
+            .unwrap_or_else(|| raw::exit(self.server().execute(&writing, &self.log)));
         if let Event::Spawned(_) = event {
             self.server_report = report;
         }
@@ -48,19 +48,23 @@ impl Sys<'_> {
     /// Starts a child that restores the server's previous file, if it was kept; the next server is started a second
     /// later or more.
     pub(super) fn roll_back(&self) {
-        let event = spawn::child(&mut || {
+        let event = spawn::fork().unwrap_or_else(|| {
             let server = self.server();
             let path = server.path().unwrap_or_default();
-            spawn::exec_ctl(self.start, [c"rollback", path], None, &self.log).0
+            raw::exit(spawn::exec_ctl(self.start, [c"rollback", path], None, &self.log).0)
         });
         self.log_fork_failure(&event);
     }
 
     /// Starts a helper that saves the services of the server: that of a soft restart, or the watcher.
     pub(super) fn spawn_saver(&mut self, what: &CStr, child: Child) -> Event {
-        let state = self.reexec_state;
-        let slot = self.reexec_state.slot(child);
-        let (event, report) = spawn::saver(what, slot, &state, &self.config, self.start, &self.log);
+        let (report, writing) = Report::pipe();
+        let event = spawn::fork_in(self.reexec_state.slot(child)).unwrap_or_else(|| {
+            spawn::report_on_stdout(&writing);
+            let more = Some(self.config.socket());
+            let errno = spawn::exec_with_state(self.start, what, &self.reexec_state, more, &self.log);
+            raw::exit(errno.exec_status())
+        });
         self.saver_report = report;
         event
     }

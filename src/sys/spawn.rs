@@ -17,17 +17,17 @@ use super::raw::{self, Fd, errno};
 use super::signal;
 use super::stdio;
 
-/// Forks a child that does `work`, still with all signals blocked, and exits with its status.
-pub fn child(work: &mut dyn FnMut() -> u8) -> Event {
-    child_in(&mut 0, work)
+/// Forks a child, still with all signals blocked: `None` in the child, which has to exit.
+pub fn fork() -> Option<Event> {
+    fork_in(&mut 0)
 }
 
 /// Forks a child whose pid the kernel writes into the re-exec state, so that a fault at the next instruction does not
 /// lose it.
-pub fn child_in(slot: &mut u32, work: &mut dyn FnMut() -> u8) -> Event {
+pub fn fork_in(slot: &mut u32) -> Option<Event> {
     match raw::fork(slot) {
-        0 => raw::exit(work()),
-        pid => Pid::new(pid).map_or(Event::SpawnFailed(errno(pid.wrapping_neg())), Event::Spawned),
+        0 => None,
+        pid => Some(Pid::new(pid).map_or(Event::SpawnFailed(errno(pid.wrapping_neg())), Event::Spawned)),
     }
 }
 
@@ -38,6 +38,12 @@ impl Report {
     /// The report of no child.
     pub const NONE: Self = Self(Fd::NONE);
 
+    /// Makes the pipe: the report, and the writing end for the child.
+    pub fn pipe() -> (Self, Fd) {
+        let (reading, writing) = raw::pipe();
+        (Self(reading), writing)
+    }
+
     /// Reads the paths that the updater has written.
     pub fn paths(&self, buf: &mut [u8]) {
         let _nothing = raw::read(&self.0, buf);
@@ -45,17 +51,18 @@ impl Report {
 
     /// Reads the pid of the reader that a helper has forked; `None` if there is nothing to read.
     pub fn reader(&self) -> Option<Pid> {
-        let mut pid = [0; 4];
-        let length = raw::read(&self.0, &mut pid);
-        (length == Ok(4)).then(|| i32::from_ne_bytes(pid)).and_then(Pid::new)
+        self.number().and_then(|pid| Pid::new(pid.cast_signed()))
     }
 
     /// Reads the file that the child is about to execute; `None` if the child has not reported it, or if it was read
     /// already.
     pub fn server_file(&self) -> Option<FileId> {
-        let mut file = [0; size_of::<FileId>()];
-        let length = raw::read(&self.0, &mut file);
-        (length == Ok(4)).then_some(FileId(u32::from_ne_bytes(file)))
+        self.number().map(FileId)
+    }
+
+    fn number(&self) -> Option<u32> {
+        let mut bytes = [0; 4];
+        (raw::read(&self.0, &mut bytes) == Ok(4)).then_some(u32::from_ne_bytes(bytes))
     }
 
     /// Reads the error of a failed execve(2), which follows the file.
@@ -76,23 +83,18 @@ pub struct Server<'a> {
 }
 
 impl Server<'_> {
-    /// Forks a child that executes the server.
+    /// Executes the server, and writes to the pipe what [`Report`] reads; returns the exit status of a failure.
     ///
-    /// If no pipe could be made, because all descriptors are in use, only the exit status reports a failure.
-    pub fn spawn(&self, slot: &mut u32, log: &Log) -> (Event, Report) {
-        let (reading, writing) = raw::pipe();
-        let event = child_in(slot, &mut || {
-            let path = self.path();
-            let stat = path.and_then(|path| rustix::fs::stat(path).ok());
-            let file = stat.map_or(FileId::NONE, |stat| {
-                FileId::new(stat.st_ino, stat.st_mtime as u64, stat.st_mtime_nsec)
-            });
-            let _sent = raw::write(writing.number(), &file.0.to_ne_bytes());
-            let errno = self.exec(path, log);
-            let _sent = raw::write(writing.number(), &[errno.0]);
-            errno.exec_status()
-        });
-        (event, Report(reading))
+    /// If no pipe could be made, because all descriptors are in use, only the exit status reports it.
+    pub fn execute(&self, report: &Fd, log: &Log) -> u8 {
+        let path = self.path();
+        let stat = path.and_then(|path| rustix::fs::stat(path).ok());
+        let file = stat
+            .map_or(FileId::NONE, |stat| FileId::new(stat.st_ino, stat.st_mtime as u64, stat.st_mtime_nsec));
+        let _sent = raw::write(report.number(), &file.0.to_ne_bytes());
+        let errno = self.exec(path, log);
+        let _sent = raw::write(report.number(), &[errno.0]);
+        errno.exec_status()
     }
 
     /// The server's program: the one that is set, or the first that exists.
@@ -131,32 +133,21 @@ impl Server<'_> {
 /// Forks the updater, which looks for an update and writes to the pipe the path of the program that PID 1 has to
 /// execute.
 pub fn updater(start: Start, log: &Log) -> (Event, Report) {
-    let (reading, writing) = raw::pipe();
-    let event = child(&mut || {
-        let _placed = stdio::duplicate(writing.number(), libc::STDOUT_FILENO);
-        exec_ctl(start, [c"update", start.name()], None, log).exec_status()
+    let (report, writing) = Report::pipe();
+    let event = fork().unwrap_or_else(|| {
+        report_on_stdout(&writing);
+        raw::exit(exec_ctl(start, [c"update", start.name()], None, log).exec_status())
     });
-    (event, Report(reading))
+    (event, report)
 }
 
-/// Forks a helper that saves the services of a server, and writes to the pipe the pid of the reader of their pipes.
-pub fn saver(
-    what: &CStr,
-    slot: &mut u32,
-    state: &ReexecState,
-    config: &Config<'_>,
-    start: Start,
-    log: &Log,
-) -> (Event, Report) {
-    let (reading, writing) = raw::pipe();
-    let event = child_in(slot, &mut || {
-        let _placed = stdio::duplicate(writing.number(), libc::STDOUT_FILENO);
-        exec_with_state(start, what, state, Some(config.socket()), log).exec_status()
-    });
-    (event, Report(reading))
+/// Makes the pipe of a report the standard output of the program that is executed next.
+pub fn report_on_stdout(report: &Fd) {
+    let _placed = stdio::duplicate(report.number(), libc::STDOUT_FILENO);
 }
 
 /// Executes a helper with PID 1's re-exec state as its argument; returns only the error, after it was logged.
+#[inline(never)] // 0.5 kB of stack, which would stay in the frame of its callers
 pub fn exec_with_state(
     start: Start,
     what: &CStr,
@@ -183,12 +174,12 @@ pub fn exec_ctl(start: Start, [what, with]: [&CStr; 2], more: Option<&CStr>, log
 
 /// Forks a child that executes the rescue program on the console.
 pub fn rescue(slot: &mut u32, program: &CStr, start: Start, log: &Log) -> Event {
-    child_in(slot, &mut || {
+    fork_in(slot).unwrap_or_else(|| {
         let _leader = rustix::process::setsid();
         stdio::take_console();
         let argv = [program.as_ptr(), ptr::null()];
         // SAFETY: the array ends in NULL, its string in NUL.
-        unsafe { exec(start, program, argv.as_ptr(), log) }.0
+        raw::exit(unsafe { exec(start, program, argv.as_ptr(), log) }.0)
     })
 }
 

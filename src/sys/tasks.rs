@@ -80,7 +80,7 @@ pub enum Write<'a> {
 
 /// Makes a call in a child, and waits for the child as long as the disks make progress; ETIMEDOUT if they do not.
 pub fn run_with_progress(machine: Machine, write: Write<'_>) -> Errno {
-    let mut work = || match write {
+    let work = || match write {
         Write::All => {
             machine.sync();
             0
@@ -88,7 +88,7 @@ pub fn run_with_progress(machine: Machine, write: Write<'_>) -> Errno {
         Write::MakeReadOnly(point) => machine.make_read_only(point).0,
         Write::Unmount(point, flags) => machine.unmount(point, flags).0,
     };
-    let Event::Spawned(child) = spawn::child(&mut work) else {
+    let Event::Spawned(child) = spawn::fork().unwrap_or_else(|| raw::exit(work())) else {
         // No child could be forked. PID 1 has a deadline for this process too.
         return Errno(work());
     };
