@@ -240,6 +240,27 @@ fn before_the_first_server_there_are_no_orphans() {
 }
 
 #[test]
+fn a_helper_that_pid_1_has_just_forked_is_no_orphan() {
+    let (mut pid1, _) = Orphaned::new("").start();
+    // The updater is stopped between its fork and its execve, where it still is a copy of PID 1.
+    let stop = ["-f", "-e", "trace=setsid", "-e", "inject=setsid:signal=SIGSTOP"];
+    let trace = Trace::attach(pid1.pid1(), &stop);
+    pid1.signal(libc::SIGUSR2);
+    let server = pid1.server_named("stand-in");
+    let helper = |pid1: &mut Namespace| pid1.children().into_iter().find(|pid| *pid != server);
+    until("the helper", || helper(&mut pid1).is_some_and(|pid| state(pid) == Some('t')));
+    let helper = helper(&mut pid1).expect("just seen");
+    drop(trace);
+    until("it is stopped", || state(helper) == Some('T'));
+    crash(&mut pid1);
+    assert_eq!(state(helper), Some('T'), "{}", pid1.log.text());
+    kill(helper, libc::SIGCONT);
+    pid1.line("no update: exited ");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
 fn a_kernel_without_pidfds_is_sufficient() {
     let (mut pid1, folder) =
         Orphaned::new("(trap 'echo told >told; exit' TERM; echo up >>ready; while :; do sleep 0.05; done) &")

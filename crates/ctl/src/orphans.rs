@@ -7,9 +7,8 @@ use core::ffi::CStr;
 use rt::signal;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
-use zinit_pid1::model::limits::{KILL_GRACE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
+use zinit_pid1::model::limits::{KILL_GRACE, LATE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
 use zinit_pid1::model::reexec::{Child, ReexecState};
-use zinit_pid1::model::time::Millis;
 use zinit_pid1::parse::procstat;
 
 use crate::adopted::Adopted;
@@ -131,6 +130,14 @@ impl Orphans {
         true
     }
 
+    /// True for a child that PID 1 has forked for a task of its own, and that has not yet executed its program.
+    fn is_pid_1s_own(&self, pid: u32) -> bool {
+        let exe = |pid| file::id(process::Path::new(pid, "exe").name());
+        let (mut its, mut pid_1s) = ([0; 512], [0; 512]);
+        exe(pid).is_some_and(|exe_of| exe(self.parent) == Some(exe_of))
+            && process::read(pid, "cmdline", &mut its) == process::read(self.parent, "cmdline", &mut pid_1s)
+    }
+
     /// True if a process is an orphan.
     fn contains(&self, pid: u32) -> bool {
         let mut room = [0; 512];
@@ -143,11 +150,11 @@ impl Orphans {
         let rescue = self.here.child(Child::RESCUE).is_some_and(|rescue| rescue.raw().unsigned_abs() == pid);
         let same_program =
             self.itself.is_some() && file::id(process::Path::new(pid, "exe").name()) == self.itself;
-        !rescue && !same_program && !self.adopted.is_some_and(|adopted| adopted.has(pid))
+        !rescue
+            && !same_program
+            && !self.is_pid_1s_own(pid)
+            && !self.adopted.is_some_and(|adopted| adopted.has(pid))
     }
 }
-
-/// Lateness of a check after which the grace is prolonged by it, once, ms.
-const LATE: Millis = 1_000;
 
 const SOME_LEFT: u8 = 1;
