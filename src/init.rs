@@ -241,14 +241,13 @@ impl State {
     fn timed_out(&mut self, now: Instant, actions: &mut Actions) {
         match self.phase {
             Phase::Backoff => self.start(now, actions),
-            Phase::Stopping { server: None, .. } => self.save_timed_out(now, actions),
+            Phase::Stopping { server: None, .. } | Phase::SavingServices => self.save_timed_out(now, actions),
             Phase::Stopping { step, .. } => match step {
                 Step::RestarterSpawning | Step::RestarterPending => self.kill_server(now, actions),
                 Step::RpcSpawning | Step::RpcPending => self.rpc_timed_out(now, actions),
                 Step::Grace => self.signal_server(Message::RequestFailed, actions),
                 Step::Waiting | Step::Killed => self.kill_server(now, actions),
             },
-            Phase::SavingServices => self.save_timed_out(now, actions),
             Phase::EndingOrphans => self.orphans_timed_out(now, actions),
             Phase::Working { ending, task } => self.task_timed_out(ending, task, now, actions),
             Phase::DeadEnd => self.dead_end(now, actions),

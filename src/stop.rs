@@ -25,22 +25,19 @@ impl State {
     /// The helper of a soft restart exited, or could not be started.
     pub(crate) fn restarter_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
         let Phase::Stopping { server, step, .. } = &mut self.phase else { return };
-        match (exit, *server) {
-            (Exit::Exited(0 | 1), _) => self.servers.orphans &= exit != Exit::Exited(0),
-            (_, None) => actions.log_record(Record::new(Message::RestarterFailed).exit(exit)),
-            (_, Some(server)) => {
-                actions.log_record(Record::new(Message::RestarterFailed).exit(exit));
-                // A server that was killed already needs no request.
-                if *step != Step::Killed {
-                    return self.begin_stop(server, None, now, actions);
-                }
-            }
+        let reported = matches!(exit, Exit::Exited(0 | 1));
+        if !reported {
+            actions.log_record(Record::new(Message::RestarterFailed).exit(exit));
+        } else if exit == Exit::Exited(0) {
+            self.servers.orphans = false;
         }
-        if server.is_none() {
-            self.start(now, actions);
-        } else if *step != Step::Killed {
+        match *server {
+            None => self.start(now, actions),
+            // A server that was killed already needs no request.
+            Some(_) if *step == Step::Killed => {}
+            Some(server) if !reported => self.begin_stop(server, None, now, actions),
             // The helper has seen the server's end before PID 1 has; the deadline stays.
-            *step = Step::Waiting;
+            Some(_) => *step = Step::Waiting,
         }
     }
 

@@ -23,22 +23,16 @@ pub enum CliMode {
 
 /// Chooses the mode: by the program's name if that is a command, else by the first word that is not a container hint.
 pub fn cli_mode<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> CliMode {
-    if is_in(COMMAND_NAMES, base_name(name)) {
+    if table::position(COMMAND_NAMES, base_name(name)).is_some() {
         return CliMode::Tool;
     }
     for word in words {
-        let word = word.to_bytes();
-        if is_in(HELP, word) {
-            return CliMode::Help;
-        }
-        if is_in(VERSION, word) {
-            return CliMode::Version;
-        }
-        if is_in(INSIST, word) {
-            return CliMode::Insist;
-        }
-        if !is_in(CONTAINER_HINTS, word) {
-            return CliMode::Tool;
+        match table::position(WORDS, word.to_bytes()) {
+            Some(0 | 1) => {}
+            Some(2) => return CliMode::Insist,
+            Some(3 | 4) => return CliMode::Help,
+            Some(_) => return CliMode::Version,
+            None => return CliMode::Tool,
         }
     }
     CliMode::Supervise
@@ -49,7 +43,7 @@ pub fn cli_mode<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> CliMo
 /// PID 1 reads no other word of its argv, because the kernel puts every word there that it does not recognise.
 #[must_use]
 pub fn is_container_hint(word: &CStr) -> bool {
-    is_in(CONTAINER_HINTS, word.to_bytes())
+    matches!(table::position(WORDS, word.to_bytes()), Some(0 | 1))
 }
 
 /// The name of a program without its folder.
@@ -58,16 +52,10 @@ pub fn base_name(name: &CStr) -> &[u8] {
     name.to_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
-fn is_in(words: &[u8], word: &[u8]) -> bool {
-    table::position(words, word).is_some()
-}
-
-// Lists, because a `match` is 500 bytes larger.
+// Lists, because a `match` to byte strings is 500 bytes larger.
 const COMMAND_NAMES: &[u8] = b"halt\npoweroff\nreboot\nshutdown";
-const CONTAINER_HINTS: &[u8] = b"-c\n--container";
-const HELP: &[u8] = b"-h\n--help";
-const INSIST: &[u8] = b"--supervise";
-const VERSION: &[u8] = b"-V\n--version\n--probe";
+/// The container hints first, then the words for each mode.
+const WORDS: &[u8] = b"-c\n--container\n--supervise\n-h\n--help\n-V\n--version\n--probe";
 
 /// The usage text.
 pub const USAGE: &str =
