@@ -55,7 +55,7 @@ impl State {
         if !self.servers.saved {
             actions.log_record(Record::new(Message::WatcherEnded).exit(exit));
         }
-        if self.phase == Phase::SavingServices {
+        if let Phase::SavingServices = self.phase {
             self.start(now, actions);
         }
     }

@@ -16,7 +16,7 @@ use crate::phase::{Phase, State, Step};
 impl State {
     /// Begins the shutdown of the machine, or of this process.
     pub(crate) fn begin(&mut self, ending: Ending, now: Instant, actions: &mut Actions) {
-        if self.server().is_none() && self.phase != Phase::EndingOrphans {
+        if self.server().is_none() && !matches!(self.phase, Phase::EndingOrphans) {
             // A helper that saves services stays: it keeps their pipes open, and a service that writes while it stops
             // does not die of SIGPIPE.
             self.helper = None;

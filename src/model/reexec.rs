@@ -105,7 +105,7 @@ impl ReexecState {
             return None;
         }
         let mut seen = 0_u32;
-        for word in text.strip_prefix(NAME)?.split(|byte| *byte == b' ') {
+        for word in table::split(text.strip_prefix(NAME)?, b' ') {
             let end = word.iter().position(|byte| *byte == b'=').unwrap_or(word.len());
             let (key, number) = word.split_at_checked(end)?;
             let Some(index) = table::position(KEYS, key) else { continue };

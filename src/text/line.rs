@@ -24,7 +24,7 @@ pub fn compose(line: &mut Buffer, record: &Record, text: &[u8], kmsg: bool) {
 
 /// Appends the template with the values of its placeholders.
 fn fill_in(line: &mut Buffer, record: &Record, text: &[u8]) {
-    let mut pieces = record.message.template().split(|byte| *byte == b'%');
+    let mut pieces = table::split(record.message.template(), b'%');
     line.extend(pieces.next().unwrap_or_default());
     for piece in pieces {
         let length = piece.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
