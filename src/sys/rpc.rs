@@ -30,14 +30,14 @@ pub fn run(method: Method, socket: &CStr, server: Option<Pid>, log: &Log) -> Out
         }
     };
     let mut buf = [0; REPLY];
-    let (message, text, outcome) = match receive(&connection, &mut buf) {
-        Received::Line(line) => match rpc::decode(method, line) {
+    let (failure, text) = receive(&connection, &mut buf);
+    let (message, outcome) = match failure {
+        Some(message) => (message, Outcome::Unclear),
+        None => match rpc::decode(method, text) {
             Reply::Agreed => return Outcome::Agreed,
-            Reply::Refused => (Message::ReplyRefused, line, Outcome::Refused),
-            Reply::Garbage => (Message::ReplyGarbage, line, Outcome::Unclear),
+            Reply::Refused => (Message::ReplyRefused, Outcome::Refused),
+            Reply::Garbage => (Message::ReplyGarbage, Outcome::Unclear),
         },
-        Received::Part(part) => (Message::ReplyPart, part, Outcome::Unclear),
-        Received::TooMuch(part) => (Message::ReplyTooLong, part, Outcome::Unclear),
     };
     log.message(message, Errno::NONE, text);
     outcome
@@ -47,15 +47,6 @@ pub fn run(method: Method, socket: &CStr, server: Option<Pid>, log: &Log) -> Out
 pub fn answers(socket: &CStr) -> bool {
     // EAGAIN: it listens, and accepts nothing.
     matches!(connect(socket, libc::SOCK_NONBLOCK), Ok(_) | Err(libc::EAGAIN))
-}
-
-enum Received<'a> {
-    /// A line, without its newline.
-    Line(&'a [u8]),
-    /// The bytes that came before the connection was closed, or reset by a server that exits with unread requests.
-    Part(&'a [u8]),
-    /// A full buffer without a newline.
-    TooMuch(&'a [u8]),
 }
 
 /// Connects to the server and sends it the request. If another process listens, `record` names it.
@@ -125,21 +116,21 @@ fn listener(connection: &Fd) -> i32 {
 /// Bytes of the path in a socket address, with its NUL.
 const SUN_PATH: usize = 108;
 
-fn receive<'a>(connection: &Fd, buf: &'a mut [u8; REPLY]) -> Received<'a> {
-    let mut length = 0;
-    while let Some(free) = buf.get_mut(length..) {
-        let count = match raw::read(connection, free) {
-            // The buffer is full, so the read had no space for a byte.
-            Ok(0) if length == REPLY => break,
-            Ok(0) | Err(_) => return Received::Part(buf.get(..length).unwrap_or_default()),
-            Ok(count) => count as usize,
+/// Reads one line: returns it without its newline, or why there is none, with the bytes that came.
+fn receive<'a>(connection: &Fd, buf: &'a mut [u8; REPLY]) -> (Option<Message>, &'a [u8]) {
+    let (mut length, mut failure) = (0, Some(Message::ReplyTooLong));
+    // A full buffer leaves no space for another byte.
+    while length < REPLY {
+        let Ok(count @ 1..) = raw::read(connection, &mut buf[length..]) else {
+            // Closed, or reset by a server that exits with unread requests.
+            failure = Some(Message::ReplyPart);
+            break;
         };
-        for _ in 0..count {
-            if buf.get(length) == Some(&b'\n') {
-                return Received::Line(buf.get(..length).unwrap_or_default());
-            }
-            length += 1;
+        length += count as usize;
+        if let Some(end) = buf.iter().position(|byte| *byte == b'\n') {
+            (length, failure) = (end, None);
+            break;
         }
     }
-    Received::TooMuch(buf)
+    (failure, buf.get(..length).unwrap_or_default())
 }
