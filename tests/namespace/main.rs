@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod crashes;
 mod fault;
 mod handover;
 mod instants;

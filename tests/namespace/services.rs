@@ -59,11 +59,18 @@ pub struct Services {
     services: Vec<(String, Kind)>,
     /// Numbers that were written to a pipe while there was no old server: behind the first, up to the second.
     required: Vec<(String, u64, u64)>,
+    /// Soft restarts, and crashes.
     restarts: usize,
+    crashes: usize,
 }
 
 impl Services {
     pub fn start(kinds: &[(Kind, usize)], file: StateFile) -> Self {
+        Self::start_with(kinds, file, "stop")
+    }
+
+    /// The same with a value of `ZINIT_ORPHANS`.
+    pub fn start_with(kinds: &[(Kind, usize)], file: StateFile, orphans: &str) -> Self {
         let setup = Setup::stand_in("");
         let folder = setup.folder.path().to_path_buf();
         let server = folder.join("zinit-server");
@@ -84,11 +91,12 @@ impl Services {
         let setup = setup
             .with("ZINIT_SERVER", server)
             .with("ZINIT_SOCKET", "/run/zinit.sock")
+            .with("ZINIT_ORPHANS", orphans)
             .stderr(writing)
             .before(&format!("mount -t tmpfs run /run; {}; {never}", with_tool()));
         let pid1 = setup.start();
         pid1.log.follow(File::from(reading));
-        let services = Self { pid1, services, required: vec![], restarts: 0 };
+        let services = Self { pid1, services, required: vec![], restarts: 0, crashes: 0 };
         services.pid1.line("IPC server listening");
         services.run();
         services
@@ -135,10 +143,25 @@ impl Services {
 
     /// A soft restart, until the next server has taken over; each service wrote meanwhile.
     pub fn restart(&mut self) {
+        self.replace(|services, _| services.pid1.signal(libc::SIGUSR1));
+    }
+
+    /// The server is killed once its watcher knows all services; USR1 cuts the delay of the next one short.
+    pub fn crash(&mut self) {
+        self.replace(|services, server| {
+            until(&format!("the watcher\n{}", services.pid1.log.text()), || services.are_watched());
+            kill(server, libc::SIGKILL);
+            services.crashes += 1;
+            services.pid1.log.nth("killed by signal 9, respawn in", services.crashes);
+            services.pid1.signal(libc::SIGUSR1);
+        });
+    }
+
+    fn replace(&mut self, end: impl FnOnce(&mut Self, i32)) {
         self.restarts += 1;
         self.restart_restless();
         let old = self.pid1.server_named("zinit-server");
-        self.pid1.signal(libc::SIGUSR1);
+        end(self, old);
         until("the end of the server", || state(old).is_none_or(|state| state == 'Z'));
         let ended = self.counts();
         self.pid1.log.nth("IPC server listening", self.restarts + 1);
@@ -156,6 +179,26 @@ impl Services {
                 }
             }
         }
+    }
+
+    /// True if the watcher has a descriptor of each service's process, or of the shell that the server started it by.
+    fn are_watched(&mut self) -> bool {
+        let watched = self.watcher().map_or(vec![], watched);
+        self.services.iter().all(|(name, _)| {
+            let processes = processes(&self.pid1.folder.path().join(name));
+            let parent = |pid| status(pid, "PPid").and_then(|pid| pid.parse().ok()).unwrap_or(0);
+            processes.into_iter().any(|pid| watched.contains(&pid) || watched.contains(&parent(pid)))
+        })
+    }
+
+    /// The pid of the watcher outside of the namespaces.
+    pub fn watcher(&mut self) -> Option<i32> {
+        let readers = self.readers();
+        self.pid1.children().into_iter().find(|pid| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            // A reader was a watcher once.
+            line.split(|byte| *byte == 0).nth(2) == Some(b"watch") && !readers.contains(pid)
+        })
     }
 
     /// Kills the restless services, so that the current server holds pipes.
@@ -244,7 +287,7 @@ impl Services {
         self.pid1.signal(libc::SIGTERM);
         self.pid1.ends_well();
         let log = self.pid1.log.text();
-        assert!(!log.contains("killed by signal 9"), "{log}");
+        assert_eq!(log.matches("killed by signal 9").count(), self.crashes, "{log}");
         assert!(begin.elapsed() < Duration::from_secs(30), "{:?}\n{log}", begin.elapsed());
     }
 }
@@ -308,6 +351,13 @@ fn large_pipe() -> (OwnedFd, OwnedFd) {
     }
 }
 
+/// The processes that a watcher has descriptors of.
+fn watched(watcher: i32) -> Vec<i32> {
+    let infos = fs::read_dir(format!("/proc/{watcher}/fdinfo")).into_iter().flatten().flatten();
+    let pid = |info: String| info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
+    infos.filter_map(|info| pid(fs::read_to_string(info.path()).ok()?)).collect()
+}
+
 /// The processes that run a script.
 pub fn processes(script: &Path) -> Vec<i32> {
     let script = script.display().to_string();
@@ -341,14 +391,15 @@ pub fn kill(pid: i32, signal: i32) {
 }
 
 /// 100 where `scripts/test long` asks for it.
-fn restarts() -> usize {
+pub fn restarts() -> usize {
     if std::env::var_os("ZINIT_TEST_LONG").is_some() { 100 } else { 10 }
 }
 
 /// Lines that the log cannot take at once.
 pub const BURST: u64 = 60_000;
 
-const ALL: &[(Kind, usize)] = &[
+/// Services of many kinds.
+pub const ALL: &[(Kind, usize)] = &[
     (Kind::Fast, 1),
     (Kind::Forks, 1),
     (Kind::Python, 1),
