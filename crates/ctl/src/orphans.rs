@@ -147,10 +147,13 @@ impl Orphans {
         if !child && !self.signalled.contains(&parent) {
             return false;
         }
-        let rescue = self.here.child(Child::RESCUE).is_some_and(|rescue| rescue.raw().unsigned_abs() == pid);
+        // The rescue program, and readers: these run an earlier file of this program after an update of it.
+        let known = Child::all()
+            .filter_map(|child| self.here.child(child))
+            .any(|known| known.raw().unsigned_abs() == pid);
         let same_program =
             self.itself.is_some() && file::id(process::Path::new(pid, "exe").name()) == self.itself;
-        !rescue
+        !known
             && !same_program
             && !self.is_pid_1s_own(pid)
             && !self.adopted.is_some_and(|adopted| adopted.has(pid))
