@@ -99,7 +99,7 @@ impl Init {
 
     /// Handles one event. An early or repeated `Timeout` changes nothing, and neither does an answer for which the
     /// phase does not wait.
-    #[inline(never)] // 608 bytes of file
+    #[inline(never)] // 800 bytes of file
     pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Actions) {
         let state = &mut self.0;
         match event {

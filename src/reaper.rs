@@ -6,7 +6,6 @@ use crate::model::process::{Exit, Pid, Signal};
 
 /// Decodes a wait status, wait(2); `None` for a child that was stopped or continued.
 #[must_use]
-#[inline(always)] // 48 bytes of file
 pub fn exit(status: u32) -> Option<Exit> {
     let [low, high, ..] = status.to_le_bytes();
     match low & 0x7f {

@@ -61,7 +61,6 @@ impl State {
     }
 
     /// No server could be forked.
-    #[inline(always)] // 32 bytes of file
     pub(crate) fn not_started(&mut self, errno: Errno, now: Instant, actions: &mut Actions) {
         if !self.servers.orphans {
             // The next PID 1 must not look for orphans of a server that never was.

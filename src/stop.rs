@@ -123,7 +123,7 @@ impl State {
 
     /// Kills the server, and repeats that while the server hangs in the kernel; a shutdown does not wait for its
     /// exit.
-    #[inline(always)] // 64 bytes of file
+    #[inline(always)] // 80 bytes of file
     pub(crate) fn kill_server(&mut self, now: Instant, actions: &mut Actions) {
         // The helper of a soft restart stays: it saves the services of a server that was killed, too.
         if self.shutting_down() {

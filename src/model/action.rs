@@ -94,7 +94,7 @@ impl Actions {
     }
 
     /// Appends a log line.
-    #[inline(never)] // 96 bytes of file
+    #[inline(never)] // 32 bytes of file
     pub fn log_record(&mut self, record: Record) {
         self.add(Action::Log(record));
     }

@@ -92,7 +92,7 @@ impl Task {
 
     /// The time it may take, ms.
     #[must_use]
-    #[inline(never)] // 56 bytes of file
+    #[inline(never)] // 48 bytes of file
     pub const fn timeout(self) -> Millis {
         match self {
             Self::Terminate => TERM_GRACE,

@@ -16,7 +16,7 @@ use super::spawn;
 
 impl Sys<'_> {
     /// Decodes the re-exec state of an earlier PID 1; pids that are no longer children of this process are dropped.
-    #[inline(never)] // 96 bytes of file
+    #[inline(never)] // 64 bytes of file
     pub(super) fn inherited(start: Start) -> ReexecState {
         let mut state = ReexecState::decode(start.name());
         for child in Child::all() {

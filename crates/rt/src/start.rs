@@ -68,7 +68,7 @@ impl Start {
     ///
     /// # Safety
     /// argv is not used again in this process. Each default is `NAME=VALUE` and NUL, and an empty string ends them.
-    #[inline(always)] // 64 bytes of PID 1
+    #[inline(always)] // 48 bytes of PID 1
     pub unsafe fn environment_with(self, defaults: &'static [u8]) -> *const *const u8 {
         let mut first = self.envp;
         // SAFETY: another string follows each default, and the address written to is not below argc.
