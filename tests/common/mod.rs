@@ -10,6 +10,7 @@ pub mod docker;
 pub mod hold;
 pub mod namespace;
 pub mod reexec;
+pub mod services;
 pub mod trace;
 pub mod updatable;
 pub mod vm;

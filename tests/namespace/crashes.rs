@@ -1,6 +1,6 @@
 //! Services of the real zinit-server 0.3.9 when it crashes, with `ZINIT_ORPHANS=adopt`.
 
-use crate::services::{ALL, Services, StateFile, restarts};
+use crate::common::services::{ALL, Services, StateFile, restarts};
 
 #[test]
 fn services_and_their_lines_survive_crashes_of_the_server() {

@@ -4,8 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use crate::common::namespace::{children, state, status};
+use crate::common::services::{BURST, Kind, Services, StateFile, kill, processes};
 use crate::common::until;
-use crate::services::{BURST, Kind, Services, StateFile, kill, processes};
 
 /// The only reader.
 fn reader(services: &mut Services) -> i32 {
