@@ -108,5 +108,22 @@ fn a_reader_is_small_and_costs_nothing_while_services_are_silent() {
     services.stop();
 }
 
+#[test]
+fn a_reader_that_does_not_end_does_not_hold_up_the_end_of_services() {
+    let mut services = Services::start(&[(Kind::Silent, 1)], StateFile::Any);
+    services.restart();
+    let reader = reader(&mut services);
+    // A process outside of the namespaces that may write to the pipe: the reader never comes to its end.
+    let script = services.pid1.folder.path().join("silent0");
+    let output = format!("/proc/{}/fd/1", processes(&script)[0]);
+    let writer = fs::OpenOptions::new().write(true).open(output).expect("a pipe");
+    services.pid1.signal(libc::SIGTERM);
+    services.pid1.ends_well();
+    drop(writer);
+    assert_eq!(state(reader), None);
+    let log = services.pid1.log.text();
+    assert!(!log.contains("processes left"), "{log}");
+}
+
 /// The second half of a line.
 const TORN: &str = "zinit-service torn0: ..., other half";
