@@ -1,6 +1,7 @@
 //! Services of the real zinit-server 0.3.9, and what was observed of them while servers are replaced.
 //!
-//! A counter proves that no line is lost that was written after the old server's end: a service writes each number to a file first, and then to its output.
+//! A counter proves that no line is lost that was written after the old server's end: a service writes each number to a
+//! file first, and then to its output.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -142,17 +143,27 @@ impl Services {
 
     /// A soft restart, until the next server has taken over; each service wrote meanwhile.
     pub fn restart(&mut self) {
-        self.replace(|services, _| services.pid1.signal(libc::SIGUSR1));
+        self.restart_by(|pid1| pid1.signal(libc::SIGUSR1));
+    }
+
+    /// The same, with another way to begin it.
+    pub fn restart_by(&mut self, begin: impl FnOnce(&mut Namespace)) {
+        self.replace(|services, _| begin(&mut services.pid1));
     }
 
     /// The server is killed once its watcher knows all services; USR1 cuts the delay of the next one short.
     pub fn crash(&mut self) {
+        self.crash_by(|pid1| pid1.signal(libc::SIGUSR1));
+    }
+
+    /// The same, with another way to cut the delay short.
+    pub fn crash_by(&mut self, cut: impl FnOnce(&mut Namespace)) {
         self.replace(|services, server| {
             until(&format!("the watcher\n{}", services.pid1.log.text()), || services.are_watched());
             kill(server, libc::SIGKILL);
             services.crashes += 1;
             services.pid1.log.nth("killed by signal 9, respawn in", services.crashes);
-            services.pid1.signal(libc::SIGUSR1);
+            cut(&mut services.pid1);
         });
     }
 

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::common::hold::Held;
-use crate::common::namespace::{Namespace, Setup};
+use crate::common::namespace::{Namespace, Setup, status};
 use crate::common::reexec;
+use crate::common::services::{Kind, Services, StateFile};
 use crate::common::updatable::write_alone;
 use crate::common::{debug_program, until};
 
@@ -130,9 +131,11 @@ fn a_fault_as_a_shutdown_begins_keeps_the_history_of_the_server() {
     pid1.ends_well();
 }
 
-/// Lets PID 1 fork, and has a fault come before its first instruction after that.
-fn fault_after_the_next_fork(pid1: &mut Namespace, mut held: Held) {
-    while held.next().expect("it lives") != libc::SYS_clone {}
+/// Lets PID 1 fork so often, and has a fault come before its first instruction after the last fork.
+fn fault_after_fork(pid1: &mut Namespace, mut held: Held, count: usize) {
+    for _ in 0..count {
+        while held.next().expect("it lives") != libc::SYS_clone {}
+    }
     // Only now: the kernel forks no child for a process that has a pending signal.
     held.finish_call();
     pid1.signal(libc::SIGSEGV);
@@ -149,7 +152,7 @@ fn a_fault_as_the_fork_of_a_server_returns_does_not_lose_the_server() {
     pid1.line("respawn in 1000 ms");
     let held = Held::waiting(pid1.pid1());
     pid1.signal(libc::SIGUSR1);
-    fault_after_the_next_fork(&mut pid1, held);
+    fault_after_fork(&mut pid1, held, 1);
     pid1.line("the server goes on");
     until("the second server", || pid1.diary().matches("started").count() == 2);
     assert_eq!(pid1.children().len(), 1, "{}", pid1.log.text());
@@ -157,6 +160,64 @@ fn a_fault_as_the_fork_of_a_server_returns_does_not_lose_the_server() {
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
     assert_eq!(["started", "system.shutdown"].map(|line| pid1.diary().matches(line).count()), [2, 1]);
+}
+
+/// The pids outside of the namespaces of the helpers that do this, and that are no readers.
+fn helpers(services: &mut Services, what: &str) -> Vec<i32> {
+    let readers = services.readers();
+    let does = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).nth(2) == Some(what.as_bytes())
+    };
+    services.pid1.children().into_iter().filter(|pid| does(pid) && !readers.contains(pid)).collect()
+}
+
+#[test]
+fn a_fault_as_the_fork_of_a_restart_helper_returns_does_not_lose_the_soft_restart() {
+    let mut services =
+        Services::start(&[(Kind::Fast, 1), (Kind::Shell, 1), (Kind::Silent, 1)], StateFile::Any);
+    let server = services.pid1.server_named("zinit-server");
+    services.restart_by(|pid1| {
+        let held = Held::waiting(pid1.pid1());
+        pid1.signal(libc::SIGUSR1);
+        fault_after_fork(pid1, held, 1);
+    });
+    assert_ne!(services.pid1.server_named("zinit-server"), server);
+    assert_eq!(helpers(&mut services, "restart"), [0; 0]);
+    assert_eq!(reexec::number(services.pid1.pid1(), "generation"), 1);
+    let log = services.pid1.log.text();
+    for line in ["soft restart of server", "prepare_restart requested via IPC"] {
+        assert_eq!(log.matches(line).count(), 1, "{line}: {log}");
+    }
+    assert!(!log.contains("respawn in") && !log.contains("sending SIG"), "{log}");
+    services.check();
+    services.restart();
+    services.check();
+    services.stop();
+}
+
+#[test]
+fn a_fault_as_the_fork_of_a_watcher_returns_does_not_lose_the_watcher() {
+    let kinds = [(Kind::Fast, 1), (Kind::Shell, 1), (Kind::Silent, 1)];
+    let mut services = Services::start_with(&kinds, StateFile::Any, "adopt");
+    services.crash_by(|pid1| {
+        let held = Held::waiting(pid1.pid1());
+        pid1.signal(libc::SIGUSR1);
+        // The first two are those of the helper that ends orphans, and of the server.
+        fault_after_fork(pid1, held, 3);
+    });
+    let watchers = helpers(&mut services, "watch");
+    assert_eq!(watchers.len(), 1, "{}", services.pid1.log.text());
+    let pid1 = services.pid1.pid1();
+    assert_eq!(reexec::number(pid1, "generation"), 1);
+    let known = reexec::number(pid1, "watcher").to_string();
+    let inside = status(watchers[0], "NSpid").expect("it runs");
+    assert!(inside.split_whitespace().any(|pid| pid == known), "{known} of {inside}");
+    services.check();
+    services.crash();
+    services.check();
+    assert_eq!(helpers(&mut services, "watch").len(), 1, "{}", services.pid1.log.text());
+    services.stop();
 }
 
 /// The address of the only function whose name ends in `end` and contains `part`.
