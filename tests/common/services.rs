@@ -20,6 +20,8 @@ use super::{brought, until, with_tool};
 pub enum Kind {
     /// Writes [`BURST`] lines at once when the test says so, then five lines a second.
     Burst,
+    /// Writes nothing before TERM, and a line then.
+    Farewell,
     /// Writes a line every five milliseconds.
     Fast,
     /// Its child writes five lines a second.
@@ -40,7 +42,7 @@ pub enum Kind {
 impl Kind {
     /// Writes from its start on.
     fn counts(self) -> bool {
-        !matches!(self, Self::Burst | Self::Silent | Self::Torn)
+        !matches!(self, Self::Burst | Self::Farewell | Self::Silent | Self::Torn)
     }
 }
 
@@ -192,7 +194,7 @@ impl Services {
     }
 
     /// True if the watcher has a descriptor of each service's process, or of the shell that the server started it by.
-    fn are_watched(&mut self) -> bool {
+    pub fn are_watched(&mut self) -> bool {
         let watched = self.watcher().map_or(vec![], watched);
         self.services.iter().all(|(name, _)| {
             let processes = processes(&self.pid1.folder.path().join(name));
@@ -318,6 +320,9 @@ fn script(kind: Kind, script: &Path) -> String {
             "{head}{go}\nwhile [ \"$i\" != {BURST} ]; do i=$((i+1)); echo \"counter $i\"; done\n{}\n",
             count(0.2)
         ),
+        Kind::Farewell => {
+            format!("{head}trap 'echo farewell; exit' TERM\nwhile :; do sleep 0.1; done\n")
+        }
         Kind::Fast => python(script, 0.005, "print('counter', i, flush=True)"),
         Kind::Forks => format!("{head}({}) &\nwhile :; do sleep 1000; done\n", count(0.2)),
         Kind::Python => {

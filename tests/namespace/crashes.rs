@@ -1,6 +1,10 @@
 //! Services of the real zinit-server 0.3.9 when it crashes, with `ZINIT_ORPHANS=adopt`.
 
-use crate::common::services::{ALL, Services, StateFile, restarts};
+use std::time::{Duration, Instant};
+
+use crate::common::namespace::state;
+use crate::common::services::{ALL, Kind, Services, StateFile, kill, processes, restarts};
+use crate::common::until;
 
 #[test]
 fn services_and_their_lines_survive_crashes_of_the_server() {
@@ -20,4 +24,34 @@ fn a_crash_after_a_soft_restart_and_a_soft_restart_after_a_crash_lose_nothing() 
     services.restart();
     services.check();
     services.stop();
+}
+
+#[test]
+fn a_watcher_that_dies_or_hangs_is_a_line_and_no_service_runs_twice() {
+    for (signal, line) in [
+        (libc::SIGKILL, "watcher of services killed by signal 9, they end if their server does"),
+        (libc::SIGSTOP, "services are not saved in time, going on"),
+    ] {
+        let mut services =
+            Services::start_with(&[(Kind::Shell, 1), (Kind::Silent, 1)], StateFile::Any, "adopt");
+        until("the watcher", || services.are_watched());
+        let watcher = services.watcher().expect("just seen");
+        kill(watcher, signal);
+        if signal == libc::SIGKILL {
+            services.pid1.line(line);
+        }
+        let begin = Instant::now();
+        kill(services.pid1.server_named("zinit-server"), libc::SIGKILL);
+        services.pid1.line(line);
+        services.pid1.line("ending what the last server left behind");
+        for name in ["shell0", "silent0"] {
+            until(&format!("another {name}"), || services.starts(name) == 2);
+            until(&format!("{name} once"), || processes(&services.pid1.folder.path().join(name)).len() == 1);
+        }
+        // The delay, the time of the watcher, and the end of services, which takes no time.
+        assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+        assert!(state(watcher).is_none());
+        services.pid1.signal(libc::SIGTERM);
+        services.pid1.ends_well();
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::common::namespace::{children, state, status};
 use crate::common::services::{BURST, Kind, Services, StateFile, kill, processes};
-use crate::common::until;
+use crate::common::{reexec, until};
 
 /// The only reader.
 fn reader(services: &mut Services) -> i32 {
@@ -123,6 +123,24 @@ fn a_reader_that_does_not_end_does_not_hold_up_the_end_of_services() {
     assert_eq!(state(reader), None);
     let log = services.pid1.log.text();
     assert!(!log.contains("processes left"), "{log}");
+}
+
+#[test]
+fn a_reader_survives_a_fault_of_pid_1_and_the_end_of_orphans() {
+    let mut services = Services::start(&[(Kind::Farewell, 1)], StateFile::Any);
+    services.restart();
+    let reader = reader(&mut services);
+    services.pid1.signal(libc::SIGSEGV);
+    services.pid1.line("the server goes on");
+    assert_ne!(reexec::number(services.pid1.pid1(), "reader1"), 0);
+    // The server crashes, and its services are ended: what they write then still is read.
+    kill(services.pid1.server_named("zinit-server"), libc::SIGKILL);
+    services.pid1.line("ending what the last server left behind");
+    services.pid1.line("zinit-service farewell0: ...farewell");
+    until("the end of the reader", || state(reader).is_none());
+    until("another service", || services.starts("farewell0") == 2);
+    services.pid1.signal(libc::SIGTERM);
+    services.pid1.ends_well();
 }
 
 /// The second half of a line.
