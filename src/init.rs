@@ -244,7 +244,7 @@ impl State {
             Phase::Stopping { server: None, .. } | Phase::SavingServices => self.save_timed_out(now, actions),
             Phase::Stopping { step, .. } => match step {
                 Step::RestarterSpawning | Step::RestarterPending => self.kill_server(now, actions),
-                Step::RpcSpawning | Step::RpcPending => self.rpc_timed_out(now, actions),
+                Step::RpcSpawning | Step::RpcPending => self.rpc_timed_out(actions),
                 Step::Grace => self.signal_server(Message::RequestFailed, actions),
                 Step::Waiting | Step::Killed => self.kill_server(now, actions),
             },

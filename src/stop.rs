@@ -97,13 +97,9 @@ impl State {
     }
 
     /// The RPC client did not exit in time.
-    pub(crate) fn rpc_timed_out(&mut self, now: Instant, actions: &mut Actions) {
+    pub(crate) fn rpc_timed_out(&mut self, actions: &mut Actions) {
         self.kill_helper(actions);
-        if self.server().is_none() {
-            self.start(now, actions);
-        } else {
-            self.signal_server(Message::RequestTimedOut, actions);
-        }
+        self.signal_server(Message::RequestTimedOut, actions);
     }
 
     /// Sends the signal with the same meaning as the request.
@@ -145,24 +141,18 @@ impl State {
     /// The server exited as requested.
     pub(crate) fn server_stopped(&mut self, now: Instant, actions: &mut Actions) {
         let Phase::Stopping { server, step, ending, .. } = &mut self.phase else { return };
-        match (*ending, *step) {
-            (Some(ending), _) => {
-                self.kill_helper(actions);
-                self.run(ending, Task::Terminate, now, actions);
-            }
-            // Keep waiting: the helper's exit status says whether the services are saved. That of the RPC client makes
-            // no difference if they are kept anyhow.
-            (None, step)
-                if self.helper.is_some()
-                    && (step != Step::RpcPending || self.policy.orphans != Orphans::Keep) =>
-            {
-                *server = None;
-                self.enter_step(now + SAVE_TIMEOUT);
-            }
-            (None, _) => {
-                self.kill_helper(actions);
-                self.start(now, actions);
-            }
+        let ending = *ending;
+        // The helper's exit status says whether the services are saved. That of the RPC client makes no difference if
+        // they are kept anyhow.
+        let says_more = *step != Step::RpcPending || self.policy.orphans != Orphans::Keep;
+        if ending.is_none() && self.helper.is_some() && says_more {
+            *server = None;
+            return self.enter_step(now + SAVE_TIMEOUT);
+        }
+        self.kill_helper(actions);
+        match ending {
+            Some(ending) => self.run(ending, Task::Terminate, now, actions),
+            None => self.start(now, actions),
         }
     }
 }
