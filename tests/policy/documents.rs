@@ -49,6 +49,49 @@ fn the_manual_explains_every_log_line_and_no_other() {
     assert_eq!(items, messages());
 }
 
+/// The text of a line without its values: `%word` in the manual, `{...}` in the code.
+fn without_values(text: &str) -> String {
+    let mut rest = text;
+    let mut line = String::new();
+    while let Some(at) = rest.find(['%', '{']) {
+        let (before, value) = rest.split_at(at);
+        line += before;
+        line.push('%');
+        rest = if value.starts_with('{') {
+            value.split_once('}').expect("an end of a value").1
+        } else {
+            value[1..].trim_start_matches(|c: char| c.is_ascii_lowercase())
+        };
+    }
+    line + rest
+}
+
+#[test]
+fn the_manual_of_zinit_pid1ctl_explains_every_line_for_the_log() {
+    let page = read("doc/zinit-pid1ctl.8");
+    let explained: BTreeSet<String> = section(&page, "DIAGNOSTICS")
+        .lines()
+        .filter_map(|line| line.strip_prefix(".It Sy "))
+        .map(without_values)
+        .collect();
+    let mut written = BTreeSet::new();
+    for folder in ["crates/ctl/src", "crates/ctl/src/update"] {
+        for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder") {
+            let Ok(source) = fs::read_to_string(file.expect("an entry").path()) else { continue };
+            for call in source.split("report(format_args!(").skip(1) {
+                // Not where it is defined.
+                let Some(text) = call.trim_start().strip_prefix('"') else { continue };
+                let text = text.split_once('"').expect("an end of a text").0;
+                // The values of these two are a file and a reason.
+                written.insert(without_values(&text.replace("{refusal}", "{}: {}")));
+            }
+        }
+    }
+    assert!(written.len() > 30, "{written:#?}");
+    let missing: Vec<&String> = written.difference(&explained).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
 #[test]
 fn each_limit_is_in_a_manual_by_its_name() {
     let pages = read("doc/zinit-pid1.8") + &read("doc/zinit-pid1ctl.8");
