@@ -53,7 +53,8 @@ fn main() {
 
 /// Reads one request and answers by the mode; a connection that is returned stays open.
 ///
-/// Before it, a helper may ask for the services: there are none.
+/// Before it, a helper may ask for the services: there are none, or in the mode `partial` two, of which the
+/// second one is not told.
 fn serve(mode: &str, mut stream: UnixStream) -> UnixStream {
     let mut reader = BufReader::new(stream.try_clone().expect("a descriptor"));
     let mut request = String::new();
@@ -61,15 +62,21 @@ fn serve(mode: &str, mut stream: UnixStream) -> UnixStream {
         request.clear();
         reader.read_line(&mut request).expect("a request");
         diary(&format!("request {}", request.trim_end()));
-        if !request.contains("service.list") || mode.starts_with("silent") {
+        let partial = mode == "partial" && request.contains("service.status") && request.contains("\"one\"");
+        if !(request.contains("service.list") || partial) || mode.starts_with("silent") {
             break;
         }
         let id =
             request.split("\"id\":").nth(1).and_then(|rest| rest.split([',', '}']).next()).expect("an id");
-        let reply = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":[]}}\n");
+        let list = match mode {
+            "partial" if partial => format!(r#"{{"name":"one","pid":{},"state":"running"}}"#, sibling()),
+            "partial" => r#"["one","two"]"#.to_string(),
+            _ => "[]".to_string(),
+        };
+        let reply = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{list}}}\n");
         let _gone = stream.write_all(reply.as_bytes());
     }
-    if request.is_empty() {
+    if request.is_empty() || request.contains("service.status") {
         return stream;
     }
     let restart = request.contains("prepare_restart");
@@ -118,6 +125,12 @@ fn serve(mode: &str, mut stream: UnixStream) -> UnixStream {
         exit(0);
     }
     stream
+}
+
+/// The first child of PID 1, which is not this process.
+fn sibling() -> String {
+    let children = std::fs::read_to_string("/proc/1/task/1/children").expect("children");
+    children.split(' ').next().expect("a child").to_string()
 }
 
 /// Records the properties that this process got from PID 1.

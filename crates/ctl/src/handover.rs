@@ -34,7 +34,18 @@ impl Version {
     }
 }
 
-/// Puts the state file in place, forks the reader and tells PID 1 its pid; returns the exit status.
+/// Who has put the state file in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// The server.
+    ByServer,
+    /// This process, from its table.
+    Here,
+    /// Nobody: there is none.
+    Nowhere,
+}
+
+/// Puts the state file in place, forks the reader and tells PID 1 its pid.
 ///
 /// `before` is the version of the state file before the server could leave one; `services` is `None` if its table could
 /// not be read.
@@ -44,26 +55,27 @@ pub fn hand_over(
     before: Version,
     pipes: &mut Pipes,
     buf: &mut [u8],
-) -> u8 {
+) -> Saved {
     let left_by_server = before.is_older_than_file();
     // The server's own file does not have the configuration of a service that it once read from a file.
     let in_no_file =
         |services: &Services| services.iter().any(|service| !services.config(service).is_empty());
-    let in_place = match services {
+    let left = if left_by_server { Saved::ByServer } else { Saved::Nowhere };
+    let saved = match services {
         Some(services) if !left_by_server || in_no_file(services) => match write(server, services, buf) {
-            Ok(()) => true,
+            Ok(()) => Saved::Here,
             Err(errno) => {
                 report(format_args!(
                     "cannot write {}: {}",
                     PATH.to_bytes().escape_ascii(),
                     errno_name(errno)
                 ));
-                left_by_server
+                left
             }
         },
-        _ => left_by_server,
+        _ => left,
     };
-    if in_place {
+    if saved != Saved::Nowhere {
         // The next server removes the file, and may end before its watcher has asked it for anything.
         let _not_there = rustix::fs::unlink(LAST);
         let _no_copy = rustix::fs::link(PATH, LAST);
@@ -73,7 +85,7 @@ pub fn hand_over(
     if let Some(reader) = reader::spawn(pipes) {
         let _nobody_asks = raw::write(libc::STDOUT_FILENO, &reader.to_ne_bytes());
     }
-    u8::from(!in_place)
+    saved
 }
 
 /// Reads the table of the last server from the state file that the current one has not taken over yet, or if `copy`

@@ -17,7 +17,7 @@ use zinit_pid1ctl::services::Services;
 
 use crate::ask::{self, Buffers};
 use crate::client::{Client, Failure, time};
-use crate::handover::{Version, hand_over, load};
+use crate::handover::{Saved, Version, hand_over, load};
 use crate::pipes::Pipes;
 use crate::refusal::errno_name;
 use crate::server::Server;
@@ -25,7 +25,7 @@ use crate::{process, report, sys};
 
 /// Asks the server for its table of services and then to exit, and puts a state file in place once it has.
 ///
-/// The exit status is 0 if there is a state file, 1 if not, and 2 if the server was not asked. PID 1 sends the server
+/// The exit status is 0 if there is a state file with all services, 1 if not, and 2 if the server was not asked. PID 1 sends the server
 /// KILL when its time is over, and this process too.
 #[inline(never)]
 pub fn restart(state: &CStr, socket: &CStr) -> u8 {
@@ -38,6 +38,7 @@ pub fn restart(state: &CStr, socket: &CStr) -> u8 {
     let Memory { buffers, services, none } = memory;
     // Silence begins with the first question that has no answer.
     let mut asked = sys::now();
+    let mut whole = true;
     let known = match ask::services(&server, services, none, buffers, asked + ask::TIMEOUT) {
         Ok(()) => {
             asked = sys::now();
@@ -45,6 +46,7 @@ pub fn restart(state: &CStr, socket: &CStr) -> u8 {
         }
         Err(failure) => {
             report(format_args!("no whole table of services from server {}: {failure}", server.pid));
+            whole = false;
             // A part is better than nothing, and the server may not have taken over the services of the last one yet.
             let any = names(services).next().is_some() || load(false, services, buffers);
             any.then_some(&*services)
@@ -56,7 +58,12 @@ pub fn restart(state: &CStr, socket: &CStr) -> u8 {
     if let Some(process) = process {
         end(&server, &process, &mut buffers.reply, asked + SILENCE);
     }
-    hand_over(&server, known, before, pipes, &mut buffers.reply)
+    match hand_over(&server, known, before, pipes, &mut buffers.reply) {
+        Saved::ByServer => 0,
+        Saved::Here if whole && known.is_some_and(|services| services.left_out() == 0) => 0,
+        // The next server would start the services that are not in the file while they run: PID 1 ends them.
+        Saved::Here | Saved::Nowhere => NOT_SAVED,
+    }
 }
 
 /// The server that PID 1 tells of, and a descriptor that tells of its end; a failure is logged.
@@ -185,6 +192,9 @@ const SHOWN: usize = 200;
 
 /// Time in which the server gets no signal if it does not answer, ms: half of its time to exit.
 const SILENCE: Millis = RESTART_TIMEOUT / 2;
+
+/// The exit status if a service may not be in the state file.
+const NOT_SAVED: u8 = 1;
 
 /// The exit status if PID 1 has to ask the server by itself.
 pub const NOT_ASKED: u8 = 2;

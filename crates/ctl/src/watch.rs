@@ -14,7 +14,7 @@ use zinit_pid1ctl::services::{SERVICES, Services, State};
 
 use crate::ask::{self, Buffers};
 use crate::client::{self, time};
-use crate::handover::{Version, hand_over, load};
+use crate::handover::{Saved, Version, hand_over, load};
 use crate::pipes::Pipes;
 use crate::refusal::errno_name;
 use crate::restart::{NOT_ASKED, has_ended, names, open_server};
@@ -42,7 +42,9 @@ pub fn watch(state: &CStr, socket: &CStr) -> u8 {
         return NOT_ASKED;
     }
     let Watch { server, last, known, before, pipes, buffers, .. } = watch;
-    hand_over(&server, known.then_some(&*last), before, pipes, &mut buffers.reply)
+    let saved = hand_over(&server, known.then_some(&*last), before, pipes, &mut buffers.reply);
+    // PID 1 ends what is not in the file.
+    u8::from(saved == Saved::Nowhere)
 }
 
 struct Watch<'a> {
