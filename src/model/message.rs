@@ -129,7 +129,7 @@ messages! {
     /// A soft restart has begun.
     RestartBegun Info "soft restart of server %pid begins";
     /// Not PID 1, and there is a server already: `%text` says where.
-    SecondCopy Error "a server runs already (%text), type zinit-pid1 status, restart-server, or --supervise for one more";
+    SecondCopy Error "a server runs already (%text), try zinit-pid1 status, restart-server or --supervise";
     /// The server exited as requested.
     ServerEnded Info "server %pid %exit";
     /// The server did not exit in time and is killed.
@@ -147,7 +147,7 @@ messages! {
     /// A helper could not be forked; the next line says what follows.
     NoHelper Error "cannot fork: %errno";
     /// The helper of a soft restart failed before the server ended.
-    RestarterFailed Warn "helper of the soft restart %exit, going on without";
+    RestarterFailed Warn "restart helper %exit, going on without";
     /// The services could not be saved in time.
     SaveTimedOut Error "services are not saved in time, going on";
     /// The shutdown of a container, or of a process that is not PID 1, has begun.
@@ -171,7 +171,7 @@ messages! {
     /// The rescue program was started.
     RescueStarted Warn "rescue %pid started on the console";
     /// The helper that watches services ended without having saved them.
-    WatcherEnded Warn "watcher of services %exit, they end if their server does";
+    WatcherEnded Warn "watcher %exit, services end with their server";
     /// The watchdog cannot be used.
     WatchdogFailed Error "cannot use /dev/watchdog: %errno";
     /// The watchdog is enabled.

@@ -29,7 +29,7 @@ fn a_crash_after_a_soft_restart_and_a_soft_restart_after_a_crash_lose_nothing() 
 #[test]
 fn a_watcher_that_dies_or_hangs_is_a_line_and_no_service_runs_twice() {
     for (signal, line) in [
-        (libc::SIGKILL, "watcher of services killed by signal 9, they end if their server does"),
+        (libc::SIGKILL, "watcher killed by signal 9, services end with their server"),
         (libc::SIGSTOP, "services are not saved in time, going on"),
     ] {
         let mut services =

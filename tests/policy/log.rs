@@ -82,7 +82,7 @@ const MESSAGES: [(Message, Level, &str); 59] = [
     (
         Message::SecondCopy,
         Level::Error,
-        "a server runs already (TEXT), type zinit-pid1 status, restart-server, or --supervise for one more",
+        "a server runs already (TEXT), try zinit-pid1 status, restart-server or --supervise",
     ),
     (Message::ServerEnded, Level::Info, "server 42 exited 1"),
     (Message::ServerKilled, Level::Error, "server 42 does not end, sending KILL"),
@@ -92,7 +92,7 @@ const MESSAGES: [(Message, Level, &str); 59] = [
     (Message::ServerStarted, Level::Info, "server 42 started"),
     (Message::SettingUnknown, Level::Warn, "TEXT: not understood, ignored"),
     (Message::NoHelper, Level::Error, "cannot fork: ENOENT (no such file or directory)"),
-    (Message::RestarterFailed, Level::Warn, "helper of the soft restart exited 1, going on without"),
+    (Message::RestarterFailed, Level::Warn, "restart helper exited 1, going on without"),
     (Message::SaveTimedOut, Level::Error, "services are not saved in time, going on"),
     (Message::StopBegun, Level::Info, "stop begins"),
     (Message::SubreaperFailed, Level::Warn, "cannot adopt orphans: ENOENT (no such file or directory)"),
@@ -108,7 +108,7 @@ const MESSAGES: [(Message, Level, &str); 59] = [
     (Message::TaskTimedOut, Level::Error, "halt is not done in time, going on"),
     (Message::UnmountFailed, Level::Error, "cannot unmount TEXT: ENOENT (no such file or directory)"),
     (Message::RescueStarted, Level::Warn, "rescue 42 started on the console"),
-    (Message::WatcherEnded, Level::Warn, "watcher of services exited 1, they end if their server does"),
+    (Message::WatcherEnded, Level::Warn, "watcher exited 1, services end with their server"),
     (Message::WatchdogFailed, Level::Error, "cannot use /dev/watchdog: ENOENT (no such file or directory)"),
     (Message::WatchdogArmed, Level::Info, "/dev/watchdog is armed, 2500 s"),
     (
