@@ -1,4 +1,8 @@
-//! The program that the disk tests run inside of a machine; linked statically, because there is no libc.
+//! The program that tests run inside of a machine; linked statically, because there is no libc.
+
+#[allow(dead_code, reason = "the tests of PID 1 in namespaces use the rest")]
+#[path = "../common/hold.rs"]
+mod hold;
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
@@ -9,6 +13,8 @@ use std::path::Path;
 use std::process::{Command, exit};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use hold::Held;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,6 +33,7 @@ fn main() {
         ["--probe"] => loop {
             std::thread::park();
         },
+        ["fault-after-fork", forks] => fault_after_fork(number(forks)),
         ["without-boot", program] => without_boot(program),
         ["with-zombie", program, words @ ..] => with_zombie(program, words),
         _ => {
@@ -136,6 +143,20 @@ fn mount(bound: Option<&str>, path: &str) {
     assert_eq!(answer, 0, "{path}: {}", std::io::Error::last_os_error());
 }
 
+/// Sends PID 1 USR1, and lets a fault come before its first instruction after the last of so many forks.
+fn fault_after_fork(forks: u64) {
+    let mut held = Held::waiting(1);
+    // SAFETY: kill(2) takes two numbers.
+    let send = |signal| assert_eq!(unsafe { libc::kill(1, signal) }, 0);
+    send(libc::SIGUSR1);
+    for _ in 0..forks {
+        while held.next().expect("it lives") != libc::SYS_clone {}
+    }
+    // Only now: the kernel forks no child for a process that has a pending signal.
+    held.finish_call();
+    send(libc::SIGSEGV);
+}
+
 /// Executes a program that, like all its children, may not call reboot(2).
 fn without_boot(program: &str) -> ! {
     // SAFETY: prctl(2) takes numbers.
@@ -214,6 +235,9 @@ fn count(path: &str) -> &'static AtomicU64 {
 fn number(text: &str) -> u64 {
     text.parse().expect("a number")
 }
+
+/// The timeout for PID 1's next system call.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const RECORD: u64 = 4096;
 

@@ -165,6 +165,33 @@ fn a_rescue_program_outlives_the_orphans_that_are_ended_and_an_update() {
 }
 
 #[test]
+fn a_fault_as_the_fork_of_a_rescue_program_returns_does_not_lose_the_rescue_program() {
+    let machine = Image::new()
+        // Then the only forks are those of servers and of rescue programs.
+        .append("ZINIT_RESCUE=/bin/rescue ZINIT_SERVER=/bin/bad ZINIT_ORPHANS=keep")
+        .file("bin/bad", "#!/bin/sh\nexit 3\n")
+        .file("bin/rescue", "#!/bin/sh\necho rescue: up\nwhile :; do sleep 1000; done\n")
+        .copy(crate::common::guest(), "bin/guest")
+        .before(
+            "(failed() { until [ $(dmesg | grep -c 'exited 3, respawn') -ge $1 ]; do sleep 0.1; done; }
+             for server in 1 2 3; do failed $server; kill -USR1 1; done
+             failed 4; guest fault-after-fork 2
+             for server in 6 7 8; do failed $server; kill -USR1 1; done
+             failed 9; echo driver: rescue programs $(pidof rescue | wc -w)) &",
+        )
+        .boot();
+    machine.line("respawn in 16000 ms");
+    machine.line("fault, signal 11");
+    let count = machine.line("driver: rescue programs ");
+    machine.monitor("sendkey ctrl-alt-delete");
+    let text = machine.ends("reboot: Restarting system");
+    assert!(count.ends_with(" 1"), "{text}");
+    assert_eq!(text.matches("rescue: up").count(), 1, "{text}");
+    // PID 1 was replaced before it could log that, and had no reason for another one.
+    assert_eq!(text.matches("started on the console").count(), 0, "{text}");
+}
+
+#[test]
 fn a_newer_server_that_keeps_exiting_is_replaced_by_the_one_that_ran_for_a_minute() {
     let machine = Image::new()
         .with_own_time()
