@@ -405,9 +405,9 @@ pub fn kill(pid: i32, signal: i32) {
     unsafe { libc::kill(pid, signal) };
 }
 
-/// 100 where `scripts/test long` asks for it.
-pub fn restarts() -> usize {
-    if std::env::var_os("ZINIT_TEST_LONG").is_some() { 100 } else { 10 }
+/// 100 where `scripts/test long` asks for it, or else a few.
+pub fn rounds(few: usize) -> usize {
+    if std::env::var_os("ZINIT_TEST_LONG").is_some() { 100 } else { few }
 }
 
 /// Lines that the log cannot take at once.

@@ -146,15 +146,20 @@ impl Image {
         self
     }
 
-    /// Adds a service that is started again whenever it ends.
+    /// Adds a service on the console that is started again whenever it ends.
     pub fn service(self, name: &str, command: &str) -> Self {
         // A console other than the test's log may not exist.
         let log = if self.console == CONSOLE { "console" } else { "ttyS0" };
-        let script = format!("#!/bin/sh\nexec >/dev/{log} 2>&1\n{command}\n");
+        self.service_with_pipes(name, &format!("exec >/dev/{log} 2>&1\n{command}"))
+    }
+
+    /// The same, but its output goes to the server.
+    pub fn service_with_pipes(self, name: &str, command: &str) -> Self {
         let service = format!(
             "[service]\nname = \"{name}\"\nexec = \"/bin/{name}\"\n[lifecycle]\nrestart = \"always\"\n"
         );
-        self.file(&format!("bin/{name}"), &script).file(&format!("etc/zinit/services/{name}.toml"), &service)
+        self.file(&format!("bin/{name}"), &format!("#!/bin/sh\n{command}\n"))
+            .file(&format!("etc/zinit/services/{name}.toml"), &service)
     }
 
     /// Adds a service that runs shell commands on the console, once for each boot, whether or not the server is

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use crate::common::namespace::state;
-use crate::common::services::{ALL, Kind, Services, StateFile, kill, processes, restarts};
+use crate::common::services::{ALL, Kind, Services, StateFile, kill, processes, rounds};
 use crate::common::until;
 
 #[test]
 fn services_and_their_lines_survive_crashes_of_the_server() {
     let mut services = Services::start_with(ALL, StateFile::Any, "adopt");
-    for _ in 0..restarts() {
+    for _ in 0..rounds(10) {
         services.crash();
     }
     services.check();

@@ -8,6 +8,7 @@ use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::reexec::{Child, ReexecState};
 
 use crate::common::namespace::{Namespace, Setup, status};
+use crate::common::services::rounds;
 use crate::common::updatable::{copy_alone, write_alone};
 use crate::common::{brought, stand_in, until, with_tool};
 
@@ -73,7 +74,7 @@ impl Machine {
             );
             fs::write(at("services").join(format!("{name}.toml")), service).expect("a service");
         }
-        for server in 1..=100 {
+        for server in 1..=101 {
             fs::write(at(&format!("state.{server}")), state(server * 300)).expect("a file");
         }
         fs::write(at("script"), format!("{FUNCTIONS}{script}\nwait\n")).expect("a script");
@@ -221,7 +222,7 @@ const CRASH: &str = "start; watch; at $n; kill -9 $server; ended\n";
 
 #[test]
 fn a_crash_keeps_all_services() {
-    let rounds = if std::env::var_os("ZINIT_TEST_LONG").is_some() { 99 } else { 10 };
+    let rounds = rounds(10);
     let mut machine =
         Machine::start(&format!("{}start; cp /run/zinit/state.json.last .", CRASH.repeat(rounds)));
     for round in 1..=rounds {

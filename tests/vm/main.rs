@@ -6,3 +6,4 @@ mod common;
 mod board;
 mod image;
 mod machine;
+mod services;
