@@ -1,7 +1,8 @@
-//! Measurements of what PID 1 costs.
+//! Measurements of what PID 1 and its helpers cost.
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod instructions;
 mod measures;
+mod savers;

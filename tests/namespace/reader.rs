@@ -1,9 +1,8 @@
 //! The reader of services' output: `zinit-pid1ctl` after a soft restart, with the real zinit-server 0.3.9.
 
 use std::fs;
-use std::time::Duration;
 
-use crate::common::namespace::{children, state, status};
+use crate::common::namespace::{children, state};
 use crate::common::services::{BURST, Kind, Services, StateFile, kill, processes};
 use crate::common::{reexec, until};
 
@@ -12,11 +11,6 @@ fn reader(services: &mut Services) -> i32 {
     let readers = services.readers();
     assert_eq!(readers.len(), 1, "{}", services.pid1.log.text());
     readers[0]
-}
-
-fn number(pid: i32, key: &str) -> u64 {
-    let value = status(pid, key).expect("it runs");
-    value.trim_end_matches(" kB").parse().expect("a number")
 }
 
 #[test]
@@ -84,27 +78,6 @@ fn a_reader_ends_with_its_services_and_not_by_term() {
         }
         until(&format!("{left} readers after {name}"), || services.readers().len() == left);
     }
-    services.stop();
-}
-
-#[test]
-fn a_reader_is_small_and_costs_nothing_while_services_are_silent() {
-    let mut services = Services::start(&[(Kind::Shell, 10), (Kind::Python, 10)], StateFile::Any);
-    services.restart();
-    services.check();
-    let small = number(reader(&mut services), "VmRSS");
-    println!("reader with 20 services: {small} kB resident");
-    assert!(small <= 256, "{small} kB");
-    services.stop();
-
-    let mut services = Services::start(&[(Kind::Silent, 3)], StateFile::Any);
-    services.restart();
-    let reader = reader(&mut services);
-    until("sleep", || state(reader) == Some('S'));
-    let switches = |pid| number(pid, "voluntary_ctxt_switches") + number(pid, "nonvoluntary_ctxt_switches");
-    let before = switches(reader);
-    std::thread::sleep(Duration::from_secs(3));
-    assert_eq!(switches(reader), before);
     services.stop();
 }
 
