@@ -11,15 +11,12 @@
 
 use crate::model::action::{Action, Actions};
 use crate::model::event::{Event, Request};
-use crate::model::limits::{
-    LATE, ORPHANS_TIMEOUT, RESTART_TIMEOUT, SAVE_TIMEOUT, TERM_GRACE, WATCHER_TIMEOUT,
-};
+use crate::model::limits::{LATE, PUT_OFF_MAX, RESTART_TIMEOUT, SAVE_TIMEOUT};
 use crate::model::message::{Message, Record};
 use crate::model::policy::Policy;
 use crate::model::process::{Errno, Exit, FileId, Pid};
 use crate::model::rate::RateWindow;
 use crate::model::reexec::{Child, ReexecState, ServerHistory};
-use crate::model::task::Task;
 use crate::model::time::Instant;
 use crate::phase::{Phase, Servers, State, Step};
 use crate::reaper;
@@ -210,25 +207,19 @@ impl State {
     /// pause of the container. True if that was done.
     fn put_off_if_late(&mut self, now: Instant, actions: &mut Actions) -> bool {
         let late = self.deadline.until(now);
-        // The whole time of a stage that ends by a signal.
-        let most = match self.phase {
-            Phase::Stopping { ending, .. } => self.stop_timeout(ending),
-            Phase::SavingServices => WATCHER_TIMEOUT,
-            Phase::EndingOrphans => ORPHANS_TIMEOUT,
-            Phase::Working { task: Task::Terminate | Task::Kill, .. } => TERM_GRACE,
-            // These end without a signal, or are tasks of a machine, which is not frozen while its clock runs.
-            Phase::Working { .. }
-            | Phase::Starting
-            | Phase::Running { .. }
-            | Phase::Backoff
-            | Phase::DeadEnd
-            | Phase::Exiting => return false,
+        let ends_by_signal = match self.phase {
+            Phase::Stopping { .. } | Phase::SavingServices | Phase::EndingOrphans => true,
+            // The others are tasks of a machine, which is not frozen while its clock runs.
+            Phase::Working { task, .. } => task.waits_for_processes(),
+            Phase::Starting | Phase::Running { .. } | Phase::Backoff | Phase::DeadEnd | Phase::Exiting => {
+                false
+            }
         };
-        if late <= LATE || self.put_off {
+        if late <= LATE || self.put_off || !ends_by_signal {
             return false;
         }
         actions.log_record(Record::new(Message::FoundLate).number(late));
-        let more = late.min(most);
+        let more = late.min(PUT_OFF_MAX);
         self.deadline = now + more;
         if let Phase::Stopping { kill_at, .. } = &mut self.phase {
             *kill_at = *kill_at + late + more;

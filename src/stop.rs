@@ -23,6 +23,7 @@ impl State {
     }
 
     /// The helper of a soft restart exited, or could not be started.
+    #[inline(always)] // 32 bytes of file
     pub(crate) fn restarter_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
         let Phase::Stopping { server, step, .. } = &mut self.phase else { return };
         let reported = matches!(exit, Exit::Exited(0 | 1));

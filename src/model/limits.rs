@@ -58,6 +58,10 @@ pub const KILL_AGAIN: Millis = 30_000;
 /// More than a busy computer delays PID 1. A pause that ends before the deadline is not noticed.
 pub const LATE: Millis = 1_000;
 
+/// Longest time by which a late deadline is put off, ms: a container that was paused for a day must not take as long
+/// again to stop. As long as a server has to stop its services by default.
+pub const PUT_OFF_MAX: Millis = 30_000;
+
 /// Default time the server gets to stop its services, s (`ZINIT_STOP_TIMEOUT`), by the specification.
 pub const STOP_TIMEOUT_S: u32 = 30;
 

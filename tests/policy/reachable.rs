@@ -14,9 +14,8 @@ use zinit_pid1::init::Init;
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event, Request};
 use zinit_pid1::model::limits::{
-    DEAD_END_REMINDER, KILL_GRACE, LATE, MAX_ACTIONS, MIN_RUN_TIME, ORPHANS_TIMEOUT, REBOOT_TIMEOUT,
-    RESTART_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT, UPDATE_SETTLE,
-    WATCHER_TIMEOUT,
+    DEAD_END_REMINDER, KILL_GRACE, LATE, MAX_ACTIONS, MIN_RUN_TIME, PUT_OFF_MAX, REBOOT_TIMEOUT,
+    SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT, UPDATE_SETTLE,
 };
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::policy::{Orphans, Policy};
@@ -332,28 +331,28 @@ impl World {
     fn check_put_off(&mut self, was: &Self, actions: &[Action]) -> Checked {
         let before = was.init.deadline().expect("it passed");
         let late = before.until(self.now);
-        let most = match was.init.phase() {
-            Phase::Stopping { ending: None, .. } => RESTART_TIMEOUT,
-            Phase::Stopping { .. } => STOP_TIMEOUT,
-            Phase::SavingServices => WATCHER_TIMEOUT,
-            Phase::EndingOrphans => ORPHANS_TIMEOUT,
-            Phase::Working { task: Task::Terminate | Task::Kill, .. } => TERM_GRACE,
-            _ => 0,
-        };
+        let ends_by_signal = matches!(
+            was.init.phase(),
+            Phase::Stopping { .. }
+                | Phase::SavingServices
+                | Phase::EndingOrphans
+                | Phase::Working { task: Task::Terminate | Task::Kill, .. }
+        );
         let line = Action::Log(Record::new(Message::FoundLate).number(late));
         let is_put_off = actions.contains(&line);
-        let expected = late > LATE && most > 0 && was.put_off != Some(before);
+        let expected = late > LATE && ends_by_signal && was.put_off != Some(before);
         check(is_put_off == expected, "a late deadline is put off once")?;
         self.put_off = self.init.deadline().filter(|_| is_put_off);
         check(!is_put_off || actions.len() == 1, "nobody is signalled at a late deadline")?;
-        let moved = self.put_off.is_none_or(|deadline| deadline == self.now + late.min(most));
-        check(moved, "a deadline is put off by its lateness, and by the time of its stage at most")?;
+        let moved = self.put_off.is_none_or(|deadline| deadline == self.now + late.min(PUT_OFF_MAX));
+        check(moved, "a deadline is put off by its lateness, and by 30 s at most")?;
         let kill_at = |world: &Self| match world.init.phase() {
             Phase::Stopping { kill_at, .. } => Some(*kill_at),
             _ => None,
         };
         let kill = kill_at(was).zip(kill_at(self)).is_none_or(|(old, new)| {
-            !is_put_off || old.0.wrapping_sub(before.0) == new.0.wrapping_sub((self.now + late.min(most)).0)
+            !is_put_off
+                || old.0.wrapping_sub(before.0) == new.0.wrapping_sub((self.now + late.min(PUT_OFF_MAX)).0)
         });
         check(kill, "KILL is put off with the step before it")
     }
@@ -469,8 +468,14 @@ impl World {
     fn ends_by_itself(&self) -> Checked {
         let tasks = 2 * SYNC_TIMEOUT + SWAPOFF_TIMEOUT + UNMOUNT_TIMEOUT + 4 * REBOOT_TIMEOUT;
         let tasks = if self.role == Role::Machine { tasks } else { 0 };
-        // The first deadline may be put off.
-        let limit = self.now + (TERM_GRACE + STOP_TIMEOUT + TERM_GRACE + KILL_GRACE + tasks);
+        // The first deadline was put off, or will be.
+        let late = self.init.deadline().map_or(0, |deadline| deadline.until(self.now)).min(PUT_OFF_MAX);
+        let put_off = match self.init.phase() {
+            Phase::Stopping { kill_at, .. } => Some(*kill_at),
+            _ => self.put_off,
+        };
+        let put_off = put_off.map_or(0, |deadline| self.now.until(deadline));
+        let limit = self.now + (late + put_off + STOP_TIMEOUT + TERM_GRACE + KILL_GRACE + tasks);
         for forks in [false, true] {
             let (mut world, mut steps) = (self.clone(), 0);
             while world.did.begin && !world.did.exit && !world.did.stop_trying {
