@@ -98,9 +98,9 @@ fn a_serial_line_that_stops_during_a_write_of_the_server_blocks_no_shutdown() {
 /// A machine with a rescue program, whose server fails again and again.
 fn failing(rescue: &str) -> Image {
     Image::new()
-        .append(&format!("ZINIT_RESCUE={rescue} ZINIT_SERVER=/bin/bad"))
+        // What cuts each backoff short is an orphan too.
+        .append(&format!("ZINIT_RESCUE={rescue} ZINIT_SERVER=/bin/bad ZINIT_ORPHANS=keep"))
         .file("bin/bad", "#!/bin/sh\nexit 3\n")
-        // Each signal cuts the backoff short.
         .before("(sleep 1; while sleep 0.3; do kill -USR1 1; done) &")
 }
 
@@ -195,8 +195,8 @@ fn a_fault_as_the_fork_of_a_rescue_program_returns_does_not_lose_the_rescue_prog
 fn a_newer_server_that_keeps_exiting_is_replaced_by_the_one_that_ran_for_a_minute() {
     let machine = Image::new()
         .with_own_time()
-        // Relative to PID 1's working directory, which is the root.
-        .append("ZINIT_SERVER=zinit-server")
+        // The server is relative to PID 1's working directory, which is the root; the driver has to survive crashes.
+        .append("ZINIT_SERVER=zinit-server ZINIT_ORPHANS=keep")
         .before("mv /sbin/zinit-server /zinit-server")
         .service("ticker", "echo $$ >>/run/ticker.pids; while :; do sleep 1000; done")
         .driver(
