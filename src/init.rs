@@ -11,7 +11,7 @@
 
 use crate::model::action::{Action, Actions};
 use crate::model::event::{Event, Request};
-use crate::model::limits::{LATE, PUT_OFF_MAX, RESTART_TIMEOUT, SAVE_TIMEOUT};
+use crate::model::limits::{LATE, RESTART_TIMEOUT, SAVE_TIMEOUT};
 use crate::model::message::{Message, Record};
 use crate::model::policy::Policy;
 use crate::model::process::{Errno, Exit, FileId, Pid};
@@ -33,14 +33,15 @@ impl Init {
     #[must_use]
     pub fn boot(policy: Policy, before: &ReexecState, now: Instant) -> Self {
         let server = before.server();
-        let helper = before.child(Child::RESTARTER).filter(|_| before.restarting());
+        let helper = before.child(Child::RESTARTER);
         let (phase, deadline) = match server {
             _ if helper.is_some() => {
                 let kill_at = now + RESTART_TIMEOUT;
                 let deadline = if server.is_some() { kill_at } else { now + SAVE_TIMEOUT };
                 (Phase::Stopping { server, step: Step::RestarterPending, kill_at, ending: None }, deadline)
             }
-            Some(server) => (Phase::Running { server }, Instant::NEVER),
+            // Due at once: a watcher may be missing.
+            Some(server) => (Phase::Running { server }, Instant(0)),
             None => (Phase::Backoff, Instant(0)),
         };
         let history = before.history();
@@ -101,7 +102,7 @@ impl Init {
         let state = &mut self.0;
         match event {
             Event::NoChildren => state.no_children(now, actions),
-            Event::OnlyReaders => state.only_readers(now, actions),
+            Event::OnlyReaders => state.only_readers(now),
             Event::Reaped(pid, exit) => state.reaped(pid, exit, now, actions),
             Event::Requested(request) => state.requested(request, now, actions),
             Event::SpawnFailed(errno) => state.spawn_failed(errno, now, actions),
@@ -219,7 +220,7 @@ impl State {
             return false;
         }
         actions.log_record(Record::new(Message::FoundLate).number(late));
-        let more = late.min(PUT_OFF_MAX);
+        let more = late.min(self.policy.stop_timeout);
         self.deadline = now + more;
         if let Phase::Stopping { kill_at, .. } = &mut self.phase {
             *kill_at = *kill_at + late + more;
@@ -242,8 +243,11 @@ impl State {
             Phase::EndingOrphans => self.orphans_timed_out(now, actions),
             Phase::Working { ending, task } => self.task_timed_out(ending, task, now, actions),
             Phase::DeadEnd => self.dead_end(now, actions),
-            // This was the wake-up for a pending update.
-            Phase::Running { .. } => self.deadline = Instant::NEVER,
+            // PID 1 was replaced, or an update is pending.
+            Phase::Running { .. } => {
+                self.deadline = Instant::NEVER;
+                self.watch(actions);
+            }
             // These phases have no deadline.
             Phase::Starting | Phase::Exiting => {}
         }

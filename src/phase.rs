@@ -105,8 +105,6 @@ pub struct Servers {
     pub(crate) orphans: bool,
     /// A helper watches the services.
     pub(crate) watched: bool,
-    /// That helper has saved them, because their server ended.
-    pub(crate) saved: bool,
 }
 
 impl Servers {
@@ -123,7 +121,6 @@ impl Servers {
         recent_exits: RateWindow::NONE,
         orphans: false,
         watched: false,
-        saved: false,
     };
 }
 
@@ -172,7 +169,7 @@ impl State {
     pub(crate) fn stop_watcher(&mut self, actions: &mut Actions) {
         if self.servers.watched {
             self.servers.watched = false;
-            actions.add(Action::StopWatcher);
+            actions.add(Action::SignalWatcher(Signal::KILL));
         }
     }
 

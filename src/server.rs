@@ -7,7 +7,7 @@ use crate::model::limits::{
 };
 use crate::model::message::{Message, Record};
 use crate::model::policy::Orphans;
-use crate::model::process::{Errno, Exit, FileId, Pid, Role};
+use crate::model::process::{Errno, Exit, FileId, Pid, Role, Signal};
 use crate::model::rate::RateWindow;
 use crate::model::time::Instant;
 use crate::phase::{Phase, Servers, State};
@@ -16,10 +16,12 @@ impl State {
     /// Starts a server, once the services of the last one are saved or gone.
     pub(crate) fn start(&mut self, now: Instant, actions: &mut Actions) {
         if self.servers.watched {
+            // A soft restart has stopped it, and could not save the services itself.
+            actions.add(Action::SignalWatcher(Signal::CONT));
             self.enter(Phase::SavingServices, now + WATCHER_TIMEOUT);
         } else if self.policy.orphans != Orphans::Keep && self.servers.orphans {
             self.servers.orphans = false;
-            actions.add(Action::EndOrphans { saved: self.servers.saved });
+            actions.add(Action::EndOrphans);
             self.enter(Phase::EndingOrphans, now + ORPHANS_TIMEOUT);
         } else {
             self.spawn_server(now, actions);
@@ -29,7 +31,6 @@ impl State {
     fn spawn_server(&mut self, now: Instant, actions: &mut Actions) {
         // Recorded before the fork: a fault can come between the fork and `started`.
         self.servers.history.started_at = now;
-        self.servers.saved = false;
         actions.add(Action::SpawnServer);
         self.enter(Phase::Starting, Instant::NEVER);
     }
@@ -39,7 +40,12 @@ impl State {
         actions.log_about(Message::ServerStarted, server);
         self.servers.orphans = true;
         self.phase = Phase::Running { server };
-        if self.policy.orphans == Orphans::Adopt {
+        self.watch(actions);
+    }
+
+    /// Starts the helper that watches services, if they are to be adopted and none runs.
+    pub(crate) fn watch(&mut self, actions: &mut Actions) {
+        if self.policy.orphans == Orphans::Adopt && !self.servers.watched {
             self.servers.watched = true;
             actions.add(Action::SpawnWatcher);
         }
@@ -51,8 +57,7 @@ impl State {
             return;
         }
         self.servers.watched = false;
-        self.servers.saved = exit == Exit::Exited(0);
-        if !self.servers.saved {
+        if exit != Exit::Exited(0) {
             actions.log_record(Record::new(Message::WatcherEnded).exit(exit));
         }
         if let Phase::SavingServices = self.phase {
@@ -134,7 +139,10 @@ impl State {
             }
             Phase::Running { server } => {
                 actions.log_about(Message::RestartBegun, server);
-                self.stop_watcher(actions);
+                if self.servers.watched {
+                    // It must not save the services that the helper of the soft restart saves, but is needed if that fails.
+                    actions.add(Action::SignalWatcher(Signal::STOP));
+                }
                 self.begin_restart(server, now, actions);
             }
             // The server is being started or restarted, or no server is to follow.

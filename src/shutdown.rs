@@ -5,7 +5,7 @@
 use crate::model::action::{Action, Actions};
 use crate::model::event::Ending;
 use crate::model::limits::{
-    CTRL_ALT_DEL_WINDOW, CTRL_ALT_DELS, DEAD_END_REMINDER, POWER_FAILURE_TIMEOUT, RESPAWN_DELAY,
+    CTRL_ALT_DEL_WINDOW, CTRL_ALT_DELS, DEAD_END_REMINDER, POWER_FAILURE_TIMEOUT, READER_GRACE, RESPAWN_DELAY,
 };
 use crate::model::message::{Message, Record};
 use crate::model::process::{Errno, Exit, Role};
@@ -38,7 +38,6 @@ impl State {
         self.servers.history.next_backoff = RESPAWN_DELAY;
         self.servers.exec_failures = 0;
         self.servers.orphans = false;
-        self.servers.saved = false;
         self.update_pending = false;
     }
 
@@ -98,10 +97,10 @@ impl State {
         }
     }
 
-    /// Only readers are left, which end after the last service, or now.
-    pub(crate) fn only_readers(&mut self, now: Instant, actions: &mut Actions) {
-        if let Phase::Working { ending, task: Task::Terminate } = self.phase {
-            self.run(ending, Task::Kill, now, actions);
+    /// Only readers are left, which have to write the last lines of services.
+    pub(crate) fn only_readers(&mut self, now: Instant) {
+        if let Phase::Working { task: Task::Terminate, .. } = self.phase {
+            self.deadline = self.deadline.min(now + READER_GRACE);
         }
     }
 

@@ -25,13 +25,14 @@ impl State {
     /// The helper of a soft restart exited, or could not be started.
     #[inline(always)] // 32 bytes of file
     pub(crate) fn restarter_ended(&mut self, exit: Exit, now: Instant, actions: &mut Actions) {
-        let Phase::Stopping { server, step, .. } = &mut self.phase else { return };
         let reported = matches!(exit, Exit::Exited(0 | 1));
         if !reported {
             actions.log_record(Record::new(Message::RestarterFailed).exit(exit));
         } else if exit == Exit::Exited(0) {
             self.servers.orphans = false;
+            self.stop_watcher(actions);
         }
+        let Phase::Stopping { server, step, .. } = &mut self.phase else { return };
         match *server {
             None => self.start(now, actions),
             // A server that was killed already needs no request.

@@ -21,7 +21,8 @@ fuzz_target!(|input: &[u8]| {
         return;
     }
     // The input chooses what is changed: all changes of each input would take too long.
-    let (place, byte) = (input.len().wrapping_mul(31) + usize::from(text[0]), input.last().copied().unwrap_or(0));
+    let (place, byte) =
+        (input.len().wrapping_mul(31) + usize::from(text[0]), input.last().copied().unwrap_or(0));
     let place = place % name.len();
     assert!([state, ReexecState::NONE].contains(&read(&name[..place])));
     if byte != 0 {

@@ -11,12 +11,8 @@ use crate::model::task::Task;
 /// answer, `Spawned` or `SpawnFailed`, is the next event; a list holds at most one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// End the processes that the last server left behind, but not the services in its state file if it was saved for
-    /// the next server.
-    EndOrphans {
-        /// The services in the state file stay.
-        saved: bool,
-    },
+    /// End the processes that the last server left behind, but not services that are saved for the next server.
+    EndOrphans,
     /// Exit with a status; never on a machine.
     Exit(u8),
     /// Write a line to the log.
@@ -34,6 +30,8 @@ pub enum Action {
     RunTask(Task),
     /// Send a signal to one child.
     Signal(Pid, Signal),
+    /// Send a signal to the helper that watches the server's services.
+    SignalWatcher(Signal),
     /// Start the rescue program, if one is configured and it does not run already.
     SpawnRescue,
     /// Start the helper that asks the server to exit for a soft restart, and saves its services.
@@ -45,8 +43,6 @@ pub enum Action {
     /// Start the helper that watches the server's services, so that it can save them if the server crashes; its exit,
     /// or that it could not be started, is [`WatcherEnded`](crate::model::event::Event::WatcherEnded).
     SpawnWatcher,
-    /// Kill the helper that watches the server's services.
-    StopWatcher,
     /// Stop pinging the watchdog and leave it enabled: it resets the machine.
     WatchdogAbandon,
     /// Disable the watchdog (magic close): a power-off or halt must not be followed by a reset.

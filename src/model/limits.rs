@@ -55,12 +55,9 @@ pub const KILL_AGAIN: Millis = 30_000;
 
 /// A deadline that is found later than this is put off once, ms: this process and those that it waits for were frozen.
 ///
-/// More than a busy computer delays PID 1. A pause that ends before the deadline is not noticed.
+/// More than a busy computer delays PID 1. A pause that ends before the deadline is not noticed. It is put off by what
+/// it was late, and by the server's time to stop at most: a pause of a day must not take as long again.
 pub const LATE: Millis = 1_000;
-
-/// Longest time by which a late deadline is put off, ms: a container that was paused for a day must not take as long
-/// again to stop. As long as a server has to stop its services by default.
-pub const PUT_OFF_MAX: Millis = 30_000;
 
 /// Default time the server gets to stop its services, s (`ZINIT_STOP_TIMEOUT`), by the specification.
 pub const STOP_TIMEOUT_S: u32 = 30;
@@ -70,6 +67,9 @@ pub const STOP_TIMEOUT_MAX_S: u32 = 86_400;
 
 /// Time all processes get to end after TERM, ms.
 pub const TERM_GRACE: Millis = 5_000;
+
+/// Time that readers get to write the last lines of services when nobody else is left after TERM, ms.
+pub const READER_GRACE: Millis = 500;
 
 /// Time all processes get to end after KILL, ms: only one that hangs in the kernel needs it.
 pub const KILL_GRACE: Millis = 5_000;

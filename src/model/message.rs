@@ -65,7 +65,7 @@ messages! {
     /// PID 1 of a container.
     BootContainer Info "version %text, PID 1 of a container";
     /// Not PID 1.
-    BootSubreaper Warn "version %text, not PID 1: it runs the server and touches nothing else";
+    BootSubreaper Warn "version %text, not PID 1: it only runs the server";
     /// PID 1 of a machine.
     BootMachine Info "version %text, PID 1 of this machine";
     /// argv or the environment says container, the kernel says machine.

@@ -68,6 +68,8 @@ impl Signal {
     pub const TERM: Self = Self(15);
     /// Continues a stopped process, which does not act on TERM while it is stopped.
     pub const CONT: Self = Self(18);
+    /// Stops a process until it is continued.
+    pub const STOP: Self = Self(19);
     /// The power fails.
     pub const PWR: Self = Self(30);
     /// To PID 1: halt. This and the next two have the same meaning in systemd, so no other init misinterprets them.

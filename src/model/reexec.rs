@@ -140,13 +140,12 @@ impl ReexecState {
         self.child(Child::SERVER)
     }
 
-    /// Removes a child that was reaped, because another process can get its pid later.
-    pub fn forget(&mut self, pid: Pid) {
-        for number in self.0.iter_mut().take(CHILDREN) {
-            if *number == pid.raw().unsigned_abs() {
-                *number = 0;
-            }
-        }
+    /// Removes a child that was reaped, because another process can get its pid later, and returns which one it was.
+    pub fn forget(&mut self, pid: Pid) -> Option<Child> {
+        let mut numbers = self.0.iter_mut().take(CHILDREN).enumerate();
+        let (index, number) = numbers.find(|(_, number)| **number == pid.raw().unsigned_abs())?;
+        *number = 0;
+        Some(Child(index))
     }
 
     /// Adds a reader of an earlier server's pipes; see [`READERS`] for one too many.
@@ -171,6 +170,17 @@ impl ReexecState {
     /// Sets whether a soft restart is under way.
     pub const fn set_restarting(&mut self, restarting: bool) {
         self.0[RESTARTING] = if restarting { 1 } else { 0 };
+    }
+
+    /// True if a watcher has saved the services of a server that crashed, for the next server.
+    #[must_use]
+    pub const fn saved(&self) -> bool {
+        self.0[SAVED] != 0
+    }
+
+    /// Sets whether a watcher has saved services.
+    pub const fn set_saved(&mut self, saved: bool) {
+        self.0[SAVED] = if saved { 1 } else { 0 };
     }
 
     /// True if the previous PID 1 was that of a container: a hint that counts only if the kernel does not identify
@@ -255,7 +265,7 @@ const MOMENT: u32 = 10;
 
 /// The keys, in the order of the numbers: first the pids of children.
 const KEYS: &[u8] = b"server\nrescue\nrestarter\nwatcher\nreader1\nreader2\nreader3\nreader4\n\
-    generation\nbackoff\nfault\nrestarting\nstarted\nfile\ngood\ncontainer";
+    generation\nbackoff\nfault\nrestarting\nstarted\nfile\ngood\ncontainer\nsaved";
 
 const FIRST_READER: usize = 4;
 const CHILDREN: usize = FIRST_READER + READERS;
@@ -267,7 +277,8 @@ const STARTED_AT: usize = CHILDREN + 4;
 const SERVER_FILE: usize = CHILDREN + 5;
 const LAST_GOOD: usize = CHILDREN + 6;
 const CONTAINER: usize = CHILDREN + 7;
-const COUNT: usize = CHILDREN + 8;
+const SAVED: usize = CHILDREN + 8;
+const COUNT: usize = CHILDREN + 9;
 
 /// The keys that no name lacks, one bit each.
 const REQUIRED: u32 = 1 << Child::SERVER.0 | 1 << GENERATION;

@@ -33,7 +33,7 @@ pub fn run_cli(start: Start, first: bool, socket: &CStr, log: &Log) {
 fn refuse_second(socket: &CStr, log: &Log) {
     let mut buf = [0; 16];
     let why = if raw::read_file(c"/proc/1/comm", &mut buf) == b"zinit-pid1\n" {
-        b"PID 1 is zinit-pid1"
+        b"PID 1"
     } else if rpc::answers(socket) {
         socket.to_bytes()
     } else {

@@ -129,8 +129,8 @@ impl<'a> Sys<'a> {
     /// Performs one action; if the action forks, the next event is its answer.
     pub fn perform(&mut self, action: &Action) {
         match *action {
-            Action::EndOrphans { saved } => {
-                let event = spawn::fork().unwrap_or_else(|| raw::exit(self.end_orphans(saved).0));
+            Action::EndOrphans => {
+                let event = spawn::fork().unwrap_or_else(|| raw::exit(self.end_orphans().0));
                 self.event = Some(event);
             }
             Action::Exit(status) => {
@@ -163,6 +163,11 @@ impl<'a> Sys<'a> {
                 self.event = Some(event);
             }
             Action::Signal(pid, signal) => signal::send(pid, signal),
+            Action::SignalWatcher(signal) => {
+                if let Some(watcher) = self.reexec_state.child(Child::WATCHER) {
+                    signal::send(watcher, signal);
+                }
+            }
             Action::SpawnRescue => self.spawn_rescue(),
             Action::SpawnRestarter => {
                 self.reexec_state.set_restarting(true);
@@ -176,7 +181,6 @@ impl<'a> Sys<'a> {
                     self.event = Some(Event::WatcherEnded(Exit::NotExecuted(errno)));
                 }
             }
-            Action::StopWatcher => self.stop_watcher(),
             Action::WatchdogAbandon | Action::WatchdogStop => {
                 self.watchdog.close(*action == Action::WatchdogStop);
             }
@@ -254,18 +258,18 @@ impl<'a> Sys<'a> {
             return None;
         }
         let mut failure = None;
-        if self.reexec_state.server() == Some(pid) {
-            self.set_server_file();
-            failure = self.server_report.errno();
-        }
-        let is = |child| self.reexec_state.child(child) == Some(pid);
-        let (restarter, watcher) = (is(Child::RESTARTER), is(Child::WATCHER));
-        self.reexec_state.forget(pid);
-        if restarter || watcher {
-            self.saver_ended();
-        }
-        if watcher {
-            return Some(Event::WatcherEnded(exit));
+        match self.reexec_state.forget(pid) {
+            Some(Child::SERVER) => {
+                self.set_server_file();
+                failure = self.server_report.errno();
+            }
+            Some(Child::RESTARTER) => self.saver_ended(),
+            Some(Child::WATCHER) => {
+                self.saver_ended();
+                self.reexec_state.set_saved(exit == Exit::Exited(0));
+                return Some(Event::WatcherEnded(exit));
+            }
+            _ => {}
         }
         Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)))
     }

@@ -6,7 +6,7 @@ use core::ffi::CStr;
 use zinit_pid1::model::event::Event;
 use zinit_pid1::model::limits::{ORPHANS_CHECK, TERM_GRACE};
 use zinit_pid1::model::message::{Message, Record};
-use zinit_pid1::model::process::{Errno, FileId, Signal};
+use zinit_pid1::model::process::{Errno, FileId};
 use zinit_pid1::model::reexec::Child;
 use zinit_pid1::model::task::Task;
 
@@ -24,6 +24,7 @@ impl Sys<'_> {
 
     pub(super) fn spawn_server(&mut self) {
         self.reexec_state.set_restarting(false);
+        self.reexec_state.set_saved(false);
         let (report, writing) = Report::pipe();
         let event = spawn::fork_in(self.reexec_state.slot(Child::SERVER))
             .unwrap_or_else(|| raw::exit(self.server().execute(&writing, &self.log)));
@@ -69,14 +70,6 @@ impl Sys<'_> {
         event
     }
 
-    /// Kills the helper that watches services.
-    pub(super) fn stop_watcher(&mut self) {
-        if let Some(watcher) = self.reexec_state.child(Child::WATCHER) {
-            signal::send(watcher, Signal::KILL);
-            self.reexec_state.forget(watcher);
-        }
-    }
-
     /// Records the reader that a helper has forked, and which is a child of PID 1 since the helper has exited.
     pub(super) fn saver_ended(&mut self) {
         if let Some(reader) = self.saver_report.reader()
@@ -88,24 +81,26 @@ impl Sys<'_> {
 
     /// True if readers are left, and no other child.
     pub(super) fn only_readers_left(&self) -> bool {
-        self.reexec_state.readers() > 0 && self.children_besides_readers() == Some(0)
+        self.reexec_state.readers() > 0 && self.others_left() == 0
     }
 
-    /// The number of children that are no readers; `None` without `/proc` or CONFIG_PROC_CHILDREN.
-    fn children_besides_readers(&self) -> Option<usize> {
+    /// The number of children that are no readers. Without `/proc` or CONFIG_PROC_CHILDREN it is not known: then this is
+    /// not 1, and not 0 if there are readers.
+    fn others_left(&self) -> usize {
         let mut buf = [0; CHILDREN_LIST];
         let list = raw::read_file(c"/proc/1/task/1/children", &mut buf);
         // A space follows each pid. All readers are in the list, because those that were reaped are forgotten.
         let children = list.iter().filter(|byte| **byte == b' ').count();
-        children.checked_sub(self.reexec_state.readers())
+        children.wrapping_sub(self.reexec_state.readers())
     }
 
     /// In a child: ends the processes that the last server left behind, but not those that the next server takes over
     /// from the state file.
     #[inline(always)] // 32 bytes of file
-    pub(super) fn end_orphans(&self, saved: bool) -> Errno {
+    pub(super) fn end_orphans(&self) -> Errno {
         // After a crash without a watcher the file is that of an earlier server.
-        let saved = saved || self.reexec_state.restarting() && spawn::exists(c"/run/zinit/state.json");
+        let saved = self.reexec_state.saved()
+            || self.reexec_state.restarting() && spawn::exists(c"/run/zinit/state.json");
         let more = saved.then_some(c"adopted");
         let errno = spawn::exec_with_state(self.start, c"orphans", &self.reexec_state, more, &self.log);
         // Without that program all processes are ended, including the rescue program, or none.
@@ -115,10 +110,7 @@ impl Sys<'_> {
         tasks::run(Task::Terminate, &self.authority, &self.log);
         let end = raw::now() + TERM_GRACE;
         // This process is a child too. A subreaper ends nothing, and waits for nothing.
-        while self.authority.pid1().is_some()
-            && self.children_besides_readers() != Some(1)
-            && raw::now() < end
-        {
+        while self.authority.pid1().is_some() && self.others_left() != 1 && raw::now() < end {
             let _interrupted = signal::wait(Some(ORPHANS_CHECK));
         }
         tasks::run(Task::Kill, &self.authority, &self.log);

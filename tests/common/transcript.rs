@@ -142,9 +142,9 @@ impl Replay {
     fn perform(&mut self, actions: &Actions) -> Vec<String> {
         use Action::{EndOrphans, Exit, Rpc, RunTask, SpawnRestarter, SpawnServer};
         let actions = actions.as_slice();
-        self.asked = actions.iter().any(|action| {
-            matches!(action, EndOrphans { .. } | Rpc(_) | RunTask(_) | SpawnRestarter | SpawnServer)
-        });
+        self.asked = actions
+            .iter()
+            .any(|action| matches!(action, EndOrphans | Rpc(_) | RunTask(_) | SpawnRestarter | SpawnServer));
         self.exited = actions.iter().any(|action| matches!(action, Exit(_)));
         let history = self.init.history();
         actions.iter().map(|action| format!("< {}", words::action(action, history))).collect()

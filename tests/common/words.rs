@@ -55,7 +55,7 @@ fn signal(word: &str) -> Result<i32, String> {
     known.map_or_else(|| number(word), |(_, number)| Ok((*number).into()))
 }
 
-static SIGNALS: [(&str, u8); 15] = [
+static SIGNALS: [(&str, u8); 16] = [
     ("HUP", 1),
     ("INT", 2),
     ("QUIT", 3),
@@ -67,11 +67,17 @@ static SIGNALS: [(&str, u8); 15] = [
     ("TERM", 15),
     ("CHLD", 17),
     ("CONT", 18),
+    ("STOP", 19),
     ("TSTP", 20),
     ("WINCH", 28),
     ("IO", 29),
     ("PWR", 30),
 ];
+
+fn name(signal: Signal) -> &'static str {
+    let known = SIGNALS.iter().find(|(_, number)| *number == signal.0);
+    known.map(|(name, _)| *name).expect("PID 1 sends only signals that have a name")
+}
 
 /// The ending of a power-off request, in the words of `ZINIT_POWEROFF`.
 pub fn poweroff(word: &str) -> Result<Ending, String> {
@@ -89,8 +95,7 @@ pub fn action(action: &Action, history: &ServerHistory) -> String {
         Action::Rpc(Method::PrepareRestart) => "rpc system.prepare_restart".into(),
         Action::Rpc(Method::Shutdown) => "rpc system.shutdown".into(),
         Action::Reexec => format!("re-exec {}ms", history.next_backoff),
-        Action::EndOrphans { saved: false } => "end-orphans".into(),
-        Action::EndOrphans { saved: true } => "end-orphans that were not saved".into(),
+        Action::EndOrphans => "end-orphans".into(),
         Action::Exit(0) => "exit".into(),
         Action::Exit(status) => format!("exit {status}"),
         Action::Log(note) => {
@@ -120,14 +125,11 @@ pub fn action(action: &Action, history: &ServerHistory) -> String {
             Task::SysRqPoweroff => "sysrq poweroff".into(),
             Task::SysRqReboot => "sysrq reboot".into(),
         },
-        Action::Signal(pid, signal) => {
-            let name = SIGNALS.iter().find(|(_, number)| *number == signal.0).map(|(name, _)| *name);
-            format!("signal {} SIG{}", pid.raw(), name.expect("PID 1 sends only signals that have a name"))
-        }
+        Action::Signal(pid, signal) => format!("signal {} SIG{}", pid.raw(), name(*signal)),
+        Action::SignalWatcher(signal) => format!("signal watcher SIG{}", name(*signal)),
         Action::SpawnServer => "spawn-server".into(),
         Action::SpawnRestarter => "spawn-restarter".into(),
         Action::SpawnUpdater => "spawn-updater".into(),
         Action::SpawnWatcher => "spawn-watcher".into(),
-        Action::StopWatcher => "stop-watcher".into(),
     }
 }

@@ -128,7 +128,7 @@ fn a_restart_by_the_engine_is_a_clean_stop_and_a_second_start() {
 #[test]
 fn below_another_init_it_supervises_and_stops_as_well() {
     let container = Container::zinit(&["--init"]);
-    container.line("not PID 1: it runs the server and touches nothing else");
+    container.line("not PID 1: it only runs the server");
     container.running("one");
     let processes = container.ask(&["exec"], &["ps"]);
     assert!(processes.contains("    1 0        /sbin/docker-init"), "{processes}");

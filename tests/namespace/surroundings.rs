@@ -359,7 +359,7 @@ fn subreaper(pid1: &mut crate::common::namespace::Namespace) -> i32 {
 fn not_pid_1_it_supervises_adopts_orphans_and_touches_nothing_else() {
     for signal in [libc::SIGTERM, libc::SIGINT] {
         let mut pid1 = Setup::stand_in("obey").before("sleep 1000 &").run(SUBREAPER).start();
-        pid1.line("not PID 1: it runs the server and touches nothing else");
+        pid1.line("not PID 1: it only runs the server");
         pid1.diary_line("started");
         let subreaper = subreaper(&mut pid1);
         let server = children(subreaper)[0];

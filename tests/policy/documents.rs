@@ -167,6 +167,7 @@ fn the_example_of_a_re_exec_state_is_what_its_table_says() {
     full.set_server_file(FileId(1));
     full.set_restarting(true);
     full.set_container(true);
+    full.set_saved(true);
     full.add_generation(1);
     let _first = full.record_fault(Instant(1));
     let mut name = Buffer::default();

@@ -31,11 +31,7 @@ fn record(message: Message) -> Record {
 const MESSAGES: [(Message, Level, &str); 59] = [
     (Message::AlreadyEnding, Level::Info, "the end is under way already"),
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
-    (
-        Message::BootSubreaper,
-        Level::Warn,
-        "version TEXT, not PID 1: it runs the server and touches nothing else",
-    ),
+    (Message::BootSubreaper, Level::Warn, "version TEXT, not PID 1: it only runs the server"),
     (Message::BootMachine, Level::Info, "version TEXT, PID 1 of this machine"),
     (Message::ContainerDenied, Level::Warn, "asked to be in a container, but the kernel says machine"),
     (Message::DeadEnd, Level::Error, "nothing ends this machine, reaping for ever"),

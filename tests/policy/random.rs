@@ -161,10 +161,9 @@ struct World {
     /// The server was killed at this time, or ended at this time, in a soft restart.
     killed: bool,
     ended: Instant,
-    /// The watcher runs; PID 1 expects its end; it has saved the services.
+    /// The watcher runs; PID 1 expects its end.
     watcher: bool,
     watched: bool,
-    saved: bool,
     /// The last action that forked.
     forked: Option<Action>,
     /// The file that the next server will run.
@@ -185,7 +184,7 @@ impl World {
         let mut world = Self {
             role, stop_timeout, poweroff, policy: orphans, init, now, model, delays, last_pid, failures, server, helpers,
             tasks, over, put_off: None, orphans: false, update: false, file: 0, last_good: 0, recent_exits: vec![], files: 1, next: 1,
-            client: None,             restarter: None, killed: false, ended: now, watcher: false, watched: false, saved: false, forked: None,
+            client: None,             restarter: None, killed: false, ended: now, watcher: false, watched: false, forked: None,
         };
         world.perform(actions.as_slice(), false);
         world
@@ -294,14 +293,17 @@ impl World {
                     self.over = true;
                 }
                 Action::Log(note) => self.over |= *note == Record::new(Message::DeadEnd),
-                Action::EndOrphans { .. } => {
+                Action::EndOrphans => {
                     assert!(self.policy != Orphans::Keep && self.server.is_none());
                 }
                 Action::SpawnWatcher => {
                     assert!(self.server.is_some() && !self.watcher);
                     self.watcher = !fork_fails;
                 }
-                Action::StopWatcher => assert!(std::mem::take(&mut self.watcher), "{self:#?}"),
+                Action::SignalWatcher(signal) => {
+                    assert!(self.watcher, "{self:#?}");
+                    self.watcher = *signal != Signal::KILL;
+                }
                 Action::RollBack => {}
                 Action::RunTask(task) => {
                     assert_ne!(self.role, Role::Subreaper);
@@ -320,7 +322,7 @@ impl World {
                 }
                 Action::Rpc(_) | Action::Reexec | Action::SpawnRestarter | Action::SpawnUpdater => {}
             }
-            let helps = matches!(action, Action::Rpc(_) | Action::EndOrphans { .. } | Action::RunTask(_));
+            let helps = matches!(action, Action::Rpc(_) | Action::EndOrphans | Action::RunTask(_));
             if helps || matches!(action, Action::SpawnRestarter | Action::SpawnServer) {
                 assert_eq!(answer.replace(*action), None, "one action at most forks");
             }
@@ -417,6 +419,10 @@ impl World {
                 self.hurry(request);
             }
             (Model::Ending { since, ending, kill_at }, _) => {
+                if event == Event::OnlyReaders {
+                    // As with a failing power.
+                    self.put_off = self.put_off.and(self.init.deadline());
+                }
                 let burst = actions.contains(&log(Message::CtrlAltDelBurst));
                 let waits = now < kill_at && !burst;
                 assert!(!waits || self.server.is_none_or(|server| !kills(server)), "KILL came early");
@@ -451,7 +457,6 @@ impl World {
             (_, Event::WatcherEnded(exit)) => {
                 let watched = std::mem::take(&mut self.watched);
                 let failed = watched && exit != Exit::Exited(0);
-                self.saved = if watched { !failed } else { self.saved };
                 let line = Action::Log(Record::new(Message::WatcherEnded).exit(exit));
                 assert_eq!(actions.first() == Some(&line), failed, "{actions:?}");
                 let rest = &actions[usize::from(failed)..];
@@ -462,7 +467,7 @@ impl World {
             }
             (Model::Saving { since }, Timeout) => {
                 assert!(now >= since + 2_000, "it has 2 s");
-                assert_eq!(actions[..2], [log(Message::SaveTimedOut), Action::StopWatcher]);
+                assert_eq!(actions[..2], [log(Message::SaveTimedOut), Action::SignalWatcher(Signal::KILL)]);
                 self.watched = false;
                 self.start(&actions[2..]);
             }
@@ -481,7 +486,7 @@ impl World {
             }
             (Model::Restarting { since, .. }, Reaped(pid, exit)) if Some(pid) == self.server => {
                 self.ran(since, exit);
-                self.ended = now;
+                (self.ended, self.put_off) = (now, None);
                 let asked = self.policy != Orphans::Keep && self.client.is_some();
                 if asked || self.restarter.is_some() {
                     // It has not yet reported whether the services are saved.
@@ -497,7 +502,11 @@ impl World {
                 self.orphans &= exit != Exit::Exited(0);
                 let line = Action::Log(Record::new(Message::RestarterFailed).exit(exit));
                 assert_eq!(actions.first() == Some(&line), !reports, "{actions:?}");
-                let rest = &actions[usize::from(!reports)..];
+                let mut rest = &actions[usize::from(!reports)..];
+                if exit == Exit::Exited(0) && std::mem::take(&mut self.watched) {
+                    assert_eq!(rest[0], Action::SignalWatcher(Signal::KILL));
+                    rest = &rest[1..];
+                }
                 match (self.server, reports || self.killed) {
                     (None, _) => self.start(rest),
                     (Some(_), true) => assert_eq!(rest, []),
@@ -518,6 +527,8 @@ impl World {
             (Model::Restarting { .. }, Timeout) if self.server.is_none() => {
                 assert!(now >= self.ended + 1_000, "the helper has a second after the server's end");
                 assert_eq!(actions[0], log(Message::SaveTimedOut));
+                let kills = actions.contains(&Action::SignalWatcher(Signal::KILL));
+                assert_eq!(kills, std::mem::take(&mut self.watched));
                 self.client = None;
                 self.start(&actions[actions.len() - 1..]);
             }
@@ -547,7 +558,12 @@ impl World {
                 }
             }
             (Model::Stopping { .. }, _) => assert_eq!(actions, []),
-            (Model::Up { .. }, Timeout) => assert_eq!(actions, []),
+            (Model::Up { .. }, Timeout) => {
+                // A watcher that is missing is started.
+                let starts = !self.watched && self.policy == Orphans::Adopt;
+                assert_eq!(*actions, [Action::SpawnWatcher][..usize::from(starts)]);
+                self.watched |= starts;
+            }
             (Model::Restarting { asked, .. }, Timeout) => {
                 let server = self.server.expect("it is being restarted");
                 self.client = None;
@@ -585,9 +601,9 @@ impl World {
             (Model::Up { since }, Requested(Request::RestartServer)) => {
                 let server = self.server.expect("it is up");
                 let begun = Action::Log(Record::new(Message::RestartBegun).pid(server));
-                let watched = std::mem::take(&mut self.watched);
+                let watched = self.watched;
                 assert_eq!((actions.len(), actions[0]), (2 + usize::from(watched), begun));
-                assert_eq!(actions.contains(&Action::StopWatcher), watched);
+                assert_eq!(actions.contains(&Action::SignalWatcher(Signal::STOP)), watched);
                 assert_eq!(actions.last(), Some(&Action::SpawnRestarter));
                 self.killed = false;
                 self.model = Model::Restarting { since, asked: now };
@@ -634,16 +650,14 @@ impl World {
     fn start(&mut self, actions: &[Action]) {
         (self.client, self.restarter, self.put_off) = (None, None, None);
         if self.watched {
-            assert_eq!(actions, []);
+            assert_eq!(actions, [Action::SignalWatcher(Signal::CONT)]);
             self.model = Model::Saving { since: self.now };
             return;
         }
         let stops = self.policy != Orphans::Keep && self.orphans;
-        let saved = self.saved;
-        let action = if stops { Action::EndOrphans { saved } } else { Action::SpawnServer };
+        let action = if stops { Action::EndOrphans } else { Action::SpawnServer };
         assert_eq!(actions, [action]);
         self.orphans &= !stops;
-        self.saved &= stops;
         self.model = if stops { Model::Stopping { since: self.now } } else { Model::Starting };
     }
 

@@ -14,8 +14,8 @@ use zinit_pid1::init::Init;
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event, Request};
 use zinit_pid1::model::limits::{
-    DEAD_END_REMINDER, KILL_GRACE, LATE, MAX_ACTIONS, MIN_RUN_TIME, PUT_OFF_MAX, REBOOT_TIMEOUT,
-    SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT, UPDATE_SETTLE,
+    DEAD_END_REMINDER, KILL_GRACE, LATE, MAX_ACTIONS, MIN_RUN_TIME, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT,
+    SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT, UPDATE_SETTLE,
 };
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::policy::{Orphans, Policy};
@@ -285,7 +285,7 @@ impl World {
             self.perform(*action).map_err(|why| format!("{why}\naction {at} of {actions:?}"))?;
         }
         let deadline = self.init.deadline();
-        if event == Event::Requested(Request::PowerFailure)
+        if [Event::OnlyReaders, Event::Requested(Request::PowerFailure)].contains(&event)
             && was.did.begin
             && self.put_off == before.deadline()
         {
@@ -344,21 +344,21 @@ impl World {
         check(is_put_off == expected, "a late deadline is put off once")?;
         self.put_off = self.init.deadline().filter(|_| is_put_off);
         check(!is_put_off || actions.len() == 1, "nobody is signalled at a late deadline")?;
-        let moved = self.put_off.is_none_or(|deadline| deadline == self.now + late.min(PUT_OFF_MAX));
-        check(moved, "a deadline is put off by its lateness, and by 30 s at most")?;
+        let moved = self.put_off.is_none_or(|deadline| deadline == self.now + late.min(STOP_TIMEOUT));
+        check(moved, "a deadline is put off by its lateness, and by the time to stop at most")?;
         let kill_at = |world: &Self| match world.init.phase() {
             Phase::Stopping { kill_at, .. } => Some(*kill_at),
             _ => None,
         };
         let kill = kill_at(was).zip(kill_at(self)).is_none_or(|(old, new)| {
             !is_put_off
-                || old.0.wrapping_sub(before.0) == new.0.wrapping_sub((self.now + late.min(PUT_OFF_MAX)).0)
+                || old.0.wrapping_sub(before.0) == new.0.wrapping_sub((self.now + late.min(STOP_TIMEOUT)).0)
         });
         check(kill, "KILL is put off with the step before it")
     }
 
     fn perform(&mut self, action: Action) -> Checked {
-        let helps = matches!(action, Action::Rpc(_) | Action::EndOrphans { .. } | Action::RunTask(_));
+        let helps = matches!(action, Action::Rpc(_) | Action::EndOrphans | Action::RunTask(_));
         let forks = helps || matches!(action, Action::SpawnRestarter | Action::SpawnServer);
         check(!forks || self.due.is_none(), "there is one action at most that forks")?;
         match action {
@@ -366,9 +366,9 @@ impl World {
                 check(self.server && !self.watcher, "one helper watches a living server")?;
                 self.watcher = true;
             }
-            Action::StopWatcher => {
-                check(self.watcher, "only a watcher that runs is killed")?;
-                self.watcher = false;
+            Action::SignalWatcher(signal) => {
+                check(self.watcher, "only a watcher that runs is signalled")?;
+                self.watcher = signal != Signal::KILL;
             }
             Action::Rpc(_) | Action::SpawnRestarter => {
                 check(self.server, "only a living server is asked")?;
@@ -402,7 +402,7 @@ impl World {
                 check(self.did.stop_trying, "the watchdog is fed until nothing is left to try")?;
             }
             Action::Log(record) => self.did.stop_trying |= record == Record::new(Message::DeadEnd),
-            Action::EndOrphans { .. } => {
+            Action::EndOrphans => {
                 check(!self.did.begin && !self.server, "orphans are ended before a next server")?;
                 self.ended_orphans = true;
                 self.due = Some(Due::Helper);
@@ -469,7 +469,7 @@ impl World {
         let tasks = 2 * SYNC_TIMEOUT + SWAPOFF_TIMEOUT + UNMOUNT_TIMEOUT + 4 * REBOOT_TIMEOUT;
         let tasks = if self.role == Role::Machine { tasks } else { 0 };
         // The first deadline was put off, or will be.
-        let late = self.init.deadline().map_or(0, |deadline| deadline.until(self.now)).min(PUT_OFF_MAX);
+        let late = self.init.deadline().map_or(0, |deadline| deadline.until(self.now)).min(STOP_TIMEOUT);
         let put_off = match self.init.phase() {
             Phase::Stopping { kill_at, .. } => Some(*kill_at),
             _ => self.put_off,

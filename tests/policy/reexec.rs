@@ -34,11 +34,12 @@ fn the_name_is_as_the_documents_spell_it() {
     state.set_server_file(FileId(7));
     state.set_restarting(true);
     state.set_container(true);
+    state.set_saved(true);
     state.add_generation(3);
     assert!(state.record_fault(Instant(77 * 1_024)), "there was no fault before");
     let all =
         c"zinit-pid1 3: server=42 rescue=43 restarter=44 watcher=45 reader1=46 generation=3 backoff=2000 \
-        fault=77 restarting=1 started=59 file=7 good=8 container=1 crc=1158104736";
+        fault=77 restarting=1 started=59 file=7 good=8 container=1 saved=1 crc=2357121566";
     assert_eq!(name(&state).as_c_str(), all);
     assert_eq!(ReexecState::decode(all), state);
     // Both must change together: the running program compares this line with the answer of a new program.
