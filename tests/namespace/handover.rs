@@ -200,6 +200,16 @@ fn a_server_that_hangs_gets_usr1_after_half_of_its_time_and_its_services_are_los
 }
 
 #[test]
+fn a_socket_that_nobody_listens_on_is_named_as_such() {
+    let machine =
+        Machine::start("start; at 1; kill -9 $server; wait $server; helper restart /run/zinit.sock");
+    machine.pid1.line("IPC server listening");
+    machine.go("1");
+    machine.pid1.line("no whole table of services from server 300: ECONNREFUSED (nobody listens there)");
+    machine.pid1.line("restart 1 exited 1");
+}
+
+#[test]
 fn another_process_on_the_socket_is_not_asked() {
     let machine = Machine::start(
         "start; at 1; \"$STRANGER\" -s /run/other & echo \"stranger $!\" >&2; at 2; helper restart /run/other",

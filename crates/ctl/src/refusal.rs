@@ -77,6 +77,8 @@ pub fn errno_name(errno: Errno) -> impl fmt::Display {
         fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
             to.write_str(match self.0 {
                 Errno::ACCESS => "EACCES (no permission)",
+                Errno::CONNREFUSED => "ECONNREFUSED (nobody listens there)",
+                Errno::CONNRESET => "ECONNRESET (the connection was cut)",
                 Errno::LOOP => "ELOOP (a symbolic link)",
                 Errno::MFILE => "EMFILE (too many open files)",
                 Errno::MLINK | Errno::NOTSUP => "EMLINK (no hard links there)",
@@ -85,7 +87,9 @@ pub fn errno_name(errno: Errno) -> impl fmt::Display {
                 Errno::NOEXEC => "ENOEXEC (no program for this machine)",
                 Errno::NOSPC => "ENOSPC (no space left)",
                 Errno::PERM => "EPERM (not permitted)",
+                Errno::PIPE => "EPIPE (the other end is closed)",
                 Errno::ROFS => "EROFS (read-only file system)",
+                Errno::TIMEDOUT => "ETIMEDOUT (no answer in time)",
                 Errno::TXTBSY => "ETXTBSY (somebody is writing to it)",
                 other => return write!(to, "errno {}", other.raw_os_error()),
             })
