@@ -5,6 +5,7 @@ mod common;
 
 mod cli;
 mod config;
+mod deadline;
 mod lines;
 mod minisign;
 mod proc;

@@ -1,6 +1,7 @@
 //! Asks a server for its table of services.
 
-use zinit_pid1::model::time::{Instant, Millis};
+use zinit_pid1::model::time::Millis;
+use zinit_pid1ctl::deadline::Deadline;
 use zinit_pid1ctl::protocol::{self, NoResult};
 use zinit_pid1ctl::services::Services;
 
@@ -31,15 +32,15 @@ pub fn services(
     services: &mut Services,
     last: &Services,
     buffers: &mut Buffers,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Result<()> {
     services.clear();
     let Buffers { reply, scratch } = buffers;
     let mut client = Client::connect(server, reply, deadline)?;
     let request = protocol::request("service.list", None, scratch).unwrap_or_default();
-    client.send(request, deadline)?;
-    protocol::read_list(client.receive(deadline)?, scratch, services)?;
-    let mut question = Question { client, scratch, deadline };
+    client.send(request)?;
+    protocol::read_list(client.receive()?, scratch, services)?;
+    let mut question = Question { client, scratch };
 
     question.each("service.status", services, &mut |_, _| true, &mut |line, scratch, services, index| {
         let Some(service) = services.get_mut(index) else { return Ok(()) };
@@ -77,7 +78,6 @@ fn keep(services: &mut Services, last: &Services, index: usize) -> bool {
 struct Question<'a> {
     client: Client<'a>,
     scratch: &'a mut [u8],
-    deadline: Instant,
 }
 
 /// Takes in the reply for the service at an index.
@@ -108,10 +108,8 @@ impl Question<'_> {
         if lookups(services) > LOOKUPS {
             return Ok(());
         }
-        let deadline = self.deadline;
-        self.client
-            .send(protocol::request("debug.state", None, self.scratch).unwrap_or_default(), deadline)?;
-        Ok(protocol::read_counts(self.client.receive(deadline)?, self.scratch, services)?)
+        self.client.send(protocol::request("debug.state", None, self.scratch).unwrap_or_default())?;
+        Ok(protocol::read_counts(self.client.receive()?, self.scratch, services)?)
     }
 
     /// Sends a request for each service that is wanted, several at a time, and reads the replies.
@@ -139,9 +137,9 @@ impl Question<'_> {
                     continue;
                 }
             }
-            self.client.send(&requests, self.deadline)?;
+            self.client.send(&requests)?;
             for index in &asked {
-                read(self.client.receive(self.deadline)?, self.scratch, services, *index)?;
+                read(self.client.receive()?, self.scratch, services, *index)?;
             }
             asked.clear();
             requests.clear();

@@ -1,4 +1,4 @@
-//! A client of the server's socket, each of whose calls ends at its deadline.
+//! A client of the server's socket, whose calls end at its deadline.
 
 use core::fmt;
 
@@ -6,7 +6,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
-use zinit_pid1::model::time::{Instant, Millis};
+use zinit_pid1::model::time::Millis;
+use zinit_pid1ctl::deadline::Deadline;
 use zinit_pid1ctl::protocol::NoResult;
 
 use crate::refusal::errno_name;
@@ -20,6 +21,7 @@ pub struct Client<'a> {
     buf: &'a mut [u8],
     start: usize,
     end: usize,
+    deadline: Deadline,
 }
 
 /// Why a call has no reply.
@@ -44,7 +46,7 @@ pub type Result<T> = core::result::Result<T, Failure>;
 
 impl<'a> Client<'a> {
     /// Connects to the server, and to no other process.
-    pub fn connect(server: &Server<'_>, buf: &'a mut [u8], deadline: Instant) -> Result<Self> {
+    pub fn connect(server: &Server<'_>, buf: &'a mut [u8], mut deadline: Deadline) -> Result<Self> {
         let address = SocketAddrUnix::new(server.socket)?;
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -54,7 +56,7 @@ impl<'a> Client<'a> {
                 Err(Errno::INTR) => {}
                 // Its queue is full, and nothing tells when there is room.
                 Err(Errno::AGAIN) => {
-                    let left = sys::now().until(deadline);
+                    let left = deadline.left(sys::now());
                     if left == 0 {
                         return Err(Failure::Late);
                     }
@@ -68,16 +70,16 @@ impl<'a> Client<'a> {
         if peer != 0 && peer != server.pid {
             return Err(Failure::Stranger(server.pid, peer));
         }
-        Ok(Self { socket, buf, start: 0, end: 0 })
+        Ok(Self { socket, buf, start: 0, end: 0, deadline })
     }
 
     /// Sends requests, each a line.
-    pub fn send(&mut self, mut requests: &[u8], deadline: Instant) -> Result<()> {
+    pub fn send(&mut self, mut requests: &[u8]) -> Result<()> {
         while !requests.is_empty() {
             match net::send(&self.socket, requests, SendFlags::NOSIGNAL) {
                 Ok(length) => requests = requests.get(length..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.wait(PollFlags::OUT, deadline)?,
+                Err(Errno::AGAIN) => self.wait(PollFlags::OUT)?,
                 Err(errno) => return Err(errno.into()),
             }
         }
@@ -85,7 +87,7 @@ impl<'a> Client<'a> {
     }
 
     /// Receives the next reply, without its newline.
-    pub fn receive(&mut self, deadline: Instant) -> Result<&[u8]> {
+    pub fn receive(&mut self) -> Result<&[u8]> {
         let mut seen = self.start;
         loop {
             if let Some(length) = self.buf[seen..self.end].iter().position(|byte| *byte == b'\n') {
@@ -109,16 +111,16 @@ impl<'a> Client<'a> {
                 Ok(0) | Err(Errno::CONNRESET) => return Err(Failure::Closed),
                 Ok(length) => self.end += length,
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.wait(PollFlags::IN, deadline)?,
+                Err(Errno::AGAIN) => self.wait(PollFlags::IN)?,
                 Err(errno) => return Err(errno.into()),
             }
         }
     }
 
-    fn wait(&self, events: PollFlags, deadline: Instant) -> Result<()> {
-        let left = sys::now().until(deadline);
+    fn wait(&mut self, events: PollFlags) -> Result<()> {
+        let left = self.deadline.left(sys::now());
         match poll(&mut [PollFd::new(&self.socket, events)], Some(&time(left))) {
-            Ok(0) => Err(Failure::Late),
+            Ok(0) if self.deadline.left(sys::now()) == 0 => Err(Failure::Late),
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }

@@ -17,6 +17,7 @@
 )]
 
 pub mod cli;
+pub mod deadline;
 mod json;
 pub mod lines;
 pub mod minisign;

@@ -11,8 +11,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use zinit_pid1::model::action::Method;
 use zinit_pid1::model::limits::RESTART_TIMEOUT;
 use zinit_pid1::model::reexec::ReexecState;
-use zinit_pid1::model::time::{Instant, Millis};
+use zinit_pid1::model::time::Millis;
 use zinit_pid1::parse::rpc::{self, Outcome, Reply};
+use zinit_pid1ctl::deadline::Deadline;
 use zinit_pid1ctl::services::Services;
 
 use crate::ask::{self, Buffers};
@@ -39,7 +40,8 @@ pub fn restart(state: &CStr, socket: &CStr) -> u8 {
     // Silence begins with the first question that has no answer.
     let mut asked = sys::now();
     let mut whole = true;
-    let known = match ask::services(&server, services, none, buffers, asked + ask::TIMEOUT) {
+    let deadline = Deadline::after(asked, ask::TIMEOUT);
+    let known = match ask::services(&server, services, none, buffers, deadline) {
         Ok(()) => {
             asked = sys::now();
             Some(&*services)
@@ -56,7 +58,7 @@ pub fn restart(state: &CStr, socket: &CStr) -> u8 {
         pipes.open(server.pid, names(services));
     }
     if let Some(process) = process {
-        end(&server, &process, &mut buffers.reply, asked + SILENCE);
+        end(&server, &process, &mut buffers.reply, Deadline::after(asked, SILENCE));
     }
     match hand_over(&server, known, before, pipes, &mut buffers.reply) {
         Saved::ByServer => 0,
@@ -97,7 +99,7 @@ pub fn names(services: &Services) -> impl Iterator<Item = (&[u8], u32)> + Clone 
 }
 
 /// Asks the server to exit, or sends it a signal, and waits until it has.
-fn end(server: &Server<'_>, process: &OwnedFd, buf: &mut [u8], deadline: Instant) {
+fn end(server: &Server<'_>, process: &OwnedFd, buf: &mut [u8], deadline: Deadline) {
     let answer = prepare(server, buf, deadline);
     let after = match answer {
         Some(outcome) => outcome.signal_after(Method::PrepareRestart),
@@ -107,7 +109,7 @@ fn end(server: &Server<'_>, process: &OwnedFd, buf: &mut [u8], deadline: Instant
         let _it_ended = has_ended(process, None);
         return;
     };
-    if has_ended(process, Some(sys::now() + after)) {
+    if has_ended(process, Some(Deadline::after(sys::now(), after))) {
         return;
     }
     match answer {
@@ -122,13 +124,13 @@ fn end(server: &Server<'_>, process: &OwnedFd, buf: &mut [u8], deadline: Instant
 }
 
 /// Sends the request; `None` if there was no answer by the deadline.
-fn prepare(server: &Server<'_>, buf: &mut [u8], deadline: Instant) -> Option<Outcome> {
+fn prepare(server: &Server<'_>, buf: &mut [u8], deadline: Deadline) -> Option<Outcome> {
     let mut request = heapless::Vec::<u8, 128>::new();
     for piece in [rpc::HEAD, rpc::request(Method::PrepareRestart)] {
         let _fits = request.extend_from_slice(piece);
     }
     let client = Client::connect(server, buf, deadline).and_then(|mut client| {
-        client.send(&request, deadline)?;
+        client.send(&request)?;
         Ok(client)
     });
     let mut client = match client {
@@ -138,7 +140,7 @@ fn prepare(server: &Server<'_>, buf: &mut [u8], deadline: Instant) -> Option<Out
             return Some(Outcome::Unreachable);
         }
     };
-    match client.receive(deadline) {
+    match client.receive() {
         Ok(line) => match rpc::decode(Method::PrepareRestart, line) {
             Reply::Agreed => Some(Outcome::Agreed),
             Reply::Garbage => {
@@ -166,12 +168,12 @@ fn start(line: &[u8]) -> EscapeAscii<'_> {
 }
 
 /// Waits for the end of a process, and for no longer than the deadline; true if it has ended.
-pub fn has_ended(process: &OwnedFd, deadline: Option<Instant>) -> bool {
+pub fn has_ended(process: &OwnedFd, mut deadline: Option<Deadline>) -> bool {
     loop {
-        let timeout = deadline.map(|deadline| time(sys::now().until(deadline)));
-        match poll(&mut [PollFd::new(process, PollFlags::IN)], timeout.as_ref()) {
-            Ok(0) => return false,
-            Err(Errno::INTR) => {}
+        let mut left = || deadline.as_mut().map(|deadline| deadline.left(sys::now()));
+        match poll(&mut [PollFd::new(process, PollFlags::IN)], left().map(time).as_ref()) {
+            Ok(0) if left() == Some(0) => return false,
+            Ok(0) | Err(Errno::INTR) => {}
             Ok(_) | Err(_) => return true,
         }
     }

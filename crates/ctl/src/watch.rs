@@ -10,6 +10,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use zinit_pid1::model::time::{Instant, Millis};
+use zinit_pid1ctl::deadline::Deadline;
 use zinit_pid1ctl::services::{SERVICES, Services, State};
 
 use crate::ask::{self, Buffers};
@@ -103,7 +104,7 @@ impl Watch<'_> {
     /// Reads the table, and keeps the last one if that fails.
     fn refresh(&mut self, epoll: &OwnedFd, now: Instant) -> client::Result<()> {
         let before = Version::now();
-        ask::services(&self.server, self.next, self.last, self.buffers, now + INTERVAL)?;
+        ask::services(&self.server, self.next, self.last, self.buffers, Deadline::after(now, INTERVAL))?;
         // Only the references.
         mem::swap(&mut self.last, &mut self.next);
         (self.known, self.before) = (true, before);
@@ -121,9 +122,11 @@ fn wait(
     asked: Instant,
     interval: Millis,
 ) -> Ended {
-    match processes.wait(epoll, asked + interval) {
+    let ended = processes.wait(epoll, asked + interval);
+    let (now, next) = (sys::now(), asked + MIN_INTERVAL);
+    match ended {
         // A service that crashes all the time must not keep the server busy with answers.
-        Ended::Service if has_ended(server, Some(asked + MIN_INTERVAL)) => Ended::Server,
+        Ended::Service if has_ended(server, Some(Deadline::after(now, now.until(next)))) => Ended::Server,
         ended => ended,
     }
 }
