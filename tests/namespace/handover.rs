@@ -299,11 +299,14 @@ fn a_server_that_crashes_before_its_watcher_has_asked_it_loses_nothing() {
     }
 }
 
+/// Replaces the helper's program, as a package manager does: the reader runs the earlier file.
+const UPDATE: &str = "cp /sbin/zinit-pid1ctl /sbin/new; mv /sbin/new /sbin/zinit-pid1ctl;";
+
 #[test]
 fn what_belongs_to_services_in_the_state_file_is_no_orphan() {
     let stray = "sleep 1000 & echo stray $! >&2; sleep 1000 | sleep 1000 &";
     let mut machine = Machine::start(&format!(
-        "start; watch; {stray} at 1; kill -9 $server; ended; helper orphans adopted; start"
+        "start; watch; {stray} at 1; kill -9 $server; ended; {UPDATE} helper orphans adopted; start"
     ));
     machine.pid1.line("IPC server listening");
     until("the pipes", || machine.pid1.children().into_iter().any(holds_pipes));
@@ -322,6 +325,8 @@ fn what_belongs_to_services_in_the_state_file_is_no_orphan() {
     let children = machine.pid1.children();
     let sleeps = children.iter().filter(|pid| status(**pid, "Name").as_deref() == Some("sleep")).count();
     assert_eq!(sleeps, 2, "only those of the service");
+    let mut names = children.iter().filter_map(|pid| status(*pid, "Name"));
+    assert!(names.any(|name| name == "zinit-reader"), "{}", machine.pid1.log.text());
 }
 
 #[test]

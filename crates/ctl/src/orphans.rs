@@ -4,7 +4,7 @@
 
 use core::ffi::CStr;
 
-use rt::signal;
+use rt::{raw, signal};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use zinit_pid1::model::limits::{KILL_GRACE, LATE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
@@ -130,6 +130,17 @@ impl Orphans {
         true
     }
 
+    /// True for a reader: PID 1 does not know the pid of each one after a fault, and the program may have been replaced
+    /// since it was forked.
+    fn is_reader(pid: u32) -> bool {
+        let (mut its, mut own) = ([0; LINK], [0; LINK]);
+        if process::read(pid, "comm", &mut [0; 16]) != b"zinit-reader\n" {
+            return false;
+        }
+        let own = program(c"/proc/self/exe", &mut own);
+        !own.is_empty() && program(process::Path::new(pid, "exe").name(), &mut its) == own
+    }
+
     /// True for a child that PID 1 has forked for a task of its own, and that has not yet executed its program.
     fn is_pid_1s_own(&self, pid: u32) -> bool {
         let exe = |pid| file::id(process::Path::new(pid, "exe").name());
@@ -155,9 +166,21 @@ impl Orphans {
             self.itself.is_some() && file::id(process::Path::new(pid, "exe").name()) == self.itself;
         !known
             && !same_program
+            && !(child && Self::is_reader(pid))
             && !self.is_pid_1s_own(pid)
             && !self.adopted.is_some_and(|adopted| adopted.has(pid))
     }
 }
 
+/// The path of a program, by the link in `/proc`, whether or not another file has its name now; empty if it is not known.
+fn program<'a>(link: &CStr, buf: &'a mut [u8]) -> &'a [u8] {
+    let length = raw::read_link(link, buf).unwrap_or(0) as usize;
+    // A path that fills the buffer may be cut off.
+    let path = if length < buf.len() { &buf[..length] } else { &[] };
+    path.strip_suffix(b" (deleted)").unwrap_or(path)
+}
+
 const SOME_LEFT: u8 = 1;
+
+/// Bytes of the path of this program: PID 1 starts it as `/sbin/zinit-pid1ctl`, and `/sbin` may be a link.
+const LINK: usize = 128;
