@@ -1,5 +1,6 @@
 //! The processes that belong to the services in the state file: the next server takes them over.
 
+use rustix::process::getpid;
 use zinit_pid1::model::decimal;
 use zinit_pid1::model::table;
 use zinit_pid1::parse::procstat;
@@ -32,11 +33,13 @@ impl Adopted {
             report(format_args!("there is no valid state file, no service is spared"));
             return None;
         }
+        // Every process may write to the log of PID 1.
+        let log = pipe_inode(getpid().as_raw_pid().unsigned_abs(), libc::STDERR_FILENO.unsigned_abs());
         for service in services.iter().filter(|service| service.pid != 0) {
             for inode in [libc::STDOUT_FILENO, libc::STDERR_FILENO]
                 .map(|fd| pipe_inode(service.pid, fd.unsigned_abs()))
             {
-                let _two_each = inode.map(|inode| pipes.push(inode));
+                let _two_each = inode.filter(|_| inode != log).map(|inode| pipes.push(inode));
             }
         }
         Some(adopted)
