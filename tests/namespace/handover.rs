@@ -237,6 +237,52 @@ fn a_socket_that_nobody_listens_on_is_named_as_such() {
     machine.pid1.line("restart 1 exited 1");
 }
 
+/// A server with one service, which lies in no file, that refuses to go on when it is asked for what FAILS says; its
+/// last act is to leave FILE.
+const FAKE: &str = r#"
+import json, os, socket
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("/run/fake.sock")
+listener.listen()
+open("listens", "w")
+results = {"service.list": ["ghost"], "service.status": {"name": "ghost", "state": "running", "pid": 1}}
+while True:
+    client, _ = listener.accept()
+    for line in client.makefile():
+        request = json.loads(line)
+        method = request["method"]
+        if method == "system.prepare_restart":
+            if os.environ["FILE"]:
+                open("/run/zinit/state.json", "w").write(os.environ["FILE"])
+            raise SystemExit
+        if method == os.environ["FAILS"]:
+            client.shutdown(socket.SHUT_RDWR)
+            break
+        reply = {"jsonrpc": "2.0", "id": request["id"], "result": results[method]}
+        client.sendall((json.dumps(reply) + "\n").encode())
+"#;
+
+/// A soft restart of the fake server.
+fn restart_fake(fails: &str, file: &str) -> Machine {
+    let fake = format!(
+        "kill -9 $server; wait $server; n=2; echo 599 >/proc/sys/kernel/ns_last_pid
+        FAILS={fails} FILE='{file}' python3 fake.py & at listens; {{ at 2; helper restart /run/fake.sock; \
+        cp /run/zinit/state.json .; echo copied >&2; }}"
+    );
+    let machine = Machine::start(&format!("start; at 1; {fake}"));
+    fs::write(machine.folder.join("fake.py"), FAKE).expect("a script");
+    machine.go("1");
+    machine
+}
+
+#[test]
+fn a_service_whose_only_configuration_does_not_come_is_left_out() {
+    let machine = restart_fake("service.get", "");
+    machine.go("2");
+    machine.pid1.line("1 services or their configurations do not fit or did not come, they are not kept");
+    machine.pid1.line("restart 2 exited 1");
+}
+
 #[test]
 fn another_process_on_the_socket_is_not_asked() {
     let machine = Machine::start(

@@ -3,7 +3,7 @@
 use zinit_pid1::model::time::Millis;
 use zinit_pid1ctl::deadline::Deadline;
 use zinit_pid1ctl::protocol::{self, NoResult};
-use zinit_pid1ctl::services::Services;
+use zinit_pid1ctl::services::{Service, Services};
 
 use crate::client::{Client, REPLY, Result};
 use crate::process;
@@ -25,7 +25,8 @@ impl Buffers {
 /// Reads the table of services by the deadline, or returns why there is none.
 ///
 /// What `last` says of a service that has the same process still is true, and is not asked for again. Configurations,
-/// delays and restart counts that did not come in time are left at their defaults. After a failure the table has the
+/// delays and restart counts that did not come in time are left at their defaults; a service that is lost by that counts
+/// as left out. After a failure the table has the
 /// services whose state came in time.
 pub fn services(
     server: &Server<'_>,
@@ -54,10 +55,26 @@ pub fn services(
     for index in 0..services.len() {
         changed |= !keep(services, last, index);
     }
-    if changed {
-        let _defaults = question.details(server, services);
+    // Defaults will do for the others.
+    if changed && question.details(server, services).is_err() {
+        count_without_config(server, services);
     }
     Ok(())
+}
+
+/// Counts the services that the next server cannot know: they lie in no file, and their configuration did not come.
+fn count_without_config(server: &Server<'_>, services: &mut Services) {
+    for index in 0..services.len() {
+        let unknown = |service: &&Service| {
+            service.pid != 0
+                && service.delay.is_none()
+                && services.config(service).is_empty()
+                && !server.has_file(services.name(service))
+        };
+        if services.get(index).filter(unknown).is_some() {
+            services.count_left_out();
+        }
+    }
 }
 
 /// Takes what the last table says of a service; false if it has another process now.

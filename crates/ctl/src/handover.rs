@@ -99,7 +99,7 @@ pub fn load(copy: bool, services: &mut Services, buffers: &mut Buffers) -> bool 
 fn write(server: &Server<'_>, services: &Services, buf: &mut [u8]) -> Result<(), Errno> {
     if services.left_out() > 0 {
         report(format_args!(
-            "{} services or their configurations do not fit, they are not kept",
+            "{} services or their configurations do not fit or did not come, they are not kept",
             services.left_out()
         ));
     }
