@@ -266,7 +266,8 @@ while True:
 fn restart_fake(fails: &str, file: &str) -> Machine {
     let fake = format!(
         "kill -9 $server; wait $server; n=2; echo 599 >/proc/sys/kernel/ns_last_pid
-        FAILS={fails} FILE='{file}' python3 fake.py & at listens; {{ at 2; helper restart /run/fake.sock; \
+        FAILS={fails} FILE='{file}' python3 fake.py & at listens; {{ at 2; mkdir -p /run/zinit; \
+        [ ! -e state.last ] || cp state.last /run/zinit/state.json; helper restart /run/fake.sock; \
         cp /run/zinit/state.json .; echo copied >&2; }}"
     );
     let machine = Machine::start(&format!("start; at 1; {fake}"));
@@ -281,6 +282,23 @@ fn a_service_whose_only_configuration_does_not_come_is_left_out() {
     machine.go("2");
     machine.pid1.line("1 services or their configurations do not fit or did not come, they are not kept");
     machine.pid1.line("restart 2 exited 1");
+}
+
+#[test]
+fn a_file_of_the_server_is_not_replaced_by_a_table_that_is_not_whole() {
+    let machine = restart_fake("service.list", "of the server");
+    machine.pid1.line("IPC server listening");
+    // What the helper uses instead of the table.
+    let pid = machine.text("one.pids");
+    let last = format!(
+        r#"{{"version":1,"services":{{"ghost":{{"name":"ghost","pid":{},"state":"running","config":{{}}}}}}}}"#,
+        pid.trim()
+    );
+    fs::write(machine.folder.join("state.last"), last).expect("a file");
+    machine.go("2");
+    machine.pid1.line("no whole table of services from server 600");
+    machine.pid1.line("copied");
+    assert_eq!(machine.text("state.json"), "of the server", "{}", machine.pid1.log.text());
 }
 
 #[test]

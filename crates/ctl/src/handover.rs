@@ -48,21 +48,24 @@ pub enum Saved {
 /// Puts the state file in place, forks the reader and tells PID 1 its pid.
 ///
 /// `before` is the version of the state file before the server could leave one; `services` is `None` if its table could
-/// not be read.
+/// not be read, and `whole` says that this very server has told all of it.
 pub fn hand_over(
     server: &Server<'_>,
     services: Option<&Services>,
+    whole: bool,
     before: Version,
     pipes: &mut Pipes,
     buf: &mut [u8],
 ) -> Saved {
     let left_by_server = before.is_older_than_file();
     // The server's own file does not have the configuration of a service that it once read from a file.
-    let in_no_file =
-        |services: &Services| services.iter().any(|service| !services.config(service).is_empty());
+    let is_better = |services: &Services| {
+        let in_no_file = services.iter().any(|service| !services.config(service).is_empty());
+        whole && services.left_out() == 0 && in_no_file
+    };
     let left = if left_by_server { Saved::ByServer } else { Saved::Nowhere };
     let saved = match services {
-        Some(services) if !left_by_server || in_no_file(services) => match write(server, services, buf) {
+        Some(services) if !left_by_server || is_better(services) => match write(server, services, buf) {
             Ok(()) => Saved::Here,
             Err(errno) => {
                 report(format_args!(

@@ -60,7 +60,7 @@ pub fn restart(state: &CStr, socket: &CStr) -> u8 {
     if let Some(process) = process {
         end(&server, &process, &mut buffers.reply, Deadline::after(asked, SILENCE));
     }
-    match hand_over(&server, known, before, pipes, &mut buffers.reply) {
+    match hand_over(&server, known, whole, before, pipes, &mut buffers.reply) {
         Saved::ByServer => 0,
         Saved::Here if whole && known.is_some_and(|services| services.left_out() == 0) => 0,
         // The next server would start the services that are not in the file while they run: PID 1 ends them.

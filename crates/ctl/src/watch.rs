@@ -37,13 +37,13 @@ pub fn watch(state: &CStr, socket: &CStr) -> u8 {
     let [last, next] = tables.each_mut();
     // What the server is about to take over: it may end before it answers for the first time.
     let known = load(false, last, buffers) || load(true, last, buffers);
-    let mut watch = Watch { server, last, next, known, before, pipes, processes, buffers };
+    let mut watch = Watch { server, last, next, known, whole: false, before, pipes, processes, buffers };
     if let Some(Err(errno)) = process.map(|process| watch.run(&process)) {
         report(format_args!("cannot watch server {pid}: {}", errno_name(errno)));
         return NOT_ASKED;
     }
-    let Watch { server, last, known, before, pipes, buffers, .. } = watch;
-    let saved = hand_over(&server, known.then_some(&*last), before, pipes, &mut buffers.reply);
+    let Watch { server, last, known, whole, before, pipes, buffers, .. } = watch;
+    let saved = hand_over(&server, known.then_some(&*last), whole, before, pipes, &mut buffers.reply);
     // PID 1 ends what is not in the file.
     u8::from(saved == Saved::Nowhere)
 }
@@ -56,6 +56,8 @@ struct Watch<'a> {
     next: &'a mut Services,
     /// There is a last table.
     known: bool,
+    /// It is one of this server.
+    whole: bool,
     /// The version of the state file before the last table was read.
     before: Version,
     pipes: &'a mut Pipes,
@@ -107,7 +109,7 @@ impl Watch<'_> {
         ask::services(&self.server, self.next, self.last, self.buffers, Deadline::after(now, INTERVAL))?;
         // Only the references.
         mem::swap(&mut self.last, &mut self.next);
-        (self.known, self.before) = (true, before);
+        (self.known, self.whole, self.before) = (true, true, before);
         self.pipes.open(self.server.pid, names(self.last));
         self.processes.set(epoll, self.last);
         Ok(())
