@@ -367,6 +367,20 @@ fn a_server_that_crashes_before_its_watcher_has_asked_it_loses_nothing() {
 const UPDATE: &str = "cp /sbin/zinit-pid1ctl /sbin/new; mv /sbin/new /sbin/zinit-pid1ctl;";
 
 #[test]
+fn a_copy_of_an_earlier_life_is_not_used() {
+    let again =
+        "start; at 2; kill -9 $server; touch -d '-2 minutes' /run/zinit/state.json.last; watch; ended";
+    let mut machine = Machine::start(&format!("{CRASH}{again}"));
+    machine.pid1.line("IPC server listening");
+    until("the pipes", || machine.pid1.children().into_iter().any(holds_pipes));
+    machine.go("1");
+    machine.pid1.line("restore complete");
+    machine.go("2");
+    machine.pid1.line("there is no state of server 600, its services are lost");
+    machine.pid1.line("watch 2 exited 1");
+}
+
+#[test]
 fn what_belongs_to_services_in_the_state_file_is_no_orphan() {
     let stray = "sleep 1000 & echo stray $! >&2; sleep 1000 | sleep 1000 &";
     let mut machine = Machine::start(&format!(

@@ -29,7 +29,7 @@ impl Adopted {
         });
         let adopted = ADOPTED.take()?;
         let Self { services, pipes, buffers } = adopted;
-        if !load(false, services, buffers) {
+        if !load(services, buffers) {
             report(format_args!("there is no valid state file, no service is spared"));
             return None;
         }

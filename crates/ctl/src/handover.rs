@@ -21,9 +21,13 @@ pub struct Version(Option<(u64, u64, i64, u64)>);
 
 impl Version {
     /// The version that is there now.
-    #[allow(clippy::unnecessary_cast, reason = "the types differ between architectures")]
     pub fn now() -> Self {
-        let stat = rustix::fs::lstat(PATH).ok();
+        Self::of(PATH)
+    }
+
+    #[allow(clippy::unnecessary_cast, reason = "the types differ between architectures")]
+    fn of(path: &CStr) -> Self {
+        let stat = rustix::fs::lstat(path).ok();
         Self(stat.map(|stat| (stat.st_dev, stat.st_ino, stat.st_mtime as i64, stat.st_mtime_nsec as u64)))
     }
 
@@ -91,10 +95,25 @@ pub fn hand_over(
     saved
 }
 
-/// Reads the table of the last server from the state file that the current one has not taken over yet, or if `copy`
-/// from the copy that was kept of it; false if there is none.
-pub fn load(copy: bool, services: &mut Services, buffers: &mut Buffers) -> bool {
-    let text = raw::read_file(if copy { LAST } else { PATH }, &mut buffers.reply);
+/// Reads the table of the last server from the state file that the current one has not taken over yet; false if there is
+/// none.
+pub fn load(services: &mut Services, buffers: &mut Buffers) -> bool {
+    read(PATH, services, buffers)
+}
+
+/// Reads the same from the copy that was kept of it for this server; false if there is none.
+///
+/// A copy counts only if it was written since PID 1 was started, and at most five minutes before the server was: the
+/// pids in any other may be those of an earlier life of the container.
+pub fn load_copy(server: &Server<'_>, services: &mut Services, buffers: &mut Buffers) -> bool {
+    let Version(Some((_, _, seconds, nanoseconds))) = Version::of(LAST) else { return false };
+    let written = seconds.unsigned_abs().saturating_mul(1_000).saturating_add(nanoseconds / 1_000_000);
+    let since = server::parent_started_at().max(server.started_at.saturating_sub(COPY_AGE));
+    written >= since && read(LAST, services, buffers)
+}
+
+fn read(path: &CStr, services: &mut Services, buffers: &mut Buffers) -> bool {
+    let text = raw::read_file(path, &mut buffers.reply);
     state_file::read(text, &mut buffers.scratch, services)
 }
 
@@ -179,6 +198,9 @@ const PATH: &CStr = c"/run/zinit/state.json";
 const NEW: &CStr = c"/run/zinit/state.json.new";
 const LAST: &CStr = c"/run/zinit/state.json.last";
 const FOLDER: &CStr = c"/run/zinit";
+
+/// Age of a copy at the start of a server that still counts, ms: that of a state file which a server takes over.
+const COPY_AGE: u64 = 300_000;
 
 /// Bytes that are written at once.
 const PIECE: usize = 16_384;

@@ -50,7 +50,7 @@ pub fn restart(state: &CStr, socket: &CStr) -> u8 {
             report(format_args!("no whole table of services from server {}: {failure}", server.pid));
             whole = false;
             // A part is better than nothing, and the server may not have taken over the services of the last one yet.
-            let any = names(services).next().is_some() || load(false, services, buffers);
+            let any = names(services).next().is_some() || load(services, buffers);
             any.then_some(&*services)
         }
     };

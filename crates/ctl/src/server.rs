@@ -70,6 +70,12 @@ pub fn child_started_at(pid: u32) -> Option<u64> {
     started_at(stat).filter(|_| ours)
 }
 
+/// When our parent was started, PID 1, ms since 1970; the end of time if that is not known.
+pub fn parent_started_at() -> u64 {
+    let parent = rustix::process::getppid().map_or(0, Pid::as_raw_pid).unsigned_abs();
+    started_at(process::read(parent, "stat", &mut [0; 512])).unwrap_or(u64::MAX)
+}
+
 /// When the process of a `/proc/PID/stat` was started, ms since 1970.
 fn started_at(stat: &[u8]) -> Option<u64> {
     let ticks = core::str::from_utf8(table::field(procstat::fields(stat), START)).ok()?;

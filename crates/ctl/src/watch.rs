@@ -15,7 +15,7 @@ use zinit_pid1ctl::services::{SERVICES, Services, State};
 
 use crate::ask::{self, Buffers};
 use crate::client::{self, time};
-use crate::handover::{Saved, Version, hand_over, load};
+use crate::handover::{Saved, Version, hand_over, load, load_copy};
 use crate::pipes::Pipes;
 use crate::refusal::errno_name;
 use crate::restart::{NOT_ASKED, has_ended, names, open_server};
@@ -36,7 +36,7 @@ pub fn watch(state: &CStr, socket: &CStr) -> u8 {
     let Memory { buffers, tables, processes } = memory;
     let [last, next] = tables.each_mut();
     // What the server is about to take over: it may end before it answers for the first time.
-    let known = load(false, last, buffers) || load(true, last, buffers);
+    let known = load(last, buffers) || load_copy(&server, last, buffers);
     let mut watch = Watch { server, last, next, known, whole: false, before, pipes, processes, buffers };
     if let Some(Err(errno)) = process.map(|process| watch.run(&process)) {
         report(format_args!("cannot watch server {pid}: {}", errno_name(errno)));
