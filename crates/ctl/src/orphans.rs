@@ -164,11 +164,12 @@ impl Orphans {
             .any(|known| known.raw().unsigned_abs() == pid);
         let same_program =
             self.itself.is_some() && file::id(process::Path::new(pid, "exe").name()) == self.itself;
-        !known
-            && !same_program
-            && !(child && Self::is_reader(pid))
-            && !self.is_pid_1s_own(pid)
-            && !self.adopted.is_some_and(|adopted| adopted.has(pid))
+        let spared = known
+            || same_program
+            || child && Self::is_reader(pid)
+            || self.is_pid_1s_own(pid)
+            || self.adopted.is_some_and(|adopted| adopted.has(pid));
+        !spared
     }
 }
 

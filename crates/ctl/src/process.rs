@@ -5,6 +5,7 @@ use core::fmt::Write;
 use core::mem::MaybeUninit;
 
 use rt::raw;
+use rustix::event::{Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, RawDir};
 use zinit_pid1::model::decimal;
@@ -44,9 +45,22 @@ pub fn read<'a>(pid: u32, name: &str, buf: &'a mut [u8]) -> &'a [u8] {
 pub fn parent_is_zinit_pid1() -> bool {
     let mut buf = [0; 16];
     let parent = rustix::process::getppid().map_or(0, rustix::process::Pid::as_raw_pid);
-    let hidden = raw::read_link(c"/proc/self", &mut [0; 16]).is_err();
-    hidden || parent > 0 && read(parent.unsigned_abs(), "comm", &mut buf) == b"zinit-pid1\n"
+    if raw::read_link(c"/proc/self", &mut [0; 16]).is_err() {
+        return true;
+    }
+    // A PID 1 that is replaced meanwhile has the name of a file until it sets its own.
+    for _ in 0..NAME_CHECKS {
+        if parent > 0 && read(parent.unsigned_abs(), "comm", &mut buf) == b"zinit-pid1\n" {
+            return true;
+        }
+        let _nothing = poll(&mut [], Some(&NAME_INTERVAL));
+    }
+    false
 }
+
+/// How often the name of the parent is read, and the time in between: 200 ms in all.
+const NAME_CHECKS: usize = 20;
+const NAME_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 
 /// True if `/proc` is there and not that of another PID namespace.
 pub fn is_shown() -> bool {
