@@ -249,6 +249,11 @@ impl Log {
         self.0.0.lock().expect("a reader does not panic")
     }
 
+    /// Waits until each pipe is read to its end.
+    pub fn is_read(&self) {
+        until("the end of the log", || Arc::strong_count(&self.0) == 1);
+    }
+
     /// All lines so far.
     pub fn text(&self) -> String {
         told(&self.0.0.lock().expect("a reader does not panic"))

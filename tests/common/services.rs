@@ -26,6 +26,8 @@ pub enum Kind {
     Fast,
     /// Its child writes five lines a second.
     Forks,
+    /// Writes nothing before TERM, and [`LAST`] numbered lines at once then.
+    Last,
     /// Writes a line in five parts, five lines a second.
     Python,
     /// A shell that writes five lines a second; the test kills it before each soft restart.
@@ -42,7 +44,7 @@ pub enum Kind {
 impl Kind {
     /// Writes from its start on.
     fn counts(self) -> bool {
-        !matches!(self, Self::Burst | Self::Farewell | Self::Silent | Self::Torn)
+        !matches!(self, Self::Burst | Self::Farewell | Self::Last | Self::Silent | Self::Torn)
     }
 }
 
@@ -166,6 +168,23 @@ impl Services {
             services.crashes += 1;
             services.pid1.log.nth("killed by signal 9, respawn in", services.crashes);
             cut(&mut services.pid1);
+        });
+    }
+
+    /// A crash as USR1 comes: PID 1 learns of that first, and begins a soft restart of a server that has ended or is about
+    /// to end.
+    pub fn crash_at_a_restart(&mut self, has_ended: bool) {
+        self.replace(|services, server| {
+            until(&format!("the watcher\n{}", services.pid1.log.text()), || services.are_watched());
+            let pid1 = services.pid1.pid1();
+            if has_ended {
+                kill(pid1, libc::SIGSTOP);
+            }
+            kill(server, libc::SIGKILL);
+            services.pid1.signal(libc::SIGUSR1);
+            until("the end of the server", || !has_ended || state(server) == Some('Z'));
+            kill(pid1, libc::SIGCONT);
+            services.crashes += 1;
         });
     }
 
@@ -325,6 +344,7 @@ fn script(kind: Kind, script: &Path) -> String {
         }
         Kind::Fast => python(script, 0.005, "print('counter', i, flush=True)"),
         Kind::Forks => format!("{head}({}) &\nwhile :; do sleep 1000; done\n", count(0.2)),
+        Kind::Last => format!("{head}trap 'seq {LAST}; exit' TERM\nwhile :; do sleep 0.1; done\n"),
         Kind::Python => {
             python(script, 0.2, "[os.write(1, part) for part in (b'cou', b'nter', b' ', b'%d' % i, b'\\n')]")
         }
@@ -412,6 +432,9 @@ pub fn rounds(few: usize) -> usize {
 
 /// Lines that the log cannot take at once.
 pub const BURST: u64 = 60_000;
+
+/// Lines that fit into a service's pipe: the service does not wait for their reader.
+pub const LAST: u64 = 5_000;
 
 /// Services of many kinds.
 pub const ALL: &[(Kind, usize)] = &[

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::common::hold::Held;
 use crate::common::namespace::state;
 use crate::common::services::{ALL, Kind, Services, StateFile, kill, processes, rounds};
 use crate::common::until;
@@ -32,8 +33,7 @@ fn a_watcher_that_dies_or_hangs_is_a_line_and_no_service_runs_twice() {
         (libc::SIGKILL, "watcher killed by signal 9, services end with their server"),
         (libc::SIGSTOP, "services are not saved in time, going on"),
     ] {
-        let mut services =
-            Services::start_with(&[(Kind::Shell, 1), (Kind::Silent, 1)], StateFile::Any, "adopt");
+        let mut services = Services::start_with(TWO, StateFile::Any, "adopt");
         until("the watcher", || services.are_watched());
         let watcher = services.watcher().expect("just seen");
         kill(watcher, signal);
@@ -55,3 +55,51 @@ fn a_watcher_that_dies_or_hangs_is_a_line_and_no_service_runs_twice() {
         services.pid1.ends_well();
     }
 }
+
+#[test]
+fn services_survive_crashes_at_the_begin_of_a_soft_restart() {
+    let mut services = Services::start_with(TWO, StateFile::Any, "adopt");
+    for _ in 0..rounds(4) {
+        services.crash_at_a_restart(false);
+        services.crash_at_a_restart(true);
+    }
+    services.check();
+    services.stop();
+}
+
+#[test]
+fn a_fault_of_pid_1_after_a_crash_loses_no_saved_services() {
+    let mut services = Services::start_with(TWO, StateFile::Any, "adopt");
+    until("the watcher", || services.are_watched());
+    let watcher = services.watcher().expect("just seen");
+    services.crash_by(|pid1| {
+        until("the end of the watcher", || state(watcher).is_none());
+        // PID 1 has taken notice when it waits again; the delay of the next server has not passed yet.
+        let held = Held::waiting(pid1.pid1());
+        pid1.signal(libc::SIGSEGV);
+        drop(held);
+        pid1.line("fault, signal 11");
+    });
+    services.check();
+    services.stop();
+}
+
+#[test]
+fn services_survive_a_soft_restart_of_a_server_that_hangs() {
+    let mut services = Services::start_with(TWO, StateFile::Any, "adopt");
+    until("the watcher", || services.are_watched());
+    let server = services.pid1.server_named("zinit-server");
+    services.restart_by(|pid1| {
+        kill(server, libc::SIGSTOP);
+        pid1.signal(libc::SIGUSR1);
+    });
+    // The helper cannot read the table of services, and has nothing to save: the watcher has.
+    services.pid1.line("no whole table of services");
+    services.check();
+    services.crash();
+    services.check();
+    services.stop();
+}
+
+/// One that writes all the time, and one that does not.
+const TWO: &[(Kind, usize)] = &[(Kind::Shell, 1), (Kind::Silent, 1)];

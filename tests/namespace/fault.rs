@@ -197,6 +197,25 @@ fn a_fault_as_the_fork_of_a_restart_helper_returns_does_not_lose_the_soft_restar
 }
 
 #[test]
+fn a_fault_as_the_fork_of_a_server_returns_does_not_leave_its_services_without_a_watcher() {
+    let kinds = [(Kind::Shell, 1), (Kind::Silent, 1)];
+    let mut services = Services::start_with(&kinds, StateFile::Any, "adopt");
+    services.crash_by(|pid1| {
+        let held = Held::waiting(pid1.pid1());
+        pid1.signal(libc::SIGUSR1);
+        // The first one is that of the helper that ends orphans.
+        fault_after_fork(pid1, held, 2);
+    });
+    services.pid1.line("the server goes on");
+    assert_eq!(reexec::number(services.pid1.pid1(), "generation"), 1);
+    until("a watcher", || helpers(&mut services, "watch").len() == 1);
+    services.check();
+    services.crash();
+    services.check();
+    services.stop();
+}
+
+#[test]
 fn a_fault_as_the_fork_of_a_watcher_returns_does_not_lose_the_watcher() {
     let kinds = [(Kind::Fast, 1), (Kind::Shell, 1), (Kind::Silent, 1)];
     let mut services = Services::start_with(&kinds, StateFile::Any, "adopt");

@@ -1,9 +1,10 @@
 //! The reader of services' output: `zinit-pid1ctl` after a soft restart, with the real zinit-server 0.3.9.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use crate::common::namespace::{children, state};
-use crate::common::services::{BURST, Kind, Services, StateFile, kill, processes};
+use crate::common::services::{BURST, Kind, LAST, Services, StateFile, kill, processes};
 use crate::common::{reexec, until};
 
 /// The only reader.
@@ -90,12 +91,36 @@ fn a_reader_that_does_not_end_does_not_hold_up_the_end_of_services() {
     let script = services.pid1.folder.path().join("silent0");
     let output = format!("/proc/{}/fd/1", processes(&script)[0]);
     let writer = fs::OpenOptions::new().write(true).open(output).expect("a pipe");
+    let begin = Instant::now();
     services.pid1.signal(libc::SIGTERM);
     services.pid1.ends_well();
+    let took = begin.elapsed();
     drop(writer);
     assert_eq!(state(reader), None);
+    services.pid1.line("processes left after TERM, sending KILL");
+    // Less than the time that processes have to end after TERM.
+    assert!(took < Duration::from_secs(4), "{took:?}\n{}", services.pid1.log.text());
+}
+
+#[test]
+fn the_last_lines_of_services_without_a_server_are_in_the_log() {
+    // So many that their reader still writes when they have ended.
+    let mut services = Services::start(&[(Kind::Last, 4)], StateFile::Any);
+    services.restart();
+    kill(services.pid1.server_named("zinit-server"), libc::SIGKILL);
+    services.pid1.line("killed by signal 9, respawn in");
+    services.pid1.signal(libc::SIGTERM);
+    services.pid1.ends_well();
+    services.pid1.log.is_read();
     let log = services.pid1.log.text();
-    assert!(!log.contains("processes left"), "{log}");
+    for index in 0..4 {
+        let head = format!("zinit-service last{index}: ");
+        let lines = log.lines().filter_map(|line| line.strip_prefix(&head));
+        // The shell may say that its child was terminated.
+        let numbers: Vec<u64> =
+            lines.filter_map(|line| line.trim_start_matches("...").parse().ok()).collect();
+        assert!(numbers.iter().copied().eq(1..=LAST), "last{index}: {} lines of {LAST}", numbers.len());
+    }
 }
 
 #[test]
