@@ -1,5 +1,6 @@
 //! Services of the real zinit-server 0.3.9 when it crashes, with `ZINIT_ORPHANS=adopt`.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::common::hold::Held;
@@ -91,6 +92,8 @@ fn services_survive_a_soft_restart_of_a_server_that_hangs() {
     let server = services.pid1.server_named("zinit-server");
     services.restart_by(|pid1| {
         kill(server, libc::SIGSTOP);
+        // Until then one of its threads may still answer.
+        until("the server to hang", || threads(server).into_iter().all(|thread| state(thread) == Some('T')));
         pid1.signal(libc::SIGUSR1);
     });
     // The helper cannot read the table of services, and has nothing to save: the watcher has.
@@ -99,6 +102,11 @@ fn services_survive_a_soft_restart_of_a_server_that_hangs() {
     services.crash();
     services.check();
     services.stop();
+}
+
+fn threads(pid: i32) -> Vec<i32> {
+    let list = fs::read_dir(format!("/proc/{pid}/task")).expect("it runs").flatten();
+    list.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// One that writes all the time, and one that does not.

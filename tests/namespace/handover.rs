@@ -195,7 +195,7 @@ fn a_server_that_hangs_gets_usr1_after_half_of_its_time_and_its_services_are_los
     machine.go("1");
     machine.pid1.line("no whole table of services from server 300: it does not answer in time");
     machine.pid1.line("no answer in 2500 ms, sending SIGUSR1");
-    machine.pid1.line("there is no state of server 300, its services are lost");
+    machine.pid1.line("no state of server 300 to save, its services are not known here");
     machine.pid1.line("restart 1 exited 1");
 }
 
@@ -376,7 +376,7 @@ fn a_copy_of_an_earlier_life_is_not_used() {
     machine.go("1");
     machine.pid1.line("restore complete");
     machine.go("2");
-    machine.pid1.line("there is no state of server 600, its services are lost");
+    machine.pid1.line("no state of server 600 to save, its services are not known here");
     machine.pid1.line("watch 2 exited 1");
 }
 

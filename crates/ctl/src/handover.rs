@@ -87,7 +87,7 @@ pub fn hand_over(
         let _not_there = rustix::fs::unlink(LAST);
         let _no_copy = rustix::fs::link(PATH, LAST);
     } else {
-        report(format_args!("there is no state of server {}, its services are lost", server.pid));
+        report(format_args!("no state of server {} to save, its services are not known here", server.pid));
     }
     if let Some(reader) = reader::spawn(pipes) {
         let _nobody_asks = raw::write(libc::STDOUT_FILENO, &reader.to_ne_bytes());

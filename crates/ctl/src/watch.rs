@@ -24,7 +24,7 @@ use crate::{report, sys};
 
 /// Watches the server until it ends; the exit status is 0 if there is a state file then, and 1 if not.
 ///
-/// PID 1 ends it by KILL before it asks the server to exit.
+/// PID 1 stops it for the time of a soft restart, and ends it by KILL before a shutdown asks the server to exit.
 #[inline(never)]
 pub fn watch(state: &CStr, socket: &CStr) -> u8 {
     // TERM to all must not end it: services would get SIGPIPE while they stop.
