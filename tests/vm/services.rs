@@ -113,7 +113,7 @@ fn replace(append: &str, commands: &str, rounds: usize) -> String {
 
 #[test]
 fn services_survive_soft_restarts_and_their_lines_go_to_the_kernels_log() {
-    let rounds = rounds(4);
+    let rounds = rounds(10);
     let text = replace("", &format!("for round in $(busybox seq {rounds}); do soft $round; done"), rounds);
     assert_eq!(text.matches("soft restart of server").count(), rounds, "{text}");
     assert!(!text.contains("respawn in"), "{text}");
@@ -121,7 +121,7 @@ fn services_survive_soft_restarts_and_their_lines_go_to_the_kernels_log() {
 
 #[test]
 fn services_survive_crashes_of_the_server_where_they_are_adopted() {
-    let rounds = rounds(3);
+    let rounds = rounds(10);
     let commands =
         format!("for round in $(busybox seq {rounds}); do crash $round; done; soft {}", rounds + 1);
     let text = replace("ZINIT_ORPHANS=adopt", &commands, rounds + 1);
