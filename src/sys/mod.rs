@@ -159,8 +159,7 @@ impl<'a> Sys<'a> {
             }
             Action::RunTask(task) => {
                 self.shutting_down = true;
-                let event = self.run_task(task);
-                self.event = Some(event);
+                self.event = Some(self.run_task(task));
             }
             Action::Signal(pid, signal) => signal::send(pid, signal),
             Action::SignalWatcher(signal) => {
@@ -171,8 +170,7 @@ impl<'a> Sys<'a> {
             Action::SpawnRescue => self.spawn_rescue(),
             Action::SpawnRestarter => {
                 self.reexec_state.set_restarting(true);
-                let event = self.spawn_saver(c"restart", Child::RESTARTER);
-                self.event = Some(event);
+                self.event = Some(self.spawn_saver(c"restart", Child::RESTARTER));
             }
             Action::SpawnServer => self.spawn_server(),
             Action::SpawnUpdater => self.spawn_updater(),
@@ -286,13 +284,6 @@ impl<'a> Sys<'a> {
             return Event::SpawnFailed(Errno(work()));
         }
         event
-    }
-
-    /// Logs that no helper could be forked, if that is what happened.
-    fn log_fork_failure(&self, event: &Event) {
-        if let Event::SpawnFailed(errno) = event {
-            self.log.error(Message::NoHelper, *errno);
-        }
     }
 }
 

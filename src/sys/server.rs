@@ -117,6 +117,13 @@ impl Sys<'_> {
         errno
     }
 
+    /// Logs that no helper could be forked, if that is what happened.
+    pub(super) fn log_fork_failure(&self, event: &Event) {
+        if let Event::SpawnFailed(errno) = event {
+            self.log.error(Message::NoHelper, *errno);
+        }
+    }
+
     pub(super) fn spawn_rescue(&mut self) {
         let running = self.reexec_state.child(Child::RESCUE);
         let (Some(program), None) = (self.config.rescue(), running) else { return };
