@@ -419,9 +419,9 @@ impl World {
                 self.hurry(request);
             }
             (Model::Ending { since, ending, kill_at }, _) => {
-                if event == Event::OnlyReaders {
+                if event == Event::OnlyReaders && self.put_off == deadline {
                     // As with a failing power.
-                    self.put_off = self.put_off.and(self.init.deadline());
+                    self.put_off = self.init.deadline();
                 }
                 let burst = actions.contains(&log(Message::CtrlAltDelBurst));
                 let waits = now < kill_at && !burst;
