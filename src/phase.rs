@@ -21,7 +21,8 @@ pub struct State {
     pub(crate) deadline: Instant,
     /// This deadline was found late and put off.
     pub(crate) put_off: bool,
-    /// The forked child that the phase waits for: an RPC client, or the child of a task.
+    /// The forked child that the phase waits for: the helper of a soft restart, an RPC client, the helper that ends
+    /// orphans, or the child of a task.
     pub(crate) helper: Option<Pid>,
     pub(crate) servers: Servers,
     /// Another version of this program is installed; the re-exec waits for a phase in which nothing is in progress.

@@ -1,6 +1,7 @@
 //! Stops the server: RPC, then SIGUSR1 or SIGTERM, then SIGKILL.
 //!
-//! A soft restart and a shutdown take the same steps, each with its own request, signal and timeout.
+//! A soft restart is done by a helper. If that fails, it takes the same steps as a shutdown, each with its own request,
+//! signal and timeout.
 
 use crate::model::action::{Action, Actions};
 use crate::model::event::Ending;

@@ -150,8 +150,8 @@ impl ReexecState {
 
     /// Adds a reader of an earlier server's pipes; see [`READERS`] for one too many.
     pub fn add_reader(&mut self, pid: Pid) {
-        if let Some(slot) = self.0.iter_mut().take(CHILDREN).skip(FIRST_READER).find(|pid| **pid == 0) {
-            *slot = pid.raw().unsigned_abs();
+        if let Some(free) = Child::readers().find(|reader| self.child(*reader).is_none()) {
+            *self.slot(free) = pid.raw().unsigned_abs();
         }
     }
 

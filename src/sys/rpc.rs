@@ -53,7 +53,7 @@ pub fn answers(socket: &CStr) -> bool {
 fn send(method: Method, socket: &CStr, record: &mut Record) -> Result<ManuallyDrop<Fd>> {
     // The exit of this process closes it.
     let connection = ManuallyDrop::new(connect(socket, 0)?);
-    let listener = listener(&connection);
+    let listener = raw::peer_pid(connection.number());
     // 0: a process of another PID namespace.
     if listener != 0 && Pid::new(listener) != record.pid {
         (record.message, record.number) = (Message::Stranger, listener.cast_unsigned());
@@ -95,22 +95,6 @@ fn connect(path: &CStr, flags: i32) -> Result<Fd> {
     let answer =
         unsafe { syscall(libc::SYS_connect, [raw::word(socket.number()), raw::address(peer), length]) };
     raw::checked(answer).map(|_| socket)
-}
-
-/// The process that called listen(2) on the other end; 0 if that cannot be told, unix(7).
-fn listener(connection: &Fd) -> i32 {
-    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
-    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
-    let arguments = [
-        raw::word(connection.number()),
-        raw::word(libc::SOL_SOCKET),
-        raw::word(libc::SO_PEERCRED),
-        raw::address(&raw mut peer),
-        raw::address(&raw mut length),
-    ];
-    // SAFETY: the kernel writes one structure and its length.
-    let _zero = unsafe { syscall(libc::SYS_getsockopt, arguments) };
-    peer.pid
 }
 
 /// Bytes of the path in a socket address, with its NUL.

@@ -2,8 +2,9 @@
 
 use core::fmt;
 
+use rt::raw;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use zinit_pid1::model::time::Millis;
@@ -65,7 +66,7 @@ impl<'a> Client<'a> {
                 Err(errno) => return Err(errno.into()),
             }
         }
-        let peer = sys::peer_pid(&socket).map_err(Errno::from_raw_os_error)?;
+        let peer = raw::peer_pid(socket.as_raw_fd()).unsigned_abs();
         // A process of another namespace has the pid 0 here.
         if peer != 0 && peer != server.pid {
             return Err(Failure::Stranger(server.pid, peer));

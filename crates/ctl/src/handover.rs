@@ -13,7 +13,7 @@ use crate::ask::Buffers;
 use crate::pipes::Pipes;
 use crate::refusal::errno_name;
 use crate::server::{self, Server};
-use crate::{reader, report, sys};
+use crate::{reader, report};
 
 /// A version of the state file: device, inode and time of change; `None` if there is no file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -140,7 +140,7 @@ fn write_new(server: &Server<'_>, services: &Services, buf: &mut [u8]) -> Result
     // Configurations may hold secrets.
     let file = rustix::fs::open(NEW, flags, Mode::RUSR | Mode::WUSR)?;
     let header = Header {
-        now: sys::clock(libc::CLOCK_REALTIME),
+        now: raw::clock(libc::CLOCK_REALTIME),
         started_at: server.started_at,
         config_dir: &server.folder,
         socket: server.socket.to_bytes(),

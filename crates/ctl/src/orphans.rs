@@ -75,7 +75,7 @@ struct Orphans {
 
 impl Orphans {
     fn new(here: ReexecState, adopted: Option<&'static Adopted>) -> Self {
-        let parent = rustix::process::getppid().map_or(0, Pid::as_raw_pid).unsigned_abs();
+        let parent = process::parent();
         Self {
             here,
             adopted,

@@ -39,18 +39,23 @@ pub fn read<'a>(pid: u32, name: &str, buf: &'a mut [u8]) -> &'a [u8] {
     raw::read_file(Path::new(pid, name).name(), buf)
 }
 
+/// The parent of this process, PID 1; 0 if it is in another PID namespace.
+pub fn parent() -> u32 {
+    rustix::process::getppid().map_or(0, rustix::process::Pid::as_raw_pid).unsigned_abs()
+}
+
 /// True if the parent of this process is zinit-pid1: the helpers act on the children and the program of their parent.
 ///
 /// Also true without `/proc`, where the parent is unknown: no process can be found there either.
 pub fn parent_is_zinit_pid1() -> bool {
     let mut buf = [0; 16];
-    let parent = rustix::process::getppid().map_or(0, rustix::process::Pid::as_raw_pid);
+    let parent = parent();
     if raw::read_link(c"/proc/self", &mut [0; 16]).is_err() {
         return true;
     }
     // A PID 1 that is replaced meanwhile has the name of a file until it sets its own.
     for _ in 0..NAME_CHECKS {
-        if parent > 0 && read(parent.unsigned_abs(), "comm", &mut buf) == b"zinit-pid1\n" {
+        if parent > 0 && read(parent, "comm", &mut buf) == b"zinit-pid1\n" {
             return true;
         }
         let _nothing = poll(&mut [], Some(&NAME_INTERVAL));

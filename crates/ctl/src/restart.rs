@@ -26,8 +26,8 @@ use crate::{process, report, sys};
 
 /// Asks the server for its table of services and then to exit, and puts a state file in place once it has.
 ///
-/// The exit status is 0 if there is a state file with all services, 1 if not, and 2 if the server was not asked. PID 1 sends the server
-/// KILL when its time is over, and this process too.
+/// The exit status is 0 if there is a state file with all services, 1 if not, and 2 if the server was not asked. PID 1
+/// sends the server KILL when its time is over, and this process too.
 #[inline(never)]
 pub fn restart(state: &CStr, socket: &CStr) -> u8 {
     // PID 1 ends it by KILL. TERM to all comes only after that.

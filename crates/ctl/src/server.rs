@@ -3,12 +3,11 @@
 use core::ffi::CStr;
 
 use rt::raw;
-use rustix::process::Pid;
 use zinit_pid1::model::table;
 use zinit_pid1::parse::procstat;
 use zinit_pid1ctl::services::NAME;
 
-use crate::{process, sys};
+use crate::process;
 
 /// A server, running or not.
 pub struct Server<'a> {
@@ -30,7 +29,7 @@ impl<'a> Server<'a> {
     pub fn look(pid: u32, socket: &'a CStr) -> Self {
         let mut buf = [0; 512];
         let started_at = started_at(process::read(pid, "stat", &mut buf));
-        let started_at = started_at.unwrap_or_else(|| sys::clock(libc::CLOCK_REALTIME));
+        let started_at = started_at.unwrap_or_else(|| raw::clock(libc::CLOCK_REALTIME));
         let mut server = Self { pid, socket, folder: Folder::new(), pid1_mode: false, started_at };
         let mut arguments = [0; ARGUMENTS];
         let mut words = process::read(pid, "cmdline", &mut arguments).split(|byte| *byte == 0);
@@ -64,7 +63,7 @@ impl<'a> Server<'a> {
 pub fn child_started_at(pid: u32) -> Option<u64> {
     let mut buf = [0; 512];
     let stat = process::read(pid, "stat", &mut buf);
-    let parent = rustix::process::getppid().map_or(0, Pid::as_raw_pid).unsigned_abs();
+    let parent = process::parent();
     let alive = !matches!(table::field(procstat::fields(stat), 0), b"Z" | b"X");
     let ours = alive && procstat::parent(stat) == Some(parent);
     started_at(stat).filter(|_| ours)
@@ -72,7 +71,7 @@ pub fn child_started_at(pid: u32) -> Option<u64> {
 
 /// When our parent was started, PID 1, ms since 1970; the end of time if that is not known.
 pub fn parent_started_at() -> u64 {
-    let parent = rustix::process::getppid().map_or(0, Pid::as_raw_pid).unsigned_abs();
+    let parent = process::parent();
     started_at(process::read(parent, "stat", &mut [0; 512])).unwrap_or(u64::MAX)
 }
 
@@ -80,8 +79,8 @@ pub fn parent_started_at() -> u64 {
 fn started_at(stat: &[u8]) -> Option<u64> {
     let ticks = core::str::from_utf8(table::field(procstat::fields(stat), START)).ok()?;
     let age =
-        sys::clock(libc::CLOCK_BOOTTIME).saturating_sub(ticks.parse::<u64>().ok()?.saturating_mul(TICK));
-    Some(sys::clock(libc::CLOCK_REALTIME).saturating_sub(age))
+        raw::clock(libc::CLOCK_BOOTTIME).saturating_sub(ticks.parse::<u64>().ok()?.saturating_mul(TICK));
+    Some(raw::clock(libc::CLOCK_REALTIME).saturating_sub(age))
 }
 
 /// The folder from which a server with `--pid1-mode` reads services too.

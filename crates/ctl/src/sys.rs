@@ -19,34 +19,6 @@ pub fn now() -> Instant {
     Instant(raw::now())
 }
 
-/// A clock, ms, clock_gettime(2): `CLOCK_REALTIME` or `CLOCK_BOOTTIME`.
-pub fn clock(id: i32) -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel fills one timespec.
-    unsafe { syscall(libc::SYS_clock_gettime, [word(id), address(&raw mut time)]) };
-    // Neither is negative, and the fraction is less than a second.
-    let (seconds, fraction) = (time.tv_sec as u64, time.tv_nsec as u64);
-    seconds.wrapping_mul(1_000).wrapping_add(fraction / 1_000_000)
-}
-
-/// The process that called listen for the other end of a connection, unix(7); 0 if it is in another PID namespace.
-///
-/// The type of rustix cannot hold that 0.
-pub fn peer_pid(socket: &OwnedFd) -> raw::Result<u32> {
-    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
-    let mut length = size_of_val(&peer) as libc::socklen_t;
-    let arguments = [
-        word(socket.as_raw_fd()),
-        word(libc::SOL_SOCKET),
-        word(libc::SO_PEERCRED),
-        address(&raw mut peer),
-        address(&raw mut length),
-    ];
-    // SAFETY: the kernel writes one structure and its length.
-    raw::checked(unsafe { syscall(libc::SYS_getsockopt, arguments) })?;
-    Ok(peer.pid.unsigned_abs())
-}
-
 /// Lends a descriptor to rustix by its number.
 ///
 /// rustix asserts that it is not -1. The mask turns -1 into another number, which is not open either.

@@ -120,6 +120,25 @@ pub fn is_writable(fd: i32) -> bool {
     polled.revents & libc::POLLOUT != 0
 }
 
+/// The process that called listen(2) for the other end of a connection, unix(7); 0 if that cannot be told, as of one in
+/// another PID namespace.
+///
+/// The type of rustix cannot hold that 0.
+pub fn peer_pid(socket: i32) -> i32 {
+    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = size_of_val(&peer) as libc::socklen_t;
+    let arguments = [
+        word(socket),
+        word(libc::SOL_SOCKET),
+        word(libc::SO_PEERCRED),
+        address(&raw mut peer),
+        address(&raw mut length),
+    ];
+    // SAFETY: the kernel writes one structure and its length.
+    unsafe { syscall(libc::SYS_getsockopt, arguments) };
+    peer.pid
+}
+
 /// Makes a non-blocking pipe, pipe(2): the reading and the writing end.
 ///
 /// If that fails, because all descriptors are in use, both are [`Fd::NONE`]: reads and writes answer EBADF.
@@ -150,11 +169,16 @@ pub fn statx(path: &CStr) -> Result<libc::statx> {
     Ok(unsafe { file.assume_init() })
 }
 
-/// Reads the monotonic clock, ms, clock_gettime(2).
+/// Reads the monotonic clock, ms.
 pub fn now() -> u64 {
+    clock(libc::CLOCK_MONOTONIC)
+}
+
+/// Reads a clock that always exists, ms, clock_gettime(2).
+pub fn clock(id: i32) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel fills one timespec; this clock always exists.
-    unsafe { syscall(libc::SYS_clock_gettime, [word(libc::CLOCK_MONOTONIC), address(&raw mut time)]) };
+    // SAFETY: the kernel fills one timespec.
+    unsafe { syscall(libc::SYS_clock_gettime, [word(id), address(&raw mut time)]) };
     // Neither is negative, and the fraction is less than a second.
     let (seconds, fraction) = (time.tv_sec as u64, time.tv_nsec as u32);
     seconds.wrapping_mul(1_000).wrapping_add(u64::from(fraction / 1_000_000))
