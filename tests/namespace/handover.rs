@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::reexec::{Child, ReexecState};
 
+use crate::common::hold::Held;
 use crate::common::namespace::{Namespace, Setup, state as state_of, status};
 use crate::common::services::rounds;
 use crate::common::updatable::{copy_alone, write_alone};
@@ -428,6 +429,14 @@ fn orphans_that_were_frozen_get_their_time_before_kill() {
     // What it needs after TERM is three seconds: a busy computer must not take longer to stop both. It ignores TERM before
     // it forks, so that its child, which is signalled too, never has the default.
     let orphan = r#"trap 'trap "" TERM; sleep 3; echo done >orphan.end; exit' TERM; echo $$ >orphan.pid; while :; do sleep 0.05; done"#;
+    // The helper is frozen while it waits for the next look, and in the middle of one.
+    for call in [libc::SYS_rt_sigtimedwait, libc::SYS_getdents64] {
+        frozen_at(call, orphan);
+    }
+}
+
+/// Freezes the helper at a system call, and the orphan, until the time of TERM is over.
+fn frozen_at(call: libc::c_long, orphan: &str) {
     let mut machine =
         Machine::start("start; at orphan; sh orphan & at 1; kill -9 $server; wait $server; helper orphans");
     fs::write(machine.folder.join("orphan"), orphan).expect("a script");
@@ -438,18 +447,25 @@ fn orphans_that_were_frozen_get_their_time_before_kill() {
     let orphan = machine.text("orphan.pid").trim().to_string();
     let helper = machine.pid1.server_named("zinit-pid1ctl");
     let orphan = machine.process(&orphan).expect("the orphan");
-    let both = |signal| {
-        [helper, orphan].map(|pid| {
-            // SAFETY: a signal to processes that this test started.
-            assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
-        })
+    let send = |signal| {
+        // SAFETY: a signal to a process that this test started.
+        assert_eq!(unsafe { libc::kill(orphan, signal) }, 0);
     };
-    both(libc::SIGSTOP);
+    // The line comes before the signals, of which SIGCONT would continue the orphan: the helper waits once they are sent.
+    let mut held = Held::seize(helper);
+    let mut at = |call| while held.next().expect("it lives") != call {};
+    at(libc::SYS_rt_sigtimedwait);
+    send(libc::SIGSTOP);
+    at(call);
     // The time of TERM is over then; nothing tells of that but the clock.
     while begin.elapsed().as_secs_f32() < 6.5 {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    both(libc::SIGCONT);
+    // It goes on first, up to its next wait.
+    at(libc::SYS_rt_sigtimedwait);
+    assert_eq!(state_of(orphan), Some('T'), "no KILL: {}", machine.pid1.log.text());
+    send(libc::SIGCONT);
+    drop(held);
     machine.pid1.line("orphans 1 exited 0");
     assert_eq!(machine.text("orphan.end"), "done\n", "{}", machine.pid1.log.text());
 }

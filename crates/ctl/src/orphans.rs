@@ -32,10 +32,10 @@ pub fn end(here: &CStr, adopt: bool) -> u8 {
     let mut orphans = Orphans::new(ReexecState::decode(here), adopted);
     for (signal, grace) in [(Signal::TERM, TERM_GRACE), (Signal::KILL, KILL_GRACE)] {
         orphans.signalled.clear();
-        let mut end = sys::now() + grace;
+        let mut last = sys::now();
+        let mut end = last + grace;
         let mut frozen = false;
         loop {
-            let begin = sys::now();
             if orphans.is_of_another() {
                 report(format_args!("PID 1 was replaced, and ends orphans by itself"));
                 return SOME_LEFT;
@@ -43,16 +43,19 @@ pub fn end(here: &CStr, adopt: bool) -> u8 {
             if !orphans.signal_all(signal) {
                 return 0;
             }
-            if sys::now() >= end {
-                break;
-            }
-            let _nothing = signal::wait(Some(ORPHANS_CHECK));
-            // A container was paused, and its processes had no time to end.
-            let late = (begin + ORPHANS_CHECK).until(sys::now());
+            // A container was paused, and its processes had no time to end. The same look at the clock decides both, so that
+            // no pause lies in between.
+            let now = sys::now();
+            let late = (last + ORPHANS_CHECK).until(now);
             if late > LATE && !frozen {
                 frozen = true;
                 end = end + late;
             }
+            if now >= end {
+                break;
+            }
+            last = now;
+            let _nothing = signal::wait(Some(ORPHANS_CHECK));
         }
     }
     report(format_args!("some of what the last server left behind does not end"));
