@@ -108,10 +108,14 @@ impl Sys<'_> {
             return errno;
         }
         tasks::run(Task::Terminate, &self.authority, &self.log);
-        let end = raw::now() + TERM_GRACE;
-        // This process is a child too. A subreaper ends nothing, and waits for nothing.
-        while self.authority.pid1().is_some() && self.others_left() != 1 && raw::now() < end {
-            let _interrupted = signal::wait(Some(ORPHANS_CHECK));
+        // A number of waits, and not a time: a pause of the container is no time in which processes could end.
+        for _ in 0..TERM_GRACE / ORPHANS_CHECK {
+            // This process is a child too. A subreaper ends nothing, and waits for nothing.
+            if self.authority.pid1().is_none() || self.others_left() == 1 {
+                break;
+            }
+            // A signal cuts a wait short, which then does not count.
+            while signal::wait(Some(ORPHANS_CHECK)).is_ok() {}
         }
         tasks::run(Task::Kill, &self.authority, &self.log);
         errno

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::common::hold::Held;
 use crate::common::namespace::{Namespace, Setup, children, state, status};
 use crate::common::reexec;
 use crate::common::trace::Trace;
@@ -190,6 +191,30 @@ fn without_zinit_pid1ctl_all_processes_are_ended() {
         pid1.signal(libc::SIGTERM);
         pid1.ends_well();
     }
+}
+
+#[test]
+fn without_zinit_pid1ctl_orphans_that_were_frozen_get_their_time_too() {
+    let Orphaned { setup, folder } = Orphaned::new("");
+    let before = format!("mount -t tmpfs none /sbin; cd {}\n{DEAF}", folder.display());
+    let mut pid1 = setup.before(&before).start();
+    pid1.diary_line("started");
+    until("the orphans", || text(&folder, "ready") == "up\n");
+    let orphan = pid1.server_named("sh");
+    kill(pid1.server_named("stand-in"), libc::SIGKILL);
+    pid1.line("cannot execute /sbin/zinit-pid1ctl: ENOENT");
+    until("TERM", || text(&folder, "told").contains("parent"));
+    // It has sent TERM, and SIGCONT after that, when it waits.
+    let mut held = Held::waiting(pid1.server_named("zinit-pid1"));
+    // The time of TERM passes meanwhile; nothing tells of that but the clock.
+    std::thread::sleep(Duration::from_secs(6));
+    for _ in 0..5 {
+        while held.next().expect("it lives") != libc::SYS_rt_sigtimedwait {}
+        assert!(state(orphan).is_some_and(|state| state != 'Z'), "{}", pid1.log.text());
+    }
+    drop(held);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
 }
 
 #[test]
