@@ -23,6 +23,11 @@ impl Trace {
         Self { strace, log }
     }
 
+    /// Waits for a line of strace's.
+    pub fn line(&self, text: &str) -> String {
+        self.log.line(text)
+    }
+
     /// The calls of a process that has ended, one per line, without signals.
     pub fn calls(mut self) -> Vec<String> {
         let begin = Instant::now();

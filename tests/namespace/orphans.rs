@@ -274,10 +274,10 @@ fn a_helper_that_pid_1_has_just_forked_is_no_orphan() {
     let stop = ["-f", "-e", "trace=setsid", "-e", "inject=setsid:signal=SIGSTOP"];
     let trace = Trace::attach(pid1.pid1(), &stop);
     pid1.signal(libc::SIGUSR2);
+    // The state alone would not tell: a traced process is in the same one at each system call.
+    trace.line("--- stopped by SIGSTOP ---");
     let server = pid1.server_named("stand-in");
-    let helper = |pid1: &mut Namespace| pid1.children().into_iter().find(|pid| *pid != server);
-    until("the helper", || helper(&mut pid1).is_some_and(|pid| state(pid) == Some('t')));
-    let helper = helper(&mut pid1).expect("just seen");
+    let helper = pid1.children().into_iter().find(|pid| *pid != server).expect("it is stopped");
     drop(trace);
     until("it is stopped", || state(helper) == Some('T'));
     crash(&mut pid1);
