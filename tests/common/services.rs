@@ -66,6 +66,8 @@ pub struct Services {
     /// Soft restarts, and crashes.
     pub restarts: usize,
     crashes: usize,
+    /// Services that servers started.
+    started: usize,
 }
 
 impl Services {
@@ -100,14 +102,18 @@ impl Services {
             .before(&format!("mount -t tmpfs run /run; {}; {never}", with_tool()));
         let pid1 = setup.start();
         pid1.log.follow(File::from(reading));
-        let services = Self { pid1, services, required: vec![], restarts: 0, crashes: 0 };
+        let started = services.len();
+        let services = Self { pid1, services, required: vec![], restarts: 0, crashes: 0, started };
         services.pid1.line("IPC server listening");
         services.run();
         services
     }
 
     /// Waits until each service runs, and writes if it ever does.
+    ///
+    /// A soft restart holds the pipes of the services that the server knows to be started; the scripts may be faster.
     fn run(&self) {
+        self.pid1.log.nth("service started", self.started);
         for (name, kind) in &self.services {
             until(&format!("the start of {name}\n{}", self.pid1.log.text()), || {
                 self.starts(name) > 0 && (!kind.counts() || self.count(name) > 0)
@@ -252,6 +258,8 @@ impl Services {
             until(&format!("a restless service\n{}", self.pid1.log.text()), || {
                 self.starts(&name) == starts + 1 && self.count(&name) > killed
             });
+            self.started += 1;
+            self.pid1.log.nth("service started", self.started);
         }
     }
 
@@ -326,8 +334,15 @@ impl Services {
 /// The script of a service, which records its start and its count.
 fn script(kind: Kind, script: &Path) -> String {
     let file = script.display();
-    let head =
-        format!("#!/bin/sh\necho $$ >>{file}.pids\ni=$(tail -n 1 {file}.count 2>/dev/null); i=${{i%;}}\n");
+    // The start is recorded once the trap is set: a test sends TERM soon after that.
+    let trap = match kind {
+        Kind::Farewell => "trap 'echo farewell; exit' TERM".to_string(),
+        Kind::Last => format!("trap 'seq {LAST}; exit' TERM"),
+        _ => String::new(),
+    };
+    let head = format!(
+        "#!/bin/sh\n{trap}\necho $$ >>{file}.pids\ni=$(tail -n 1 {file}.count 2>/dev/null); i=${{i%;}}\n"
+    );
     let count = |seconds: f32| {
         format!(
             "while :; do i=$((i+1)); echo \"$i;\" >>{file}.count; echo \"counter $i\"; sleep {seconds}; done"
@@ -339,12 +354,9 @@ fn script(kind: Kind, script: &Path) -> String {
             "{head}{go}\nwhile [ \"$i\" != {BURST} ]; do i=$((i+1)); echo \"counter $i\"; done\n{}\n",
             count(0.2)
         ),
-        Kind::Farewell => {
-            format!("{head}trap 'echo farewell; exit' TERM\nwhile :; do sleep 0.1; done\n")
-        }
+        Kind::Farewell | Kind::Last => format!("{head}while :; do sleep 0.1; done\n"),
         Kind::Fast => python(script, 0.005, "print('counter', i, flush=True)"),
         Kind::Forks => format!("{head}({}) &\nwhile :; do sleep 1000; done\n", count(0.2)),
-        Kind::Last => format!("{head}trap 'seq {LAST}; exit' TERM\nwhile :; do sleep 0.1; done\n"),
         Kind::Python => {
             python(script, 0.2, "[os.write(1, part) for part in (b'cou', b'nter', b' ', b'%d' % i, b'\\n')]")
         }
