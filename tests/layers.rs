@@ -31,7 +31,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("sys/cli", "log model parse raw rpc spawn"),
     ("sys/boot", "authority log model mount parse raw signal spawn stdio watchdog"),
     ("sys/fault", "model raw signal"),
-    ("sys/raw", "model"),
+    ("sys/raw", "model parse"),
     ("sys/reexec", "model raw spawn"),
     ("sys/server", "model raw signal spawn tasks"),
     ("sys/spawn", "log model parse raw signal stdio"),
@@ -63,6 +63,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("ctl/restart", "ask client handover model parse pipes process refusal report server sys"),
     ("ctl/server", "model parse process sys"),
     ("ctl/watch", "ask client handover model pipes refusal report restart server sys"),
+    ("ctl/start", "hostname model refusal report sys"),
+    ("ctl/hostname", ""),
     ("ctl/", "cli file model parse print probe process refusal report stat sys verify"),
 ];
 

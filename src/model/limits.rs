@@ -155,6 +155,12 @@ pub const READERS: usize = 4;
 /// `COMMAND_LINE_SIZE` of x86 and arm64. A larger buffer would take a page of stack for as long as PID 1 lives.
 pub const KERNEL_COMMAND_LINE: usize = 2_048;
 
+/// The hard limit of open files that a server gets at least; its soft limit stays, mostly 1,024.
+///
+/// As much as systemd sets, and below what the kernel allows by default, 1,048,576 (`fs.nr_open`). A program that
+/// closes all descriptors up to its soft limit is not slowed down.
+pub const OPEN_FILES: u64 = 524_288;
+
 /// Bytes of the server's reply that are read before it counts as garbage.
 pub const REPLY: usize = 4_096;
 

@@ -45,6 +45,12 @@ macro_rules! messages {
                 match self { $(Self::$message => Level::$level,)* }
             }
 
+            /// True for a line that is to survive a reset: the first and the last of a life, and what went wrong.
+            #[must_use]
+            pub fn is_breadcrumb(self) -> bool {
+                self.level() <= Level::Warn || matches!(self, Self::BootMachine | Self::ShutdownBegun)
+            }
+
             /// The text of the line, with placeholders for its values.
             #[must_use]
             pub fn template(self) -> &'static [u8] {
@@ -78,8 +84,6 @@ messages! {
     FoundLate Info "deadline found %ms late, put off once";
     /// The server's program could not be executed several times in a row: the container exits.
     GivenUp Error "server cannot be executed, giving up";
-    /// The host's name cannot be set.
-    HostNameFailed Error "cannot take the name in /etc/hostname: %errno";
     /// The shutdown of the machine has begun.
     ShutdownBegun Info "%task begins";
     /// The server's program cannot be executed.
@@ -178,6 +182,8 @@ messages! {
     WatchdogArmed Info "/dev/watchdog is armed, %number s";
     /// A server could not be forked.
     SpawnFailed Error "cannot fork a server: %errno, next try in %ms";
+    /// The early mounts are left to another program.
+    NotMounted Info "ZINIT_MOUNT=no, nothing is mounted";
 }
 
 /// A message with its values; those that its template does not use keep their values from [`Record::new`].

@@ -106,19 +106,6 @@ impl Machine {
         rustix::fs::sync();
     }
 
-    /// Sets the host name to the first word of `/etc/hostname`, sethostname(2); a missing file is no error.
-    pub fn set_host_name(&self) -> Errno {
-        // One byte more than a name may have, so that the kernel refuses one that is too long.
-        let mut buf = [0; 65];
-        let text = raw::read_file(c"/etc/hostname", &mut buf);
-        let name = text.split(|byte| *byte <= b' ').next().unwrap_or_default();
-        if name.is_empty() {
-            return Errno::NONE;
-        }
-        // SAFETY: the kernel reads the name and not beyond.
-        raw::answer(unsafe { syscall(libc::SYS_sethostname, [raw::address(name.as_ptr()), name.len()]) })
-    }
-
     /// Ends the machine, reboot(2); it returns the error, or none if the call had no effect.
     pub fn reboot(&self, command: RebootCommand) -> Errno {
         raw::status(reboot(command))

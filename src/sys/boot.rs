@@ -59,32 +59,29 @@ impl<'a> Sys<'a> {
         self.reexec_state.set_container(self.role() == Role::Container);
         // Not after a re-exec: the earlier PID 1 has done this, and any change since then was made on purpose.
         let first = self.reexec_state.generation() == 0;
-        let mounts = if first && self.config.mount() { mount::EARLY.as_slice() } else { &[] };
+        let mounts = if first && self.config.mount() { mount::EARLY } else { &[] };
         if let Some(machine) = self.authority.machine() {
             machine.mount_early(mounts, None);
         }
         stdio::fill_std_fds(self.std_fds, self.authority.machine().is_some());
-        self.log.open(self.authority.machine().is_some(), self.std_fds.stderr());
+        self.log.open(self.authority.machine(), self.std_fds.stderr());
         if let Some(machine) = self.authority.machine() {
-            let errno = if first { machine.set_host_name() } else { Errno::NONE };
-            if errno != Errno::NONE {
-                self.log.error(Message::HostNameFailed, errno);
-            }
             // Repeated with the log, which needs these mounts itself: what failed the first time fails again, and is
             // logged.
             machine.mount_early(mounts, Some(&self.log));
+            if first {
+                machine.raise_open_files();
+                machine.leave_terminal();
+                if !self.config.mount() {
+                    self.log.error(Message::NotMounted, Errno::NONE);
+                }
+            }
         }
     }
 
     /// The words of the kernel command line on a machine. None in a container, where it is the host's.
     pub fn kernel_words<'b>(&self, buf: &'b mut [u8]) -> impl Iterator<Item = &'b CStr> + use<'b> {
         let buf = if self.authority.machine().is_some() { buf } else { &mut [] };
-        c_strings(config::split(raw::read_file(c"/proc/cmdline", buf)))
+        raw::c_strings(config::split(raw::read_file(c"/proc/cmdline", buf)))
     }
-}
-
-/// Each word as a `CStr`.
-fn c_strings(words: &[u8]) -> impl Iterator<Item = &CStr> {
-    // SAFETY: each word ends in its only NUL. `CStr::from_bytes_with_nul` takes 200 bytes more.
-    config::words(words).map(|word| unsafe { CStr::from_bytes_with_nul_unchecked(word) })
 }

@@ -2,11 +2,14 @@
 //!
 //! A line that is not accepted at once is dropped: PID 1 must not wait for a reader, so its log cannot be complete.
 
+use core::ffi::CStr;
+
 use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::message::{Level, Message, Record};
 use zinit_pid1::model::process::Errno;
 use zinit_pid1::text::line;
 
+use super::authority::Machine;
 use super::raw;
 
 /// The log, and the lowest level that it accepts.
@@ -14,6 +17,8 @@ pub struct Log {
     /// Where lines go, for as long as this process lives.
     fd: i32,
     sink: Sink,
+    /// `/dev/pmsg0`, whose lines survive a reset, or -1.
+    pmsg: i32,
     /// Lines of a lower level are not written.
     pub level: Level,
 }
@@ -33,16 +38,19 @@ enum Sink {
 
 impl Log {
     /// Drops all lines.
-    pub const NONE: Self = Self { fd: STDERR, sink: Sink::None, level: Level::Info };
+    pub const NONE: Self = Self { fd: STDERR, sink: Sink::None, pmsg: -1, level: Level::Info };
 
     /// Standard error of a command that a person has typed. It may block, because this user may be unable to reopen a
     /// terminal.
-    pub const STDERR: Self = Self { fd: STDERR, sink: Sink::OwnFile, level: Level::Trace };
+    pub const STDERR: Self = Self { fd: STDERR, sink: Sink::OwnFile, pmsg: -1, level: Level::Trace };
 
     /// Opens the log: the kernel's on a machine where it can be opened, else standard error if this process inherited
     /// one; see kmsg in the kernel's ABI documents.
-    pub fn open(&mut self, machine: bool, has_stderr: bool) {
+    pub fn open(&mut self, machine: Option<&Machine>, has_stderr: bool) {
         (self.fd, self.sink) = sink(machine, has_stderr);
+        if machine.is_some() {
+            self.pmsg = open(c"/dev/pmsg0").map_or(-1, raw::Fd::keep);
+        }
         self.level = Level::Info;
     }
 
@@ -80,6 +88,10 @@ impl Log {
         }
         let mut line = Buffer::default();
         line::compose(&mut line, record, text, self.sink == Sink::Kmsg);
+        if record.message.is_breadcrumb() {
+            // It is memory: nobody has to read it.
+            let _none = raw::write(self.pmsg, line.as_bytes());
+        }
         if self.sink != Sink::Kmsg && !raw::is_writable(self.fd) {
             return;
         }
@@ -89,11 +101,11 @@ impl Log {
     }
 }
 
-fn sink(machine: bool, has_stderr: bool) -> (i32, Sink) {
-    if machine {
+fn sink(machine: Option<&Machine>, has_stderr: bool) -> (i32, Sink) {
+    if let Some(machine) = machine {
         // Otherwise the kernel would accept about ten lines in a burst and drop the rest.
         let _locked = raw::write_file(c"/proc/sys/kernel/printk_devkmsg", b"on\n");
-        if let Ok(fd) = raw::open(c"/dev/kmsg", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY) {
+        if let Ok(fd) = open(c"/dev/kmsg").or_else(|_| machine.with_dev(|| open(c"/dev/kmsg"))) {
             return (fd.keep(), Sink::Kmsg);
         }
     }
@@ -111,11 +123,16 @@ fn stderr() -> (i32, Sink) {
     if kind == libc::S_IFREG {
         return (STDERR, Sink::OwnFile);
     }
-    match raw::open(c"/proc/self/fd/2", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY) {
+    match open(c"/proc/self/fd/2") {
         Ok(fd) => (fd.keep(), Sink::OwnFile),
         Err(_) if matches!(kind, libc::S_IFIFO | libc::S_IFSOCK) => (STDERR, Sink::Shared),
         Err(_) => (STDERR, Sink::None),
     }
+}
+
+/// Opens a file so that neither this nor a write waits for a reader.
+fn open(path: &CStr) -> raw::Result<raw::Fd> {
+    raw::open(path, libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY)
 }
 
 const STDERR: i32 = libc::STDERR_FILENO;

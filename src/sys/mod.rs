@@ -11,6 +11,7 @@ mod cli;
 mod fault;
 mod log;
 mod mount;
+mod prepare;
 mod raw;
 mod reexec;
 mod rpc;

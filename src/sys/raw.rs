@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use rustix::fd::BorrowedFd;
 use zinit_pid1::model::process::{Errno, Pid};
 use zinit_pid1::model::time::Instant;
+use zinit_pid1::parse::config;
 
 pub use rt::raw::{
     Fd, NO_CHILD, Result, address, adopt_orphans, checked, close, exit, fork, ioctl, is_writable, open,
@@ -59,4 +60,10 @@ pub const fn answer(answer: isize) -> Errno {
 /// The error of a call of rustix, or none.
 pub fn status(answer: rustix::io::Result<()>) -> Errno {
     answer.map_or_else(|error| errno(error.raw_os_error()), |()| Errno::NONE)
+}
+
+/// Each word as a `CStr`.
+pub fn c_strings(words: &[u8]) -> impl Iterator<Item = &CStr> {
+    // SAFETY: each word ends in its only NUL. `CStr::from_bytes_with_nul` takes 200 bytes more.
+    config::words(words).map(|word| unsafe { CStr::from_bytes_with_nul_unchecked(word) })
 }

@@ -19,7 +19,9 @@ use super::tasks;
 impl Sys<'_> {
     fn server(&self) -> Server<'_> {
         let machine = self.authority.machine().is_some();
-        Server { config: &self.config, start: self.start, machine }
+        // No server has run yet, in this life of PID 1 or in an earlier one.
+        let prepare = machine && self.server_file() == FileId::NONE;
+        Server { config: &self.config, start: self.start, machine, prepare }
     }
 
     pub(super) fn spawn_server(&mut self) {

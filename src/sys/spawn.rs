@@ -80,6 +80,8 @@ pub struct Server<'a> {
     pub start: Start,
     /// Whether this is PID 1 of a machine.
     pub machine: bool,
+    /// Whether the machine is to be prepared for programs first.
+    pub prepare: bool,
 }
 
 impl Server<'_> {
@@ -110,6 +112,9 @@ impl Server<'_> {
         };
         let mode = if self.machine { c"--pid1-mode".as_ptr() } else { ptr::null() };
         let argv = [
+            CTL.as_ptr(),
+            c"--helper".as_ptr(),
+            c"start".as_ptr(),
             path.as_ptr(),
             c"-c".as_ptr(),
             self.config.config_dir().as_ptr(),
@@ -126,7 +131,12 @@ impl Server<'_> {
             }
         }
         // SAFETY: the array ends in NULL, its strings in NUL.
-        unsafe { exec(self.start, path, argv.as_ptr(), log) }
+        unsafe {
+            if self.prepare {
+                exec(self.start, CTL, argv.as_ptr(), log);
+            }
+            exec(self.start, path, argv.as_ptr().add(3), log)
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod common;
 mod cli;
 mod config;
 mod deadline;
+mod hostname;
 mod lines;
 mod minisign;
 mod proc;

@@ -38,11 +38,6 @@ const MESSAGES: [(Message, Level, &str); 59] = [
     (Message::Fault, Level::Error, "fault, signal 2500"),
     (Message::FoundLate, Level::Info, "deadline found 2500 ms late, put off once"),
     (Message::GivenUp, Level::Error, "server cannot be executed, giving up"),
-    (
-        Message::HostNameFailed,
-        Level::Error,
-        "cannot take the name in /etc/hostname: ENOENT (no such file or directory)",
-    ),
     (Message::ShutdownBegun, Level::Info, "halt begins"),
     (Message::ExecFailed, Level::Error, "cannot execute TEXT: ENOENT (no such file or directory)"),
     (
@@ -112,6 +107,7 @@ const MESSAGES: [(Message, Level, &str); 59] = [
         Level::Error,
         "cannot fork a server: ENOENT (no such file or directory), next try in 2500 ms",
     ),
+    (Message::NotMounted, Level::Info, "ZINIT_MOUNT=no, nothing is mounted"),
 ];
 
 #[test]
@@ -123,7 +119,7 @@ fn every_message_has_its_text_and_its_level() {
             (*level, (*words).to_owned())
         );
     }
-    assert_eq!(MESSAGES.last().map(|(message, ..)| *message), Some(Message::SpawnFailed), "the last of all");
+    assert_eq!(MESSAGES.last().map(|(message, ..)| *message), Some(Message::NotMounted), "the last of all");
 }
 
 #[test]

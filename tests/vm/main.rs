@@ -6,4 +6,5 @@ mod common;
 mod board;
 mod image;
 mod machine;
+mod programs;
 mod services;

@@ -18,6 +18,7 @@
 
 pub mod cli;
 pub mod deadline;
+pub mod hostname;
 mod json;
 pub mod lines;
 pub mod minisign;

@@ -3,6 +3,7 @@
 //! Responsible for:
 //! - `--helper update NAME`: finds another version of PID 1's program, puts it in its place and prints its path;
 //! - `--helper rollback PATH`: puts the previous file of the server back;
+//! - `--helper start SERVER ARGUMENTS`: prepares the machine before its first server, and executes that;
 //! - `--helper orphans STATE [adopted]`: ends the processes that a server left behind;
 //! - `--helper restart STATE SOCKET`: asks the server to exit, and keeps its services;
 //! - `--helper watch STATE SOCKET`: keeps the services of a server that crashes;
@@ -35,6 +36,7 @@ mod refusal;
 mod restart;
 mod rollback;
 mod server;
+mod start;
 mod status;
 mod sys;
 mod update;
@@ -61,7 +63,7 @@ fn main(start: Start) -> ! {
     let mut words = start.words();
     let status = if words.next() == Some(c"--helper") {
         let [task, argument, more] = [(); 3].map(|()| words.next().unwrap_or(c""));
-        run_helper(task, argument, more)
+        if task == c"start" { start::start(start) } else { run_helper(task, argument, more) }
     } else {
         run_command(cli::parse(start.name(), start.words()))
     };

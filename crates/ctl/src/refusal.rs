@@ -82,6 +82,7 @@ pub fn errno_name(errno: Errno) -> impl fmt::Display {
                 Errno::LOOP => "ELOOP (a symbolic link)",
                 Errno::MFILE => "EMFILE (too many open files)",
                 Errno::MLINK | Errno::NOTSUP => "EMLINK (no hard links there)",
+                Errno::INVAL => "EINVAL (invalid)",
                 Errno::NAMETOOLONG => "ENAMETOOLONG (too long)",
                 Errno::NOENT => "ENOENT (no such file or directory)",
                 Errno::NOEXEC => "ENOEXEC (no program for this machine)",

@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use rt::arch::syscall;
 use rt::raw::{self, address, word};
+use rt::start::Start;
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
 use zinit_pid1::model::process::Signal;
@@ -34,6 +35,33 @@ pub fn set_alarm(seconds: i64) {
     let arguments = [word(libc::ITIMER_REAL), address(&raw const timer), 0];
     // SAFETY: the kernel reads one structure.
     unsafe { syscall(libc::SYS_setitimer, arguments) };
+}
+
+/// Executes the program in argv behind so many words, with the rest of argv and the environment of this process;
+/// returns the error number.
+pub fn exec_words(start: Start, words: usize) -> i32 {
+    start.words().nth(words - 1).map_or(libc::EINVAL, |path| start.exec_behind(path, words))
+}
+
+/// Brings a network interface up, netdevice(7).
+pub fn bring_up(interface: [u8; 16]) -> raw::Result<()> {
+    /// `struct ifreq` with flags.
+    #[repr(C)]
+    struct Request {
+        interface: [u8; 16],
+        flags: u16,
+        unused: [u8; 22],
+    }
+    let kind = word(libc::SOCK_DGRAM | libc::SOCK_CLOEXEC);
+    // SAFETY: three numbers.
+    let socket = raw::checked(unsafe { syscall(libc::SYS_socket, [word(libc::AF_INET), kind, 0]) })?;
+    let socket = raw::Fd::new(socket);
+    let mut request = Request { interface, flags: 0, unused: [0; 22] };
+    // SAFETY: the kernel reads and writes one structure.
+    unsafe { raw::ioctl(&socket, libc::SIOCGIFFLAGS as usize, address(&raw mut request)) }?;
+    request.flags |= libc::IFF_UP as u16;
+    // SAFETY: the kernel reads one structure.
+    unsafe { raw::ioctl(&socket, libc::SIOCSIFFLAGS as usize, address(&raw const request)) }
 }
 
 /// Sends PID 1 a signal, kill(2); the type of rustix lacks real-time signals.

@@ -55,6 +55,15 @@ impl Start {
         unsafe { raw::execve(path, self.stack.add(1).cast(), self.envp.cast_const()) }
     }
 
+    /// Executes a program with the arguments of this one behind the first `words`, and with its environment; returns
+    /// the error number.
+    pub fn exec_behind(self, path: &CStr, words: usize) -> i32 {
+        // SAFETY: argc is valid, and argv and envp end in NULL.
+        unsafe {
+            raw::execve(path, self.stack.add(1 + words.min(*self.stack)).cast(), self.envp.cast_const())
+        }
+    }
+
     /// The strings of the environment; most are `NAME=VALUE`.
     pub fn environment(self) -> impl Iterator<Item = &'static CStr> + Clone {
         strings(self.envp)

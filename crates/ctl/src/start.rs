@@ -1,0 +1,95 @@
+//! Before the first server of a machine: prepares what programs expect to find.
+
+use core::ffi::CStr;
+use core::fmt::Write;
+
+use rt::raw;
+use rt::start::Start;
+use rustix::fs::{Access, AtFlags, CWD};
+use rustix::io::{Errno, Result};
+use zinit_pid1::model::process;
+use zinit_pid1ctl::hostname::host_name;
+
+use crate::refusal::errno_name;
+use crate::{report, sys};
+
+/// Prepares the machine, and executes the program whose argv follows; returns the exit status if that fails.
+///
+/// It is in the place of the server: whatever fails before is logged, and the server is executed all the same.
+#[inline(never)] // its frame would be resident in each helper that lives long
+pub fn start(start: Start) -> u8 {
+    // Whoever else calls this gets the program that is asked for, on a machine that stays as it is.
+    if rustix::process::getppid() == Some(rustix::process::Pid::INIT) {
+        link_descriptors();
+        if let Err(errno) = set_host_name() {
+            failed("cannot take the name in /etc/hostname", errno);
+        }
+        match sys::bring_up(*b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0").map_err(Errno::from_raw_os_error) {
+            // There is no such interface, or no IPv4 in this kernel.
+            Ok(()) | Err(Errno::NODEV | Errno::AFNOSUPPORT) => {}
+            Err(errno) => failed("cannot bring lo up", errno),
+        }
+    }
+    let errno = sys::exec_words(start, WORDS);
+    let path = start.words().nth(WORDS - 1).unwrap_or_default();
+    let mut what = heapless::String::<300>::new();
+    let _cut = write!(what, "cannot execute {}", path.to_bytes().escape_ascii());
+    failed(&what, Errno::from_raw_os_error(errno));
+    process::Errno(u8::try_from(errno).unwrap_or(u8::MAX)).exec_status()
+}
+
+/// Links what shells and programs use as files to `/proc`, if `/dev` lies in memory; a name that exists stays.
+fn link_descriptors() {
+    // devtmpfs is a tmpfs, or a ramfs in a kernel without tmpfs.
+    let kind = rustix::fs::statfs(c"/dev").map_or(0, |stat| stat.f_type);
+    if matches!(kind, libc::TMPFS_MAGIC | RAMFS_MAGIC) {
+        for (target, link) in LINKS {
+            let _exists = rustix::fs::symlink(target, link);
+        }
+    }
+}
+
+/// Sets the host name to the one in `/etc/hostname`, sethostname(2); a missing file is no error, and one without a name
+/// is EINVAL.
+fn set_host_name() -> Result<()> {
+    if rustix::fs::accessat(CWD, HOST_NAME, Access::EXISTS, AtFlags::empty()) == Err(Errno::NOENT) {
+        return Ok(());
+    }
+    let mut buf = [0; HOST_NAME_FILE];
+    let text = raw::read_file(HOST_NAME, &mut buf);
+    let name = host_name(text);
+    // A file that fills the buffer may go on.
+    if name.is_empty() || text.len() == HOST_NAME_FILE {
+        return Err(Errno::INVAL);
+    }
+    rustix::system::sethostname(name)
+}
+
+/// Writes a line to the kernel's log: standard error is the console here, which may have no reader.
+fn failed(what: &str, errno: Errno) {
+    let mut line = heapless::String::<500>::new();
+    let _cut = writeln!(line, "<3>zinit-pid1ctl: {what}: {}", errno_name(errno));
+    if raw::write_file(c"/dev/kmsg", line.as_bytes()).is_err() {
+        report(format_args!("{what}: {}", errno_name(errno)));
+    }
+}
+
+/// Targets and links.
+const LINKS: [(&CStr, &CStr); 5] = [
+    (c"/proc/self/fd", c"/dev/fd"),
+    (c"/proc/self/fd/0", c"/dev/stdin"),
+    (c"/proc/self/fd/1", c"/dev/stdout"),
+    (c"/proc/self/fd/2", c"/dev/stderr"),
+    (c"/proc/kcore", c"/dev/core"),
+];
+
+const HOST_NAME: &CStr = c"/etc/hostname";
+
+/// Bytes of that file that are read: enough for a page of comments.
+const HOST_NAME_FILE: usize = 4_096;
+
+/// The words before the program's argv: this program, `--helper` and `start`.
+const WORDS: usize = 3;
+
+/// linux/magic.h; libc has no name for it.
+const RAMFS_MAGIC: libc::c_long = 0x8584_58f6;
