@@ -149,11 +149,13 @@ impl State {
 
     fn requested(&mut self, request: Request, now: Instant, actions: &mut Actions) {
         match (request.ending(), self.shutting_down()) {
-            (Some(_), true) => actions.log(Message::AlreadyEnding),
+            (_, true) => actions.log(Message::AlreadyEnding),
             (Some(ending), false) => self.begin(ending, now, actions),
-            (None, false) if request == Request::Update => actions.add(Action::SpawnUpdater),
+            (None, false) if request == Request::Update => {
+                actions.log(Message::UpdateBegun);
+                actions.add(Action::SpawnUpdater);
+            }
             (None, false) => self.restart(now, actions),
-            (None, true) => {}
         }
         // A Ctrl-Alt-Del that began the shutdown is counted here as well.
         match request {

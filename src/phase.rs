@@ -15,6 +15,7 @@ use crate::model::time::{Instant, Millis};
 
 /// The state of PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C)] // what is used most first: 80 bytes of file
 pub struct State {
     pub(crate) phase: Phase,
     /// The deadline of the current phase or step; [`Instant::NEVER`] for no deadline.
@@ -24,11 +25,11 @@ pub struct State {
     /// The forked child that the phase waits for: the helper of a soft restart, an RPC client, the helper that ends
     /// orphans, or the child of a task.
     pub(crate) helper: Option<Pid>,
-    pub(crate) servers: Servers,
     /// Another version of this program is installed; the re-exec waits for a phase in which nothing is in progress.
     pub(crate) update_pending: bool,
-    pub(crate) ctrl_alt_dels: RateWindow,
     pub(crate) policy: Policy,
+    pub(crate) servers: Servers,
+    pub(crate) ctrl_alt_dels: RateWindow,
 }
 
 /// The phases of PID 1's life.

@@ -145,14 +145,11 @@ impl State {
                 }
                 self.begin_restart(server, now, actions);
             }
-            // The server is being started or restarted, or no server is to follow.
-            Phase::Starting
-            | Phase::Stopping { .. }
-            | Phase::SavingServices
-            | Phase::EndingOrphans
-            | Phase::Working { .. }
-            | Phase::DeadEnd
-            | Phase::Exiting => {}
+            Phase::Starting | Phase::Stopping { .. } | Phase::SavingServices | Phase::EndingOrphans => {
+                actions.log(Message::RestartNotNeeded);
+            }
+            // No server is to follow.
+            Phase::Working { .. } | Phase::DeadEnd | Phase::Exiting => {}
         }
     }
 

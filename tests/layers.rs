@@ -31,6 +31,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("sys/cli", "log model parse raw rpc spawn"),
     ("sys/boot", "authority log model mount parse raw signal spawn stdio watchdog"),
     ("sys/fault", "model raw signal"),
+    ("sys/sender", "model raw"),
     ("sys/raw", "model parse"),
     ("sys/reexec", "model raw spawn"),
     ("sys/server", "model raw signal spawn tasks"),

@@ -35,7 +35,7 @@ impl Level {
 macro_rules! messages {
     ($($(#[$doc:meta])* $message:ident $level:ident $template:literal;)*) => {
         /// What is logged.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Message { $($(#[$doc])* $message,)* }
 
         impl Message {
@@ -49,6 +49,12 @@ macro_rules! messages {
             #[must_use]
             pub fn is_breadcrumb(self) -> bool {
                 self.level() <= Level::Warn || matches!(self, Self::BootMachine | Self::ShutdownBegun)
+            }
+
+            /// True if `%text` is who has sent the last request.
+            #[must_use]
+            pub fn names_sender(self) -> bool {
+                self >= Self::AlreadyEnding
             }
 
             /// The text of the line, with placeholders for its values.
@@ -66,8 +72,6 @@ macro_rules! messages {
 // Placeholders: `%pid`, `%exit` (how a process ended), `%errno`, `%ms` (a time with its unit), `%number`, `%signal`,
 // `%task`, `%text` (bytes from outside).
 messages! {
-    /// A further request during a shutdown.
-    AlreadyEnding Info "the end is under way already";
     /// PID 1 of a container.
     BootContainer Info "version %text, PID 1 of a container";
     /// Not PID 1.
@@ -84,8 +88,6 @@ messages! {
     FoundLate Info "deadline found %ms late, put off once";
     /// The server's program could not be executed several times in a row: the container exits.
     GivenUp Error "server cannot be executed, giving up";
-    /// The shutdown of the machine has begun.
-    ShutdownBegun Info "%task begins";
     /// The server's program cannot be executed.
     ExecFailed Error "cannot execute %text: %errno";
     /// The server's program needs an interpreter that does not exist.
@@ -128,10 +130,6 @@ messages! {
     RequestTimedOut Warn "no answer in time, sending %signal";
     /// The server refused a soft restart, closed the connection or sent garbage: it may be exiting.
     RequestUnanswered Warn "server %pid may be exiting, it gets %ms";
-    /// A soft restart while there is no server: the delay is cut short.
-    RespawnNow Info "soft restart, there is no server, starting one now";
-    /// A soft restart has begun.
-    RestartBegun Info "soft restart of server %pid begins";
     /// Not PID 1, and there is a server already: `%text` says where.
     SecondCopy Error "a server runs already (%text), try zinit-pid1 status, restart-server or --supervise";
     /// The server exited as requested.
@@ -154,8 +152,6 @@ messages! {
     RestarterFailed Warn "restart helper %exit, going on without";
     /// The services could not be saved in time.
     SaveTimedOut Error "services are not saved in time, going on";
-    /// The shutdown of a container, or of a process that is not PID 1, has begun.
-    StopBegun Info "stop begins";
     /// The process cannot adopt orphans.
     SubreaperFailed Warn "cannot adopt orphans: %errno";
     /// A swap cannot be turned off.
@@ -184,6 +180,23 @@ messages! {
     SpawnFailed Error "cannot fork a server: %errno, next try in %ms";
     /// The early mounts are left to another program.
     NotMounted Info "ZINIT_MOUNT=no, nothing is mounted";
+
+    // From here on `%text` is who has sent the request, see `names_sender`.
+
+    /// A further request during a shutdown.
+    AlreadyEnding Info "the end is under way already, asked by %text";
+    /// A soft restart while a server is started or replaced already.
+    RestartNotNeeded Info "a server is being started already, asked by %text";
+    /// An update was asked for.
+    UpdateBegun Info "update begins, asked by %text";
+    /// The shutdown of the machine has begun.
+    ShutdownBegun Info "%task begins, asked by %text";
+    /// A soft restart while there is no server: the delay is cut short.
+    RespawnNow Info "soft restart, there is no server, starting one now, asked by %text";
+    /// A soft restart has begun.
+    RestartBegun Info "soft restart of server %pid begins, asked by %text";
+    /// The shutdown of a container, or of a process that is not PID 1, has begun.
+    StopBegun Info "stop begins, asked by %text";
 }
 
 /// A message with its values; those that its template does not use keep their values from [`Record::new`].

@@ -15,6 +15,7 @@ use super::authority::Authority;
 use super::log::Log;
 use super::mount;
 use super::raw;
+use super::sender::Sender;
 use super::signal;
 use super::spawn::Report;
 use super::stdio;
@@ -44,6 +45,7 @@ impl<'a> Sys<'a> {
             shutting_down: false,
             std_fds,
             event,
+            sender: Sender::PID1,
             server_report: Report::NONE,
             saver_report: Report::NONE,
             updater: None,

@@ -15,6 +15,7 @@ mod prepare;
 mod raw;
 mod reexec;
 mod rpc;
+mod sender;
 mod server;
 mod signal;
 mod spawn;
@@ -24,6 +25,7 @@ mod unmount;
 mod watchdog;
 
 use core::ffi::CStr;
+use core::mem::MaybeUninit;
 
 use rt::start::Start;
 use zinit_pid1::model::action::{Action, Method};
@@ -40,23 +42,24 @@ use zinit_pid1::{reaper, signals};
 
 use authority::Authority;
 use log::Log;
+use sender::Sender;
 use spawn::Report;
 use stdio::InheritedFds;
 use watchdog::Watchdog;
 
 /// PID 1's interface to the kernel.
+#[repr(C)] // small fields first: 340 bytes of file
 pub struct Sys<'a> {
     authority: Authority,
     log: Log,
-    config: Config<'a>,
     start: Start,
-    /// The re-exec state: decoded at the start, and kept up to date as far as it is known here.
-    reexec_state: ReexecState,
     /// A shutdown has begun: a fault no longer leads to a re-exec.
     shutting_down: bool,
     std_fds: InheritedFds,
     /// An event that [`wait`](Self::wait) has not returned yet.
     event: Option<Event>,
+    /// Who has sent the last request.
+    sender: Sender,
     /// The report from the child that executes the last server.
     server_report: Report,
     /// The report from the last helper that saves services.
@@ -70,6 +73,9 @@ pub struct Sys<'a> {
     children_pending: bool,
     /// The number of children that may be reaped before the next check of the clock and the signals.
     reap_budget: u8,
+    /// The re-exec state: decoded at the start, and kept up to date as far as it is known here.
+    reexec_state: ReexecState,
+    config: Config<'a>,
 }
 
 impl<'a> Sys<'a> {
@@ -139,7 +145,7 @@ impl<'a> Sys<'a> {
                     raw::exit(status);
                 }
             }
-            Action::Log(record) => self.log.record(&record),
+            Action::Log(record) => self.log_record(&record),
             Action::Reexec => self.reexec_updated(),
             Action::RestartNamespace => {
                 if let Authority::Container(pid1) = &self.authority
@@ -214,10 +220,15 @@ impl<'a> Sys<'a> {
             left if !self.children_pending => left,
             Some(_) | None => Some(0),
         };
-        let signal = signal::wait(timeout);
+        let mut info = MaybeUninit::uninit();
+        let signal = signal::wait_info(timeout, info.as_mut_ptr());
         // Signals coalesce and can be missed, so PID 1 checks for children after every wake-up.
         (self.children_pending, self.reap_budget) = (true, REAP_BUDGET);
-        self.event = signal.ok().and_then(signals::request).map(Event::Requested);
+        if let Some(request) = signal.ok().and_then(signals::request) {
+            // SAFETY: the kernel has written it together with the signal.
+            self.sender = Sender::of(unsafe { info.assume_init_ref() });
+            self.event = Some(Event::Requested(request));
+        }
     }
 
     /// Reaps one child, wait(2); not every reaped child causes an event.

@@ -104,7 +104,9 @@ pub fn action(action: &Action, history: &ServerHistory) -> String {
             compose(&mut line, note, b"", false);
             let line = str::from_utf8(line.as_bytes()).expect("lines are ASCII");
             let fact = line.strip_prefix("zinit-pid1: ").and_then(|line| line.strip_suffix('\n'));
-            format!("log {level}: {}", fact.expect("a line has a prefix and a newline"))
+            let fact = fact.expect("a line has a prefix and a newline");
+            // Who has asked is not known to the policy.
+            format!("log {level}: {}", fact.strip_suffix(", asked by ").unwrap_or(fact))
         }
         Action::WatchdogStop => "watchdog-stop".into(),
         Action::SpawnRescue => "spawn-rescue".into(),

@@ -13,6 +13,7 @@ mod reader;
 mod real;
 mod rollback;
 mod second;
+mod sender;
 mod services;
 mod successor;
 mod surroundings;

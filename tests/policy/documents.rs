@@ -78,7 +78,8 @@ fn the_manual_of_zinit_pid1ctl_explains_every_line_for_the_log() {
     for folder in ["crates/ctl/src", "crates/ctl/src/update"] {
         for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder") {
             let Ok(source) = fs::read_to_string(file.expect("an entry").path()) else { continue };
-            for call in source.split("report(format_args!(").skip(1) {
+            let calls = ["report(format_args!(", "tell(format_args!("].into_iter();
+            for call in calls.flat_map(|name| source.split(name).skip(1)) {
                 // Not where it is defined.
                 let Some(text) = call.trim_start().strip_prefix('"') else { continue };
                 let text = text.split_once('"').expect("an end of a text").0;

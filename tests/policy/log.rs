@@ -28,8 +28,7 @@ fn record(message: Message) -> Record {
 }
 
 /// The messages in their order, so that none can be left out.
-const MESSAGES: [(Message, Level, &str); 59] = [
-    (Message::AlreadyEnding, Level::Info, "the end is under way already"),
+const MESSAGES: [(Message, Level, &str); 61] = [
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (Message::BootSubreaper, Level::Warn, "version TEXT, not PID 1: it only runs the server"),
     (Message::BootMachine, Level::Info, "version TEXT, PID 1 of this machine"),
@@ -38,7 +37,6 @@ const MESSAGES: [(Message, Level, &str); 59] = [
     (Message::Fault, Level::Error, "fault, signal 2500"),
     (Message::FoundLate, Level::Info, "deadline found 2500 ms late, put off once"),
     (Message::GivenUp, Level::Error, "server cannot be executed, giving up"),
-    (Message::ShutdownBegun, Level::Info, "halt begins"),
     (Message::ExecFailed, Level::Error, "cannot execute TEXT: ENOENT (no such file or directory)"),
     (
         Message::ExecNoInterpreter,
@@ -68,8 +66,6 @@ const MESSAGES: [(Message, Level, &str); 59] = [
     (Message::RequestFailed, Level::Warn, "request failed, sending SIGUSR1"),
     (Message::RequestTimedOut, Level::Warn, "no answer in time, sending SIGUSR1"),
     (Message::RequestUnanswered, Level::Warn, "server 42 may be exiting, it gets 2500 ms"),
-    (Message::RespawnNow, Level::Info, "soft restart, there is no server, starting one now"),
-    (Message::RestartBegun, Level::Info, "soft restart of server 42 begins"),
     (
         Message::SecondCopy,
         Level::Error,
@@ -85,7 +81,6 @@ const MESSAGES: [(Message, Level, &str); 59] = [
     (Message::NoHelper, Level::Error, "cannot fork: ENOENT (no such file or directory)"),
     (Message::RestarterFailed, Level::Warn, "restart helper exited 1, going on without"),
     (Message::SaveTimedOut, Level::Error, "services are not saved in time, going on"),
-    (Message::StopBegun, Level::Info, "stop begins"),
     (Message::SubreaperFailed, Level::Warn, "cannot adopt orphans: ENOENT (no such file or directory)"),
     (
         Message::SwapoffFailed,
@@ -108,6 +103,13 @@ const MESSAGES: [(Message, Level, &str); 59] = [
         "cannot fork a server: ENOENT (no such file or directory), next try in 2500 ms",
     ),
     (Message::NotMounted, Level::Info, "ZINIT_MOUNT=no, nothing is mounted"),
+    (Message::AlreadyEnding, Level::Info, "the end is under way already, asked by TEXT"),
+    (Message::RestartNotNeeded, Level::Info, "a server is being started already, asked by TEXT"),
+    (Message::UpdateBegun, Level::Info, "update begins, asked by TEXT"),
+    (Message::ShutdownBegun, Level::Info, "halt begins, asked by TEXT"),
+    (Message::RespawnNow, Level::Info, "soft restart, there is no server, starting one now, asked by TEXT"),
+    (Message::RestartBegun, Level::Info, "soft restart of server 42 begins, asked by TEXT"),
+    (Message::StopBegun, Level::Info, "stop begins, asked by TEXT"),
 ];
 
 #[test]
@@ -119,7 +121,7 @@ fn every_message_has_its_text_and_its_level() {
             (*level, (*words).to_owned())
         );
     }
-    assert_eq!(MESSAGES.last().map(|(message, ..)| *message), Some(Message::NotMounted), "the last of all");
+    assert_eq!(MESSAGES.last().map(|(message, ..)| *message), Some(Message::StopBegun), "the last of all");
 }
 
 #[test]
@@ -161,7 +163,8 @@ fn values_are_printed_as_words_or_decimals() {
     }
     let endings = [Ending::Halt, Ending::Kexec, Ending::Poweroff, Ending::Reboot];
     let words = endings.map(|ending| line(Record::new(Message::ShutdownBegun).task(Task::of(ending)), b""));
-    assert_eq!(words, ["halt begins", "kexec begins", "power off begins", "reboot begins"]);
+    let begins = |word| format!("{word} begins, asked by ");
+    assert_eq!(words, ["halt", "kexec", "power off", "reboot"].map(begins));
     let tasks = [Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain, Task::SysRqReboot];
     let words = tasks.map(|task| line(Record::new(Message::TaskNoEffect).task(task), b""));
     let expected = ["sync", "swapoff", "unmount", "sync", "SysRq"];

@@ -405,10 +405,7 @@ impl World {
                 );
                 assert_eq!(self.init.deadline(), deadline, "a stranger holds up nothing");
             }
-            (
-                Model::Ending { .. },
-                Requested(request @ (Request::CtrlAltDel | Request::End(_) | Request::PowerFailure)),
-            ) => {
+            (Model::Ending { .. }, Requested(request)) => {
                 assert_eq!(actions.first(), Some(&log(Message::AlreadyEnding)));
                 self.hurry(request);
             }
@@ -471,7 +468,9 @@ impl World {
                 self.watched = false;
                 self.start(&actions[2..]);
             }
-            (_, Requested(Request::Update)) => assert_eq!(actions, [Action::SpawnUpdater]),
+            (_, Requested(Request::Update)) => {
+                assert_eq!(actions, [log(Message::UpdateBegun), Action::SpawnUpdater]);
+            }
             (_, Event::Updated) => {
                 self.update = true;
                 assert_eq!(actions, []);
@@ -532,6 +531,10 @@ impl World {
                 self.client = None;
                 self.start(&actions[actions.len() - 1..]);
             }
+            (
+                Model::Restarting { .. } | Model::Saving { .. } | Model::Stopping { .. },
+                Requested(Request::RestartServer),
+            ) => assert_eq!(actions, [log(Message::RestartNotNeeded)]),
             (Model::Restarting { .. }, Spawned(pid)) => {
                 let restarts = self.forked == Some(Action::SpawnRestarter);
                 *(if restarts { &mut self.restarter } else { &mut self.client }) = Some(pid);

@@ -1,7 +1,7 @@
 //! Before the first server of a machine: prepares what programs expect to find.
 
 use core::ffi::CStr;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
 use rt::raw;
 use rt::start::Start;
@@ -22,19 +22,18 @@ pub fn start(start: Start) -> u8 {
     if rustix::process::getppid() == Some(rustix::process::Pid::INIT) {
         link_descriptors();
         if let Err(errno) = set_host_name() {
-            failed("cannot take the name in /etc/hostname", errno);
+            tell(format_args!("cannot take the name in /etc/hostname: {}", errno_name(errno)));
         }
         match sys::bring_up(*b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0").map_err(Errno::from_raw_os_error) {
             // There is no such interface, or no IPv4 in this kernel.
             Ok(()) | Err(Errno::NODEV | Errno::AFNOSUPPORT) => {}
-            Err(errno) => failed("cannot bring lo up", errno),
+            Err(errno) => tell(format_args!("cannot bring lo up: {}", errno_name(errno))),
         }
     }
     let errno = sys::exec_words(start, WORDS);
     let path = start.words().nth(WORDS - 1).unwrap_or_default();
-    let mut what = heapless::String::<300>::new();
-    let _cut = write!(what, "cannot execute {}", path.to_bytes().escape_ascii());
-    failed(&what, Errno::from_raw_os_error(errno));
+    let (path, name) = (path.to_bytes().escape_ascii(), errno_name(Errno::from_raw_os_error(errno)));
+    tell(format_args!("cannot execute {path}: {name}"));
     process::Errno(u8::try_from(errno).unwrap_or(u8::MAX)).exec_status()
 }
 
@@ -66,11 +65,11 @@ fn set_host_name() -> Result<()> {
 }
 
 /// Writes a line to the kernel's log: standard error is the console here, which may have no reader.
-fn failed(what: &str, errno: Errno) {
-    let mut line = heapless::String::<500>::new();
-    let _cut = writeln!(line, "<3>zinit-pid1ctl: {what}: {}", errno_name(errno));
-    if raw::write_file(c"/dev/kmsg", line.as_bytes()).is_err() {
-        report(format_args!("{what}: {}", errno_name(errno)));
+fn tell(line: fmt::Arguments<'_>) {
+    let mut buf = heapless::String::<500>::new();
+    let _cut = writeln!(buf, "<3>zinit-pid1ctl: {line}");
+    if raw::write_file(c"/dev/kmsg", buf.as_bytes()).is_err() {
+        report(line);
     }
 }
 

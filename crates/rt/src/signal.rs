@@ -39,14 +39,20 @@ pub fn unblock_all() {
 
 /// Waits for a signal, and for no longer than `timeout` ms if that is given: EAGAIN then, sigtimedwait(2).
 pub fn wait(timeout: Option<u32>) -> Result<i32> {
+    wait_info(timeout, core::ptr::null_mut())
+}
+
+/// The same, and writes who has sent the signal, sigaction(2), unless `info` is null.
+pub fn wait_info(timeout: Option<u32>, info: *mut libc::siginfo_t) -> Result<i32> {
     let all = WAITED_FOR;
     let time = timeout.map(|time| libc::timespec {
         tv_sec: libc::time_t::from(time / 1_000),
         tv_nsec: libc::c_long::from(time % 1_000) * 1_000_000,
     });
     let time = time.as_ref().map_or(0, |time| address(time));
-    // SAFETY: the kernel reads a set and, if there is one, a timespec.
-    checked(unsafe { syscall(libc::SYS_rt_sigtimedwait, [address(&raw const all), 0, time, SET]) })
+    let arguments = [address(&raw const all), address(info), time, SET];
+    // SAFETY: the kernel reads a set and, if there is one, a timespec, and may write a siginfo.
+    checked(unsafe { syscall(libc::SYS_rt_sigtimedwait, arguments) })
 }
 
 fn set_mask(mask: u64) {

@@ -1,0 +1,52 @@
+//! Who has sent a request.
+
+use core::ffi::CStr;
+
+use zinit_pid1::model::buffer::Buffer;
+use zinit_pid1::model::message::Record;
+
+use super::Sys;
+use super::raw;
+
+/// What the kernel tells of the sender of a signal, sigaction(2).
+#[derive(Clone, Copy)]
+pub struct Sender {
+    /// 0 for the kernel, and for a process outside of this PID namespace.
+    pid: i32,
+    /// SI_KERNEL is above 0, and what processes send is not.
+    code: i32,
+}
+
+impl Sender {
+    /// PID 1 itself, which continues a soft restart of an earlier PID 1.
+    pub const PID1: Self = Self { pid: 1, code: 0 };
+
+    /// The sender of a signal.
+    pub fn of(info: &libc::siginfo_t) -> Self {
+        // SAFETY: the field is there for each signal that is a request.
+        Self { pid: unsafe { info.si_pid() }, code: info.si_code }
+    }
+}
+
+impl Sys<'_> {
+    /// Logs a record of the policy; one about a request names its sender.
+    #[inline(never)] // 1 kB of stack, which would stay in the frame of `run`
+    pub(super) fn log_record(&self, record: &Record) {
+        let (mut text, mut path) = (Buffer::default(), Buffer::default());
+        let Sender { pid, code } = self.sender;
+        if pid == 0 {
+            text.extend(if code > 0 { b"the kernel" } else { b"a process outside" });
+        } else if record.message.names_sender() {
+            text.number(pid.cast_unsigned());
+            path.extend(b"/proc/");
+            path.extend(text.as_bytes());
+            path.extend(b"/comm\0");
+            // SAFETY: it ends in NUL.
+            let path = unsafe { CStr::from_ptr(path.as_bytes().as_ptr().cast()) };
+            text.extend(b" (");
+            text.extend(raw::read_file(path, &mut [0; 16]).strip_suffix(b"\n").unwrap_or(b"gone"));
+            text.push(b')');
+        }
+        self.log.write(record, text.as_bytes());
+    }
+}
