@@ -37,7 +37,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("sys/server", "model raw signal spawn tasks"),
     ("sys/spawn", "log model parse raw signal stdio"),
     ("sys/tasks", "authority log model mount parse raw reaper signal spawn unmount"),
-    ("sys/unmount", "authority log model mount parse raw tasks"),
+    ("sys/unmount", "authority log model mount parse raw spawn tasks"),
     // The leaves: the log, the tokens, and what uses one kernel interface.
     ("sys/", "authority log model parse raw text"),
     ("rt/lib", "start"),

@@ -117,6 +117,9 @@ pub const UNMOUNT_TIMEOUT: Millis = 300_000;
 /// Time from `reboot(2)` to the end of the machine, ms: drivers stop their devices in this time.
 pub const REBOOT_TIMEOUT: Millis = 30_000;
 
+/// Bytes of the argument of a reboot with its NUL: the kernel reads no more of it, reboot(2).
+pub const REBOOT_ARGUMENT: usize = 256;
+
 /// Time that the sync of `zinit-pid1 reboot -f` may take, ms: a person waits for it.
 pub const FORCED_SYNC_TIMEOUT: Millis = 30_000;
 

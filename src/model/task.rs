@@ -1,10 +1,17 @@
 //! The tasks of a shutdown after the server has exited: a forked child does each of them, and each has a deadline.
 
+use core::ffi::CStr;
+
 use crate::model::event::Ending;
 use crate::model::limits::{
     KILL_GRACE, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT,
 };
 use crate::model::time::Millis;
+
+/// The file whose content is the argument of a reboot, for the kernel's drivers and the firmware.
+///
+/// zinit-pid1ctl writes it, and only root can. Without it a reboot has no argument.
+pub const REBOOT_ARGUMENT_FILE: &CStr = c"/run/zinit/reboot-argument";
 
 /// The tasks of a shutdown, in order; a container has only the first two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

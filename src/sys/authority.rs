@@ -8,7 +8,9 @@ use core::ffi::CStr;
 use rt::arch::syscall;
 use rustix::process::Signal;
 use rustix::system::{RebootCommand, reboot};
+use zinit_pid1::model::limits::REBOOT_ARGUMENT;
 use zinit_pid1::model::process::{Errno, INITIAL_NAMESPACE, Role};
+use zinit_pid1::model::task::REBOOT_ARGUMENT_FILE;
 
 use super::raw;
 
@@ -106,9 +108,21 @@ impl Machine {
         rustix::fs::sync();
     }
 
-    /// Ends the machine, reboot(2); it returns the error, or none if the call had no effect.
+    /// Ends the machine, reboot(2); it returns the error, or none if the call had no effect. A restart has an argument
+    /// if there is a file with one.
     pub fn reboot(&self, command: RebootCommand) -> Errno {
-        raw::status(reboot(command))
+        // The kernel reads one byte less than this.
+        let mut argument = [0_u8; REBOOT_ARGUMENT];
+        let with_argument = command == RebootCommand::Restart
+            && !raw::read_file(REBOOT_ARGUMENT_FILE, &mut argument).is_empty();
+        let arguments = [
+            libc::LINUX_REBOOT_MAGIC1 as u32 as usize,
+            libc::LINUX_REBOOT_MAGIC2 as usize,
+            if with_argument { libc::LINUX_REBOOT_CMD_RESTART2 as u32 } else { command as u32 } as usize,
+            raw::address(argument.as_ptr()),
+        ];
+        // SAFETY: the kernel reads the buffer and not beyond, and that only for a restart with an argument.
+        raw::answer(unsafe { syscall(libc::SYS_reboot, arguments) })
     }
 
     /// Turns a swap off, swapoff(2).

@@ -6,12 +6,14 @@ use rustix::mount::UnmountFlags;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::Errno;
 use zinit_pid1::model::table;
+use zinit_pid1::model::task::REBOOT_ARGUMENT_FILE;
 use zinit_pid1::parse::mountinfo::{self, Path};
 
 use super::authority::Machine;
 use super::log::Log;
 use super::mount;
 use super::raw;
+use super::spawn;
 use super::tasks::{TIMED_OUT, Write, read_backwards, run_with_progress};
 
 /// The right to unmount, and the log for what fails.
@@ -102,7 +104,11 @@ impl Unmount<'_> {
         }
         // The kernel's mounts hold no data, and all steps but the last one need them.
         let is_kernel = table::position(b"/proc\n/sys\n/dev", point.to_bytes()).is_some();
-        if point == ROOT || is_kernel != (step == Step::Kernel) {
+        // zinit-pid1ctl writes this file to a tmpfs only.
+        if point == ROOT
+            || is_kernel != (step == Step::Kernel)
+            || point == c"/run" && spawn::exists(REBOOT_ARGUMENT_FILE)
+        {
             return false;
         }
         let mut read_only = Errno::NONE;

@@ -334,6 +334,18 @@ fn each_command_name_requests_its_ending() {
 }
 
 #[test]
+fn a_reboot_by_any_request_reads_the_argument_after_the_server_has_stopped() {
+    let machine = Image::new()
+        .driver(
+            "until zinit list; do sleep 0.1; done; mkdir -p /run/zinit
+             printf bootloader >/run/zinit/reboot-argument; zinit reboot",
+        )
+        .boot();
+    let text = machine.ends("reboot: Restarting system with command 'bootloader'");
+    assert!(text.contains("zinit-pid1: reboot begins") && text.contains("stopping all services"), "{text}");
+}
+
+#[test]
 fn the_kernel_calls_sbin_poweroff_in_its_own_way() {
     // Like orderly_poweroff(), and with the same call: a program without a terminal, started by the kernel.
     let machine = called()
