@@ -48,7 +48,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("rt/signal", "arch raw"),
     (
         "ctl/main",
-        "adopted cli file force model orphans parse pipes process reader refusal restart rollback status sys update watch",
+        "adopted argument cli file force model orphans parse pipes process reader refusal restart rollback status sys update watch",
     ),
     ("ctl/reader", "pipes process refusal report sys"),
     ("ctl/deadline", "model"),

@@ -9,8 +9,6 @@ use crate::model::table;
 /// What the program does in a process that is not PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CliMode {
-    /// Print the usage.
-    Help,
     /// Supervise a server, whatever else runs.
     Insist,
     /// Supervise a server, unless there is one already.
@@ -30,7 +28,6 @@ pub fn cli_mode<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> CliMo
         match table::position(WORDS, word.to_bytes()) {
             Some(0 | 1) => {}
             Some(2) => return CliMode::Insist,
-            Some(3 | 4) => return CliMode::Help,
             Some(_) => return CliMode::Version,
             None => return CliMode::Tool,
         }
@@ -53,10 +50,6 @@ pub fn base_name(name: &CStr) -> &[u8] {
 }
 
 // Lists, because a `match` to byte strings is 500 bytes larger.
-const COMMAND_NAMES: &[u8] = b"halt\npoweroff\nreboot\nshutdown";
+const COMMAND_NAMES: &[u8] = b"halt\npoweroff\nreboot\nkexec\nshutdown";
 /// The container hints first, then the words for each mode.
-const WORDS: &[u8] = b"-c\n--container\n--supervise\n-h\n--help\n-V\n--version\n--probe";
-
-/// The usage text.
-pub const USAGE: &str =
-    "zinit-pid1 [-c] [--supervise] | -V | reboot|poweroff|halt [-f] | restart-server|update|status\n";
+const WORDS: &[u8] = b"-c\n--container\n--supervise\n-V\n--version\n--probe";

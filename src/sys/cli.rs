@@ -6,7 +6,7 @@ use rt::start::Start;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::Errno;
 use zinit_pid1::model::reexec::VERSION;
-use zinit_pid1::parse::cli::{CliMode, USAGE, cli_mode};
+use zinit_pid1::parse::cli::{CliMode, cli_mode};
 
 use super::log::Log;
 use super::raw;
@@ -17,7 +17,6 @@ use super::spawn::CTL;
 /// it did so before.
 pub fn run_cli(start: Start, first: bool, socket: &CStr, log: &Log) {
     match cli_mode(start.name(), start.words()) {
-        CliMode::Help => print_and_exit(USAGE),
         CliMode::Supervise if first => return refuse_second(socket, log),
         CliMode::Insist | CliMode::Supervise => return,
         CliMode::Tool => {}

@@ -309,7 +309,7 @@ fn a_late_watchdog_is_enabled_and_a_missing_one_is_logged() {
 
 /// A machine on which the program also has its other names.
 fn called() -> Image {
-    let link = "for name in reboot poweroff halt shutdown; do ln -s zinit-pid1 /sbin/$name; done";
+    let link = "for name in reboot poweroff halt shutdown kexec init; do ln -s zinit-pid1 /sbin/$name; done";
     Image::new().before(link)
 }
 
@@ -319,7 +319,10 @@ fn each_command_name_requests_its_ending() {
         ("/sbin/reboot", "reboot begins", "reboot: Restarting system"),
         ("/sbin/poweroff", "power off begins", "reboot: Power down"),
         ("/sbin/halt", "halt begins", "reboot: System halted"),
-        ("/sbin/shutdown -r now", "reboot begins", "reboot: Restarting system"),
+        ("/sbin/shutdown -r -f now", "reboot begins", "reboot: Restarting system"),
+        ("/sbin/shutdown -h -P +0 'hypervisor initiated shutdown'", "power off begins", "reboot: Power down"),
+        ("/sbin/init 6", "reboot begins", "reboot: Restarting system"),
+        ("/sbin/kexec", "kexec begins", "kexec refused, EINVAL (invalid)"),
         ("/sbin/zinit-pid1 poweroff", "power off begins", "reboot: Power down"),
     ] {
         // Without the stop, the server would end the process that prints the status.
@@ -334,6 +337,37 @@ fn each_command_name_requests_its_ending() {
 }
 
 #[test]
+fn the_argument_of_a_reboot_reaches_the_kernel_by_a_file_that_only_root_can_write() {
+    let machine = called()
+        .host_program("/usr/bin/setpriv")
+        .driver(
+            "until zinit list; do sleep 0.1; done; kill -STOP $(pidof zinit-server)
+             rm -rf /run/zinit; ln -s /etc /run/zinit; /sbin/reboot recovery; say link $?
+             rm /run/zinit; mkdir -m 777 /run/zinit; /sbin/reboot recovery; say others $?
+             chmod 755 /run/zinit; chown 1 /run/zinit; /sbin/reboot recovery; say owner $?; chown 0 /run/zinit
+             mount -t sysfs lasting /run/zinit; /sbin/reboot recovery; say lasting $?; umount /run/zinit
+             /usr/bin/setpriv --reuid 65534 --clear-groups /sbin/reboot recovery; say nobody $?
+             ln -s /run/elsewhere /run/zinit/reboot-argument; umask 0; /sbin/reboot 0 tryboot; say written $?
+             say file $(stat -c '%a %u %F' /run/zinit/reboot-argument), elsewhere $(ls /run | grep -c elsewhere)
+             kill -CONT $(pidof zinit-server)",
+        )
+        .boot();
+    machine.line("/run/zinit: cannot open it: ELOOP (a symbolic link), nothing was sent");
+    machine.line("driver: link 1");
+    machine.log.nth("/run/zinit: it has to be root's, and writable by nobody else, nothing was sent", 2);
+    machine.line("driver: owner 1");
+    // What is no tmpfs and no ramfs counts as a disk.
+    machine.line("zinit: it is on a disk, and would count at the next reboot too, nothing was sent");
+    machine.line("driver: lasting 1");
+    machine.line("/run/zinit/reboot-argument: cannot write it: EACCES (no permission), nothing was sent");
+    machine.line("driver: nobody 1");
+    machine.line("driver: written 0");
+    machine.line("driver: file 600 0 regular file, elsewhere 0");
+    let text = machine.ends("reboot: Restarting system with command '0 tryboot'");
+    assert!(text.contains("stopping all services") && !text.contains("cannot unmount"), "{text}");
+}
+
+#[test]
 fn a_reboot_by_any_request_reads_the_argument_after_the_server_has_stopped() {
     let machine = Image::new()
         .driver(
@@ -343,6 +377,18 @@ fn a_reboot_by_any_request_reads_the_argument_after_the_server_has_stopped() {
         .boot();
     let text = machine.ends("reboot: Restarting system with command 'bootloader'");
     assert!(text.contains("zinit-pid1: reboot begins") && text.contains("stopping all services"), "{text}");
+}
+
+#[test]
+fn a_reboot_without_an_argument_forgets_that_of_an_earlier_one() {
+    let machine = called()
+        .driver(
+            "until zinit list; do sleep 0.1; done; mkdir -p /run/zinit; echo old >/run/zinit/reboot-argument
+             /sbin/shutdown -r now",
+        )
+        .boot();
+    let text = machine.ends("reboot: Restarting system");
+    assert!(!text.contains("with command"), "{text}");
 }
 
 #[test]
@@ -365,12 +411,24 @@ fn force_ends_a_machine_whose_pid_1_is_stuck_and_refuses_invalid_words() {
     let machine = called()
         .host_program("/usr/bin/setpriv")
         .driver(&format!(
-            "/sbin/reboot soon; say status $?\n{nobody} /sbin/reboot; say status $?
+            "/sbin/halt soon; say status $?; /sbin/shutdown -r 23:00; say later $?; /sbin/shutdown -c; say cancel $?
+             /sbin/init q; say runlevel $?; /sbin/reboot -w; say wtmp $?; /sbin/shutdown -k now no end yet; say warned $?
+             {nobody} /sbin/reboot; say status $?
              {nobody} /sbin/reboot -f; say status $?\n{FREEZE}\n/sbin/poweroff -f"
         ))
         .boot();
     machine.line("soon: unknown word, nothing was started, try --help");
     machine.line("driver: status 2");
+    machine.line("23:00: no clock here, nothing was sent, try: sleep 300; shutdown now, or at(1)");
+    machine.line("driver: later 1");
+    machine.line("-c: nothing is ever pending here, end the sleep(1), or use atrm(1)");
+    machine.line("driver: cancel 1");
+    machine.line("q: no runlevels here, try poweroff, reboot, ");
+    machine.line("driver: runlevel 1");
+    machine.line("-w: no wtmp here, nothing was done");
+    machine.line("driver: wtmp 0");
+    assert!(machine.line("no end yet").ends_with("no end yet"));
+    machine.line("driver: warned 0");
     machine.line("cannot signal PID 1: EPERM (not permitted)");
     machine.line("reboot(2) refused: EPERM (not permitted)");
     machine.log.nth("driver: status 1", 2);

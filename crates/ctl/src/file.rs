@@ -132,7 +132,7 @@ pub fn check(path: &Path, file: &OwnedFd) -> Result<FileId> {
 }
 
 /// Refuses a file that another user than root owns or can write to.
-fn check_owner(path: &Path, file: impl AsFd) -> Result<Stat> {
+pub fn check_owner(path: &Path, file: impl AsFd) -> Result<Stat> {
     let stat = rustix::fs::fstat(file).map_err(cannot("look at", path))?;
     let others = Mode::WGRP | Mode::WOTH;
     if stat.st_uid != 0 || Mode::from_raw_mode(stat.st_mode).intersects(others) {

@@ -23,6 +23,7 @@
 )]
 
 mod adopted;
+mod argument;
 mod ask;
 mod client;
 mod file;
@@ -51,8 +52,7 @@ use rt::start::Start;
 use rustix::io::Errno;
 use zinit_pid1::model::process::Signal;
 use zinit_pid1::model::reexec::VERSION;
-use zinit_pid1::parse::cli::USAGE;
-use zinit_pid1ctl::cli::{self, Command};
+use zinit_pid1ctl::cli::{self, Command, Refusal, USAGE};
 
 use force::Forced;
 use refusal::errno_name;
@@ -95,22 +95,38 @@ fn run_helper(task: &CStr, argument: &CStr, more: &CStr) -> u8 {
 #[inline(never)]
 fn run_command(command: Command<'_>) -> u8 {
     match command {
-        Command::Ask(_) | Command::Status if !pid1_is_zinit_pid1() => FAILED,
+        Command::Ask(_) | Command::End(..) | Command::Status if !pid1_is_zinit_pid1() => FAILED,
         Command::Ask(signal) => signal_pid1(signal),
+        Command::End(ending, text) => match argument::set(ending, &text) {
+            Ok(()) => signal_pid1(cli::signal(ending)),
+            Err(refusal) => {
+                print(libc::STDERR_FILENO, format_args!("{refusal}, nothing was sent"));
+                FAILED
+            }
+        },
         Command::Status => status::status(),
         Command::Force(_) => {
             let errno = Forced::by(&command).map_or(Errno::INVAL, |forced| forced.end());
             print(libc::STDERR_FILENO, format_args!("reboot(2) refused: {}", errno_name(errno)));
             FAILED
         }
-        Command::Unknown(word) => {
+        Command::Refused(why, word) => {
             let word = word.to_bytes().escape_ascii();
-            print(libc::STDERR_FILENO, format_args!("{word}: unknown word, nothing was started, try --help"));
-            BAD_USAGE
+            print(libc::STDERR_FILENO, format_args!("{word}: {}", why.text()));
+            match why {
+                Refusal::Unknown => BAD_USAGE,
+                // No record is all that was asked for.
+                Refusal::Wtmp => 0,
+                Refusal::Cancel | Refusal::Later | Refusal::LongArgument | Refusal::Runlevel => FAILED,
+            }
         }
         // zinit-pid1 supervises a server by itself, so this is zinit-pid1ctl without a word.
-        Command::Help | Command::Supervise => write_out(USAGE),
-        Command::Version => write_out(VERSION),
+        Command::Help | Command::Supervise => write_out(USAGE.as_bytes()),
+        Command::Version => write_out(VERSION.as_bytes()),
+        Command::Warn(text) => {
+            write_out(&text);
+            write_out(b"\n")
+        }
     }
 }
 
@@ -139,8 +155,8 @@ fn signal_pid1(signal: Signal) -> u8 {
     }
 }
 
-fn write_out(text: &str) -> u8 {
-    let _nobody_reads = raw::write(libc::STDOUT_FILENO, text.as_bytes());
+fn write_out(text: &[u8]) -> u8 {
+    let _nobody_reads = raw::write(libc::STDOUT_FILENO, text);
     0
 }
 

@@ -9,6 +9,7 @@ use rustix::event::{Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, RawDir};
 use zinit_pid1::model::decimal;
+use zinit_pid1::model::process::INITIAL_NAMESPACE;
 
 /// A path below `/proc/PID`.
 pub struct Path(heapless::String<40>);
@@ -37,6 +38,15 @@ impl Path {
 /// Reads `/proc/PID/NAME`, or the part of it that fits; empty if the process is gone.
 pub fn read<'a>(pid: u32, name: &str, buf: &'a mut [u8]) -> &'a [u8] {
     raw::read_file(Path::new(pid, name).name(), buf)
+}
+
+/// True if PID 1 is that of the machine, false if it is that of a container, `None` if nothing tells.
+///
+/// Only root may read the link of PID 1; that of this process leads to the same namespace.
+pub fn is_of_machine() -> Option<bool> {
+    let mut link = [0; 32];
+    let length = raw::read_link(c"/proc/self/ns/pid", &mut link).ok()?;
+    Some(&link[..length as usize] == INITIAL_NAMESPACE)
 }
 
 /// The parent of this process, PID 1; 0 if it is in another PID namespace.

@@ -22,6 +22,10 @@ pub enum Why {
     Answer,
     /// Another process has it open for writing.
     BeingWritten,
+    /// It is for a machine, and PID 1 is that of a container.
+    Container,
+    /// It would be there after a reboot too.
+    Lasting,
     /// Another update holds the lock.
     Busy,
     /// The kernel refused a call: what was to be done, and the error.
@@ -58,6 +62,8 @@ impl fmt::Display for Refusal {
         match &self.why {
             Why::Answer => to.write_str("it does not understand this version's hand-over"),
             Why::BeingWritten => to.write_str("somebody is writing to it"),
+            Why::Container => to.write_str("a container has no use for it"),
+            Why::Lasting => to.write_str("it is on a disk, and would count at the next reboot too"),
             Why::Busy => to.write_str("another update of it is at work"),
             Why::Cannot(action, errno) => write!(to, "cannot {action} it: {}", errno_name(*errno)),
             Why::Crashed(status) => write!(to, "it did not answer to --probe, wait status {status}"),

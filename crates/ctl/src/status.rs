@@ -2,7 +2,6 @@
 
 use rt::raw;
 use zinit_pid1::model::decimal;
-use zinit_pid1::model::process::INITIAL_NAMESPACE;
 use zinit_pid1::model::table;
 use zinit_pid1::parse::procstat;
 
@@ -12,13 +11,10 @@ use crate::{print, process};
 /// Base's "not running".
 pub fn status() -> u8 {
     let mut room = [0; ROOM];
-    let mut link = [0; 32];
-    // Only root may read the link of PID 1, which leads to the same namespace.
-    let length = raw::read_link(c"/proc/self/ns/pid", &mut link).unwrap_or(0);
-    let place = match &link[..length as usize] {
-        [] => "an unknown place",
-        INITIAL_NAMESPACE => "this machine",
-        _ => "a container",
+    let place = match process::is_of_machine() {
+        None => "an unknown place",
+        Some(true) => "this machine",
+        Some(false) => "a container",
     };
     let version = version(raw::read_file(c"/proc/1/exe", &mut room)).escape_ascii();
     print(STDOUT, format_args!("version {version}, PID 1 of {place}"));
