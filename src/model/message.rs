@@ -186,13 +186,13 @@ messages! {
     /// A further request during a shutdown.
     AlreadyEnding Info "the end is under way already, asked by %text";
     /// A soft restart while a server is started or replaced already.
-    RestartNotNeeded Info "a server is being started already, asked by %text";
+    RestartNotNeeded Info "a server is being started already (or halt of BusyBox), asked by %text";
     /// An update was asked for.
     UpdateBegun Info "update begins, asked by %text";
     /// The shutdown of the machine has begun.
     ShutdownBegun Info "%task begins, asked by %text";
     /// A soft restart while there is no server: the delay is cut short.
-    RespawnNow Info "soft restart, there is no server, starting one now, asked by %text";
+    RespawnNow Info "soft restart (or halt of BusyBox), there is no server, starting one now, asked by %text";
     /// A soft restart has begun.
     RestartBegun Info "soft restart of server %pid begins, asked by %text";
     /// The shutdown of a container, or of a process that is not PID 1, has begun.

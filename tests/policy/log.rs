@@ -104,10 +104,18 @@ const MESSAGES: [(Message, Level, &str); 61] = [
     ),
     (Message::NotMounted, Level::Info, "ZINIT_MOUNT=no, nothing is mounted"),
     (Message::AlreadyEnding, Level::Info, "the end is under way already, asked by TEXT"),
-    (Message::RestartNotNeeded, Level::Info, "a server is being started already, asked by TEXT"),
+    (
+        Message::RestartNotNeeded,
+        Level::Info,
+        "a server is being started already (or halt of BusyBox), asked by TEXT",
+    ),
     (Message::UpdateBegun, Level::Info, "update begins, asked by TEXT"),
     (Message::ShutdownBegun, Level::Info, "halt begins, asked by TEXT"),
-    (Message::RespawnNow, Level::Info, "soft restart, there is no server, starting one now, asked by TEXT"),
+    (
+        Message::RespawnNow,
+        Level::Info,
+        "soft restart (or halt of BusyBox), there is no server, starting one now, asked by TEXT",
+    ),
     (Message::RestartBegun, Level::Info, "soft restart of server 42 begins, asked by TEXT"),
     (Message::StopBegun, Level::Info, "stop begins, asked by TEXT"),
 ];

@@ -27,7 +27,10 @@ pub fn update(name: &CStr) -> u8 {
     sys::set_alarm(TIMEOUT);
     match Running::find(name).and_then(|running| look(&running).map(|found| (running, found))) {
         Ok((running, Found::Nothing)) => {
-            report(format_args!("no update is there: {}", running.path.with(b".new")));
+            report(format_args!(
+                "no update is there: {}; did BusyBox's poweroff ask? say zinit poweroff",
+                running.path.with(b".new")
+            ));
             NOTHING
         }
         Ok((running, Found::Replaced { kept })) => {
