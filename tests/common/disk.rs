@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::vm::{Image, Machine};
-use super::{Folder, brought, guest, root};
+use super::{Folder, guest};
 
 /// The content of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,14 @@ impl Disk {
         disk
     }
 
+    /// A disk that begins as a copy of an image.
+    pub fn copied(kind: Kind, name: &str, image: &Path) -> Self {
+        let disk = Self { folder: Folder::new(), kind, name: name.to_string() };
+        let (status, said) = run(&["cp", "--sparse=always"], &[&image.display().to_string()], &disk.path());
+        assert_eq!(status, 0, "{said}");
+        disk
+    }
+
     fn path(&self) -> PathBuf {
         self.folder.path().join("image")
     }
@@ -73,6 +81,7 @@ impl Disk {
             Kind::Ext4 => {
                 expect(&["e2fsck", "-fn"], 0, "skipping journal recovery", false);
                 expect(&["dumpe2fs", "-h"], 0, "needs_recovery", false);
+                expect(&["dumpe2fs", "-h"], 0, "Filesystem state:         clean\n", true);
             }
             Kind::Vfat => expect(&["fsck.vfat", "-n"], 0, "Dirty bit is set", false),
             Kind::Xfs => {
@@ -182,12 +191,13 @@ impl Image {
 
     /// Inserts a kernel module and the modules that it needs.
     pub fn modules(mut self, name: &str) -> Self {
-        let list = fs::read_to_string(brought("target/vm/modules").join(name)).expect("a list of modules");
-        for file in list.lines().map(|file| format!("lib/modules/{file}")) {
-            let insmod = format!("insmod /{file} 2>/dev/null");
+        let list = fs::read_to_string(self.brought_with_kernel(&format!("modules/{name}")));
+        for file in list.expect("a list of modules").lines() {
+            let insmod = format!("insmod /lib/modules/{file} 2>/dev/null");
             if !self.before.contains(&insmod) {
                 // A module that is only for other processors refuses this one.
-                self = self.copy(root().join("target/vm").join(&file[4..]), &file).before(&insmod);
+                let from = self.brought_with_kernel(&format!("modules/{file}"));
+                self = self.copy(from, &format!("lib/modules/{file}")).before(&insmod);
             }
         }
         self

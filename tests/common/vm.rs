@@ -14,6 +14,8 @@ use super::{Folder, PATIENCE, brought, program, root, tool};
 /// A machine that is not switched on yet.
 pub struct Image {
     folder: Folder,
+    /// The folder of a kernel and its modules.
+    kernel: String,
     append: String,
     console: String,
     server: bool,
@@ -33,6 +35,7 @@ impl Image {
     pub fn new() -> Self {
         let image = Self {
             folder: Folder::new(),
+            kernel: "target/vm".to_string(),
             append: String::new(),
             console: CONSOLE.to_string(),
             server: true,
@@ -51,6 +54,12 @@ impl Image {
             symlink("busybox", image.tree().join("bin").join(applet)).expect("a link");
         }
         image
+    }
+
+    /// Boots the kernel of another suite of Debian; before any disk is plugged in, because its modules are others.
+    pub fn kernel_of(mut self, suite: &str) -> Self {
+        self.kernel = format!("target/vm/kernels/{suite}");
+        self
     }
 
     /// Leaves the server and its client out.
@@ -140,6 +149,7 @@ impl Image {
     /// Adds an executable file.
     pub fn file(self, path: &str, text: &str) -> Self {
         let path = self.tree().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         let _link = fs::remove_file(&path);
         fs::write(&path, text).expect("a file");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
@@ -181,7 +191,7 @@ impl Image {
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.args(["-accel", "tcg", "-m", &self.memory.to_string(), "-display", "none", "-net", "none"]);
         qemu.arg("-no-reboot").args(&self.hardware);
-        qemu.args(["-serial", "stdio"]).arg("-kernel").arg(brought("target/vm/vmlinuz"));
+        qemu.args(["-serial", "stdio"]).arg("-kernel").arg(self.brought_with_kernel("vmlinuz"));
         qemu.arg("-initrd").arg(&initramfs).arg("-monitor");
         qemu.arg(format!("unix:{},server,nowait", monitor.display()));
         // Without no_timer_check a kernel panics if this computer is so busy that the timer seems not to tick.
@@ -222,6 +232,11 @@ impl Image {
         let packed = pack.output().expect("scripts/image runs");
         assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
         initramfs
+    }
+
+    /// A file that came with the kernel.
+    pub(super) fn brought_with_kernel(&self, file: &str) -> PathBuf {
+        brought(&format!("{}/{file}", self.kernel))
     }
 
     /// The tree of files.

@@ -8,3 +8,4 @@ mod image;
 mod machine;
 mod programs;
 mod services;
+mod system;
