@@ -52,6 +52,7 @@ impl Init {
             phase,
             deadline,
             put_off: false,
+            fork_until: Instant(0),
             helper,
             servers: Servers {
                 history,
@@ -176,7 +177,10 @@ impl State {
             Phase::EndingOrphans => self.helper = Some(pid),
             // Not a helper: the child that signals all processes is itself one of the processes that must end.
             Phase::Working { task, .. } if task.waits_for_processes() => {}
-            Phase::Working { .. } => self.helper = Some(pid),
+            Phase::Working { .. } => {
+                self.fork_until = Instant(0);
+                self.helper = Some(pid);
+            }
             // These phases fork no child.
             Phase::Running { .. }
             | Phase::Backoff
@@ -194,9 +198,7 @@ impl State {
             }
             Phase::Stopping { .. } => self.rpc_not_spawned(errno, actions),
             Phase::EndingOrphans => self.orphans_not_ended(errno, now, actions),
-            Phase::Working { ending, task } => {
-                self.task_ended(ending, task, Exit::NotExecuted(errno), now, actions);
-            }
+            Phase::Working { ending, task } => self.task_not_spawned(ending, task, errno, now, actions),
             // These phases fork no child.
             Phase::Running { .. }
             | Phase::Backoff
@@ -243,6 +245,7 @@ impl State {
                 Step::Waiting | Step::Killed => self.kill_server(now, actions),
             },
             Phase::EndingOrphans => self.orphans_timed_out(now, actions),
+            Phase::Working { ending, task } if self.fork_until.0 != 0 => self.run(ending, task, now, actions),
             Phase::Working { ending, task } => self.task_timed_out(ending, task, now, actions),
             Phase::DeadEnd => self.dead_end(now, actions),
             // PID 1 was replaced, or an update is pending.

@@ -22,6 +22,8 @@ pub struct State {
     pub(crate) deadline: Instant,
     /// This deadline was found late and put off.
     pub(crate) put_off: bool,
+    /// When to give up forking the child of the current task; 0 if that has not failed.
+    pub(crate) fork_until: Instant,
     /// The forked child that the phase waits for: the helper of a soft restart, an RPC client, the helper that ends
     /// orphans, or the child of a task.
     pub(crate) helper: Option<Pid>,

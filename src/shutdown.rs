@@ -5,7 +5,8 @@
 use crate::model::action::{Action, Actions};
 use crate::model::event::Ending;
 use crate::model::limits::{
-    CTRL_ALT_DEL_WINDOW, CTRL_ALT_DELS, DEAD_END_REMINDER, POWER_FAILURE_TIMEOUT, READER_GRACE, RESPAWN_DELAY,
+    CTRL_ALT_DEL_WINDOW, CTRL_ALT_DELS, DEAD_END_REMINDER, FORK_RETRY, FORK_TIMEOUT, POWER_FAILURE_TIMEOUT,
+    READER_GRACE, RESPAWN_DELAY,
 };
 use crate::model::message::{Message, Record};
 use crate::model::process::{Errno, Exit, Role};
@@ -122,7 +123,38 @@ impl State {
         self.enter(Phase::Working { ending, task }, now + task.timeout());
     }
 
-    /// The child of a task exited, or could not be forked.
+    /// The child of a task could not be forked.
+    pub(crate) fn task_not_spawned(
+        &mut self,
+        ending: Ending,
+        task: Task,
+        errno: Errno,
+        now: Instant,
+        actions: &mut Actions,
+    ) {
+        match task {
+            // PID 1 has sent the signals itself, or the kernel has taken the key: the deadline stays.
+            Task::Terminate | Task::Kill => return,
+            Task::SysRqPoweroff | Task::SysRqReboot if errno == Errno::NONE => return,
+            _ if task.is_final() => {
+                return self.task_ended(ending, task, Exit::NotExecuted(errno), now, actions);
+            }
+            _ => {}
+        }
+        if self.fork_until.0 == 0 {
+            self.fork_until = now + FORK_TIMEOUT;
+            actions.log_record(Record::new(Message::NoHelper).errno(errno));
+        }
+        if now < self.fork_until {
+            return self.enter_step(now + FORK_RETRY);
+        }
+        // What is left can be done without a child: unmounting would not be safe against a disk that hangs.
+        actions.log(Message::SyncWithoutChild);
+        actions.add(Action::Sync);
+        self.run_next(ending, Task::SyncAgain, now, actions);
+    }
+
+    /// The child of a task exited, or PID 1 itself could not end the machine.
     pub(crate) fn task_ended(
         &mut self,
         ending: Ending,
@@ -164,6 +196,7 @@ impl State {
     }
 
     fn run_next(&mut self, ending: Ending, task: Task, now: Instant, actions: &mut Actions) {
+        self.fork_until = Instant(0);
         // For other endings the watchdog stays enabled: a halt that replaces a refused reboot must not last.
         if task == Task::SyncAgain && matches!(ending, Ending::Poweroff | Ending::Halt) {
             actions.add(Action::WatchdogStop);

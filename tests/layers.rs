@@ -29,7 +29,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("main", "init model parse sys"),
     ("sys/mod", "model parse reaper signals"),
     ("sys/cli", "log model parse raw rpc spawn"),
-    ("sys/boot", "authority log model mount parse raw signal spawn stdio watchdog"),
+    ("sys/boot", "authority log model mount parse raw sender signal spawn stdio watchdog"),
     ("sys/fault", "model raw signal"),
     ("sys/sender", "model raw"),
     ("sys/raw", "model parse"),

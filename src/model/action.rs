@@ -43,6 +43,8 @@ pub enum Action {
     /// Start the helper that watches the server's services, so that it can save them if the server crashes; its exit,
     /// or that it could not be started, is [`WatcherEnded`](crate::model::event::Event::WatcherEnded).
     SpawnWatcher,
+    /// Write all caches to the disks, in PID 1 itself.
+    Sync,
     /// Stop pinging the watchdog and leave it enabled: it resets the machine.
     WatchdogAbandon,
     /// Disable the watchdog (magic close): a power-off or halt must not be followed by a reset.

@@ -120,6 +120,13 @@ pub const REBOOT_TIMEOUT: Millis = 30_000;
 /// Bytes of the argument of a reboot with its NUL: the kernel reads no more of it, reboot(2).
 pub const REBOOT_ARGUMENT: usize = 256;
 
+/// Interval of the attempts to fork the child of a task, ms.
+pub const FORK_RETRY: Millis = 100;
+
+/// Time after which PID 1 itself syncs and ends the machine if the child of a task cannot be forked, ms: processes that
+/// were killed may still end in this time.
+pub const FORK_TIMEOUT: Millis = 10_000;
+
 /// Time that the sync of `zinit-pid1 reboot -f` may take, ms: a person waits for it.
 pub const FORCED_SYNC_TIMEOUT: Millis = 30_000;
 

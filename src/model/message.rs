@@ -178,6 +178,8 @@ messages! {
     WatchdogArmed Info "/dev/watchdog is armed, %number s";
     /// A server could not be forked.
     SpawnFailed Error "cannot fork a server: %errno, next try in %ms";
+    /// No child can be forked to sync.
+    SyncWithoutChild Error "cannot fork for 10 s, syncing without a deadline";
     /// The early mounts are left to another program.
     NotMounted Info "ZINIT_MOUNT=no, nothing is mounted";
 

@@ -51,10 +51,8 @@ impl Sys<'_> {
     /// not on the disks yet is worth the risk of hanging.
     fn run_to_deadline(&mut self, task: Task) {
         let Event::Spawned(child) = self.run_task(task) else {
-            if task == Task::Sync
-                && let Some(machine) = self.authority.machine()
-            {
-                machine.sync();
+            if task == Task::Sync {
+                self.sync();
             }
             return;
         };

@@ -34,7 +34,6 @@ use zinit_pid1::model::limits::REAP_BUDGET;
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::{Errno, Exit, Pid, Role};
 use zinit_pid1::model::reexec::{Child, ReexecState};
-use zinit_pid1::model::task::Task;
 use zinit_pid1::model::time::Instant;
 use zinit_pid1::parse::cli::is_container_hint;
 use zinit_pid1::parse::config::Config;
@@ -186,6 +185,7 @@ impl<'a> Sys<'a> {
                     self.event = Some(Event::WatcherEnded(Exit::NotExecuted(errno)));
                 }
             }
+            Action::Sync => self.sync(),
             Action::WatchdogAbandon | Action::WatchdogStop => {
                 self.watchdog.close(*action == Action::WatchdogStop);
             }
@@ -282,20 +282,6 @@ impl<'a> Sys<'a> {
             _ => {}
         }
         Some(Event::Reaped(pid, failure.map_or(exit, Exit::NotExecuted)))
-    }
-
-    /// Runs a task in a child, because each of its calls can block on a disk, a driver or a process that hangs. If no
-    /// child can be forked, mostly because of a fork bomb, PID 1 itself makes the calls that help against it.
-    fn run_task(&self, task: Task) -> Event {
-        let work = || tasks::run(task, &self.authority, &self.log).0;
-        let event = spawn::fork().unwrap_or_else(|| raw::exit(work()));
-        if let Event::SpawnFailed(_) = event
-            && (task.waits_for_processes() || task.is_final())
-        {
-            self.log_fork_failure(&event);
-            return Event::SpawnFailed(Errno(work()));
-        }
-        event
     }
 }
 

@@ -65,11 +65,9 @@ impl Sys<'_> {
             (path, CStr::from_ptr(paths.as_ptr().add(path.count_bytes() + 1).cast()))
         };
         let errno = self.reexec(path);
-        // In a child, if one can be forked, because a disk may hang by now.
-        let put_back = || raw::rename(previous, path).0;
-        if let Event::SpawnFailed(_) = spawn::fork().unwrap_or_else(|| raw::exit(put_back())) {
-            put_back();
-        }
+        // In a child, because a disk may hang by now. Without one the new program, which has answered its probe, stays.
+        let event = spawn::fork().unwrap_or_else(|| raw::exit(raw::rename(previous, path).0));
+        self.log_fork_failure(&event);
         self.log(Message::ExecFailed, errno, path.to_bytes());
     }
 

@@ -17,11 +17,37 @@ use zinit_pid1::parse::lines;
 use zinit_pid1::parse::meminfo::{self, Progress};
 use zinit_pid1::reaper;
 
+use super::Sys;
 use super::authority::{Authority, Machine};
 use super::log::Log;
 use super::mount;
 use super::unmount::Unmount;
 use super::{raw, signal, spawn};
+
+impl Sys<'_> {
+    /// Runs a task in a child, because each of its calls can block on a disk, a driver or a process that hangs. If no
+    /// child can be forked, mostly because of a fork bomb, PID 1 itself makes the calls that help against it and do not
+    /// write to a disk.
+    pub(super) fn run_task(&self, task: Task) -> Event {
+        let work = || run(task, &self.authority, &self.log).0;
+        let event = spawn::fork().unwrap_or_else(|| raw::exit(work()));
+        if let Event::SpawnFailed(_) = event
+            && (task.waits_for_processes() || task.is_final())
+        {
+            self.log_fork_failure(&event);
+            return Event::SpawnFailed(Errno(work()));
+        }
+        event
+    }
+
+    /// Writes all caches to the disks, in PID 1 itself: it has no deadline but that of the watchdog.
+    pub(super) fn sync(&self) {
+        if let Some(machine) = self.authority.machine() {
+            self.watchdog.feed();
+            machine.sync();
+        }
+    }
+}
 
 /// Does a task; failures are logged.
 pub fn run(task: Task, authority: &Authority, log: &Log) -> Errno {
@@ -51,7 +77,7 @@ pub fn run(task: Task, authority: &Authority, log: &Log) -> Errno {
             // `/proc` was detached before.
             machine.mount_early(mount::PROC, None);
             let errno = machine.sysrq(if task == Task::SysRqReboot { b"b" } else { b"o" });
-            if errno == Errno::NONE {
+            if errno == Errno::NONE && kernel::getpid() != kernel::Pid::INIT {
                 // The kernel ends the machine later, asynchronously; PID 1 has a deadline for that.
                 let _never = signal::wait(None);
             }

@@ -38,7 +38,7 @@ impl Watchdog {
         }
         if self.next_ping <= now {
             if self.device >= 0 {
-                let _pinged = raw::write(self.device, b".");
+                self.feed();
             } else if let Err(errno) = self.open(log)
                 && self.next_ping == Instant(0)
             {
@@ -48,6 +48,11 @@ impl Watchdog {
             self.next_ping = now + self.timeout.wrapping_mul(500);
         }
         Some(deadline.unwrap_or(self.next_ping).min(self.next_ping))
+    }
+
+    /// Pings it now, if it is enabled.
+    pub fn feed(&self) {
+        let _fed = raw::write(self.device, b".");
     }
 
     /// Opens the device, which enables it, and sets its timeout if the hardware supports that.

@@ -60,6 +60,11 @@ impl Disk {
         self.folder.path().join("image")
     }
 
+    /// True if a text has reached the disk.
+    pub fn holds(&self, text: &str) -> bool {
+        run(&["grep", "--quiet", "--text", "--fixed-strings", text], &[], &self.path()).0 == 0
+    }
+
     /// The faults that the file system's own tools find; there are none if it was unmounted.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = vec![];

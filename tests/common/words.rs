@@ -108,6 +108,7 @@ pub fn action(action: &Action, history: &ServerHistory) -> String {
             // Who has asked is not known to the policy.
             format!("log {level}: {}", fact.strip_suffix(", asked by ").unwrap_or(fact))
         }
+        Action::Sync => "sync-here".into(),
         Action::WatchdogStop => "watchdog-stop".into(),
         Action::SpawnRescue => "spawn-rescue".into(),
         Action::RestartNamespace => "restart-namespace".into(),

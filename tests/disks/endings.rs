@@ -22,6 +22,32 @@ fn without_the_right_to_reboot_sysrq_ends_the_machine() {
 }
 
 #[test]
+fn if_nothing_can_be_forked_any_more_pid_1_itself_syncs() {
+    let disk = Disk::new(Kind::Ext4, "disk");
+    let machine = Image::new()
+        .disk(&disk)
+        // The kernel's own threads are more than this limit allows.
+        .driver(
+            "busybox seq 100000 | sed 's/$/ of the last lines/' >/mnt/disk/late
+             say written; echo 20 >/proc/sys/kernel/threads-max; kill -TERM 1",
+        )
+        // The kernel itself writes nothing meanwhile.
+        .before("echo 0 >/proc/sys/vm/dirty_writeback_centisecs")
+        .boot();
+    machine.line("driver: written");
+    machine.line("cannot fork: EAGAIN");
+    // Requests are taken, and named, while the fork is tried again.
+    machine.log.nth("cannot fork: EAGAIN", 2);
+    machine.monitor("sendkey ctrl-alt-delete");
+    machine.line("the end is under way already, asked by the kernel");
+    machine.line("cannot fork for 10 s, syncing without a deadline");
+    let text = machine.ends("reboot: Power down");
+    let tried = seconds(&text, "killed by signal 15", "syncing without a deadline");
+    assert!((10.0..20.0).contains(&tried), "{tried} s\n{text}");
+    assert!(disk.holds("100000 of the last lines"), "{text}");
+}
+
+#[test]
 fn after_a_second_fault_sysrq_restarts_a_machine_without_the_right_to_reboot() {
     let machine = Image::new()
         .copy(crate::common::guest(), "bin/guest")

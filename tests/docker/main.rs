@@ -200,7 +200,7 @@ fn at_the_limit_of_processes_a_stop_needs_no_fork() {
     until("the limit", || folder.path().join("full").exists());
     container.stops();
     let (_, program) = container.logs();
-    assert!(program.contains("cannot fork: EAGAIN (no resources now)"), "{program}");
+    assert!(program.contains("cannot fork: EAGAIN"), "{program}");
     assert!(program.contains("killed by signal 15"), "{program}");
 }
 
@@ -283,7 +283,7 @@ fn a_container_with_a_server_that_is_no_program_ends_with_126() {
     let container = Container::run(&[], "no-mode", &[]);
     assert_eq!(told(&mut docker(&["wait", &container.name])).trim(), "126");
     let (_, program) = container.logs();
-    let reason = "cannot execute /sbin/zinit-server: EACCES (permission denied)";
+    let reason = "cannot execute /sbin/zinit-server: EACCES";
     assert_eq!(program.matches(reason).count(), 5, "{program}");
     assert!(program.ends_with("zinit-pid1: server cannot be executed, giving up\n"), "{program}");
 }

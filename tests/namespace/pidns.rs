@@ -125,8 +125,8 @@ fn an_invalid_socket_path_is_a_log_line_and_term_at_once() {
     for (socket, line) in [
         (file.display().to_string(), "ECONNREFUSED (nobody listens)"),
         (folder.path().display().to_string(), "ECONNREFUSED (nobody listens)"),
-        (format!("{}/{}", folder.path().display(), "x".repeat(108)), "ENAMETOOLONG (name too long)"),
-        ("/proc/1/mem/sock".to_string(), "ENOTDIR (not a directory)"),
+        (format!("{}/{}", folder.path().display(), "x".repeat(108)), "ENAMETOOLONG"),
+        ("/proc/1/mem/sock".to_string(), "ENOTDIR"),
     ] {
         let mut pid1 = Setup::stand_in("no-socket").with("ZINIT_SOCKET", &socket).start();
         pid1.diary_line("started");
@@ -376,10 +376,10 @@ fn a_program_that_cannot_be_executed_is_logged_with_the_error_as_text() {
     };
     for (path, line) in [
         (folder.path().join("nothing"), "nothing: ENOENT (no such file or directory)"),
-        (file("no-mode", b"#!/bin/sh", 0o644), "no-mode: EACCES (permission denied)"),
+        (file("no-mode", b"#!/bin/sh", 0o644), "no-mode: EACCES"),
         (file("no-format", b"not a program", 0o755), "no-format: ENOEXEC (not a program for this machine)"),
         (file("no-interpreter", b"#!/no/such/shell\n", 0o755), "no-interpreter: no interpreter"),
-        (folder.path().to_path_buf(), "EACCES (permission denied)"),
+        (folder.path().to_path_buf(), "EACCES"),
     ] {
         let mut pid1 = Setup::stand_in("obey").with("ZINIT_SERVER", &path).start();
         let line = pid1.line(line);

@@ -28,7 +28,7 @@ fn record(message: Message) -> Record {
 }
 
 /// The messages in their order, so that none can be left out.
-const MESSAGES: [(Message, Level, &str); 61] = [
+const MESSAGES: [(Message, Level, &str); 62] = [
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (Message::BootSubreaper, Level::Warn, "version TEXT, not PID 1: it only runs the server"),
     (Message::BootMachine, Level::Info, "version TEXT, PID 1 of this machine"),
@@ -102,6 +102,7 @@ const MESSAGES: [(Message, Level, &str); 61] = [
         Level::Error,
         "cannot fork a server: ENOENT (no such file or directory), next try in 2500 ms",
     ),
+    (Message::SyncWithoutChild, Level::Error, "cannot fork for 10 s, syncing without a deadline"),
     (Message::NotMounted, Level::Info, "ZINIT_MOUNT=no, nothing is mounted"),
     (Message::AlreadyEnding, Level::Info, "the end is under way already, asked by TEXT"),
     (
@@ -155,7 +156,7 @@ fn values_are_printed_as_words_or_decimals() {
         (Exit::Exited(255), "exited 255"),
         (Exit::Killed(Signal(9)), "killed by signal 9"),
         (Exit::Killed(Signal(64)), "killed by signal 64"),
-        (Exit::NotExecuted(Errno(13)), "not executed, EACCES (permission denied)"),
+        (Exit::NotExecuted(Errno(13)), "not executed, EACCES"),
         (Exit::NotExecuted(Errno(0)), "not executed, errno 0"),
     ];
     for (exit, words) in exits {
@@ -187,34 +188,34 @@ fn values_are_printed_as_words_or_decimals() {
 
 /// The numbers are those of errno(3), asm-generic; a wrong one would mislead a reader of the log.
 const ERRNOS: [(i32, &str); 29] = [
-    (libc::EPERM, "EPERM (not permitted)"),
+    (libc::EPERM, "EPERM"),
     (libc::ENOENT, "ENOENT (no such file or directory)"),
-    (libc::EIO, "EIO (input/output error)"),
-    (libc::ENXIO, "ENXIO (no such device)"),
-    (libc::E2BIG, "E2BIG (arguments too long)"),
+    (libc::EIO, "EIO"),
+    (libc::ENXIO, "ENXIO"),
+    (libc::E2BIG, "E2BIG"),
     (libc::ENOEXEC, "ENOEXEC (not a program for this machine)"),
-    (libc::EAGAIN, "EAGAIN (no resources now)"),
-    (libc::ENOMEM, "ENOMEM (out of memory)"),
-    (libc::EACCES, "EACCES (permission denied)"),
-    (libc::EBUSY, "EBUSY (busy)"),
+    (libc::EAGAIN, "EAGAIN"),
+    (libc::ENOMEM, "ENOMEM"),
+    (libc::EACCES, "EACCES"),
+    (libc::EBUSY, "EBUSY"),
     (libc::ENODEV, "ENODEV (no such device or file system)"),
-    (libc::ENOTDIR, "ENOTDIR (not a directory)"),
-    (libc::EISDIR, "EISDIR (is a directory)"),
-    (libc::EINVAL, "EINVAL (invalid)"),
-    (libc::ENFILE, "ENFILE (too many open files in the system)"),
-    (libc::EMFILE, "EMFILE (too many open files)"),
-    (libc::ETXTBSY, "ETXTBSY (program is being written)"),
-    (libc::ENOSPC, "ENOSPC (no space left)"),
-    (libc::EROFS, "EROFS (read-only file system)"),
-    (libc::EPIPE, "EPIPE (closed by the other side)"),
-    (libc::ENAMETOOLONG, "ENAMETOOLONG (name too long)"),
+    (libc::ENOTDIR, "ENOTDIR"),
+    (libc::EISDIR, "EISDIR"),
+    (libc::EINVAL, "EINVAL"),
+    (libc::ENFILE, "ENFILE"),
+    (libc::EMFILE, "EMFILE"),
+    (libc::ETXTBSY, "ETXTBSY"),
+    (libc::ENOSPC, "ENOSPC"),
+    (libc::EROFS, "EROFS"),
+    (libc::EPIPE, "EPIPE"),
+    (libc::ENAMETOOLONG, "ENAMETOOLONG"),
     (libc::ENOSYS, "ENOSYS (not in this kernel)"),
-    (libc::ELOOP, "ELOOP (too many symbolic links)"),
+    (libc::ELOOP, "ELOOP"),
     (libc::ELIBBAD, "ELIBBAD (broken program interpreter)"),
-    (libc::ENOTSOCK, "ENOTSOCK (not a socket)"),
+    (libc::ENOTSOCK, "ENOTSOCK"),
     (libc::EPROTOTYPE, "EPROTOTYPE (wrong type of socket)"),
-    (libc::ECONNRESET, "ECONNRESET (closed by the other side)"),
-    (libc::ETIMEDOUT, "ETIMEDOUT (timed out)"),
+    (libc::ECONNRESET, "ECONNRESET"),
+    (libc::ETIMEDOUT, "ETIMEDOUT"),
     (libc::ECONNREFUSED, "ECONNREFUSED (nobody listens)"),
 ];
 

@@ -144,6 +144,8 @@ struct World {
     server: Option<Pid>,
     helpers: Vec<Pid>,
     tasks: Vec<Task>,
+    /// Since when the child of the last task cannot be forked.
+    unforked: Option<Instant>,
     over: bool,
     /// An exited server has left services that the next one would not know.
     orphans: bool,
@@ -183,7 +185,7 @@ impl World {
         #[rustfmt::skip]
         let mut world = Self {
             role, stop_timeout, poweroff, policy: orphans, init, now, model, delays, last_pid, failures, server, helpers,
-            tasks, over, put_off: None, orphans: false, update: false, file: 0, last_good: 0, recent_exits: vec![], files: 1, next: 1,
+            tasks, over, unforked: None, put_off: None, orphans: false, update: false, file: 0, last_good: 0, recent_exits: vec![], files: 1, next: 1,
             client: None,             restarter: None, killed: false, ended: now, watcher: false, watched: false, forked: None,
         };
         world.perform(actions.as_slice(), false);
@@ -245,8 +247,8 @@ impl World {
         let mut timers = 0;
         while let Some(deadline) = self.init.deadline().filter(|deadline| *deadline <= end) {
             timers += 1;
-            // The shortest delay is half a second, except for a second deadline that passed together with the first.
-            assert!(timers <= 2 + span / 500, "timers spin: {self:#?}");
+            // The shortest delay is that to the next fork, except for a second deadline that passed together with the first.
+            assert!(timers <= 2 + span / 100, "timers spin: {self:#?}");
             let due = deadline.max(self.now) + late;
             self.now = due;
             self.deliver(Event::Timeout, fork_fails);
@@ -305,11 +307,20 @@ impl World {
                     self.watcher = *signal != Signal::KILL;
                 }
                 Action::RollBack => {}
+                Action::Sync => {
+                    let since = self.unforked.take().expect("a child could not be forked");
+                    assert!(since.until(self.now) >= 10_000, "it is tried for 10 s");
+                    self.tasks.retain(|task| [Task::Terminate, Task::Kill].contains(task));
+                    self.tasks.extend([Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain]);
+                }
                 Action::RunTask(task) => {
                     assert_ne!(self.role, Role::Subreaper);
                     let all = [Task::Terminate, Task::Kill].contains(task);
                     assert!(all || self.role == Role::Machine, "{task:?}");
-                    self.tasks.push(*task);
+                    // A fork that failed is tried again.
+                    if self.unforked.is_none() || self.tasks.last() != Some(task) {
+                        self.tasks.push(*task);
+                    }
                 }
                 Action::Signal(pid, _) => {
                     // No pid is used twice here, so a signal reaches exactly the process that was meant.
@@ -332,6 +343,10 @@ impl World {
         }
         self.forked = answer.or(self.forked);
         let Some(action) = answer else { return };
+        let disks = [Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain];
+        if matches!(action, Action::RunTask(task) if disks.contains(&task)) {
+            self.unforked = fork_fails.then(|| self.unforked.unwrap_or(self.now));
+        }
         if fork_fails {
             self.deliver(Event::SpawnFailed(Errno(11)), fork_fails);
             return;
@@ -709,8 +724,8 @@ impl World {
 }
 
 /// The time that a shutdown may take after the stop timeout, ms: TERM, KILL, sync, swapoff, unmount, sync, three
-/// reboot(2) calls and SysRq, late timers.
-const LONGEST_END: u32 = 5_000 + 5_000 + 300_000 + 60_000 + 300_000 + 300_000 + 4 * 30_000 + 12 * 10_000;
+/// reboot(2) calls and SysRq, four times 10 s in which no child can be forked, late timers.
+const LONGEST_END: u32 = 5_000 + 5_000 + 300_000 + 60_000 + 300_000 + 300_000 + 4 * 30_000 + 16 * 10_000;
 
 fn orphan(pid: Pid, exit: Exit) -> Record {
     Record::new(Message::OrphanReaped).pid(pid).exit(exit)
