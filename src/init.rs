@@ -3,7 +3,7 @@
 //! # Invariants
 //! Asserted over every reachable state in `tests/policy/reachable.rs`:
 //! - there is at most one server, and none is started once a shutdown has begun;
-//! - on a machine there is no `Exit`, and sync, swapoff, unmount and sync run in this order before the first
+//! - on a machine there is no `Exit`, and sync, swapoff, unmount, remount and sync run in this order before the first
 //!   `reboot`; in the other roles none of these tasks runs, and `Exit` occurs once, as the last action;
 //! - a subreaper never signals all processes;
 //! - each phase that waits has a deadline, except for a running server and an exit;

@@ -114,6 +114,10 @@ pub const SWAPOFF_TIMEOUT: Millis = 60_000;
 /// Time that all unmounting may take, ms; it writes as well, see [`SYNC_TIMEOUT`].
 pub const UNMOUNT_TIMEOUT: Millis = 300_000;
 
+/// Time that the emergency remount may take, ms: a dead disk can hang it, and with little left to write it needs
+/// milliseconds.
+pub const REMOUNT_TIMEOUT: Millis = 10_000;
+
 /// Time from `reboot(2)` to the end of the machine, ms: drivers stop their devices in this time.
 pub const REBOOT_TIMEOUT: Millis = 30_000;
 

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use crate::model::event::Ending;
 use crate::model::limits::{
-    KILL_GRACE, REBOOT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT,
+    KILL_GRACE, REBOOT_TIMEOUT, REMOUNT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT,
 };
 use crate::model::time::Millis;
 
@@ -26,6 +26,8 @@ pub enum Task {
     Swapoff,
     /// Unmount all other mounts, or make them read-only.
     Unmount,
+    /// Make every file system on a disk read-only that is still writable, whether or not a mount of it can be seen.
+    EmergencyRemount,
     /// Write the caches of the mounts that could not be unmounted.
     SyncAgain,
     /// Start the kernel that was loaded by kexec_load(2), reboot(2).
@@ -62,7 +64,8 @@ impl Task {
             Self::Kill => Self::Sync,
             Self::Sync => Self::Swapoff,
             Self::Swapoff => Self::Unmount,
-            Self::Unmount => Self::SyncAgain,
+            Self::Unmount => Self::EmergencyRemount,
+            Self::EmergencyRemount => Self::SyncAgain,
             Self::SyncAgain => Self::of(ending),
             // The kernel refused a call: the closest alternative is next.
             Self::Kexec => Self::Reboot,
@@ -85,9 +88,13 @@ impl Task {
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::Terminate | Self::Kill | Self::Sync | Self::Swapoff | Self::Unmount | Self::SyncAgain => {
-                false
-            }
+            Self::Terminate
+            | Self::Kill
+            | Self::Sync
+            | Self::Swapoff
+            | Self::Unmount
+            | Self::EmergencyRemount
+            | Self::SyncAgain => false,
             Self::Kexec
             | Self::Poweroff
             | Self::Reboot
@@ -107,6 +114,7 @@ impl Task {
             Self::Sync | Self::SyncAgain => SYNC_TIMEOUT,
             Self::Swapoff => SWAPOFF_TIMEOUT,
             Self::Unmount => UNMOUNT_TIMEOUT,
+            Self::EmergencyRemount => REMOUNT_TIMEOUT,
             Self::Kexec
             | Self::Poweroff
             | Self::Reboot

@@ -30,7 +30,13 @@ impl Sys<'_> {
     /// write to a disk.
     pub(super) fn run_task(&self, task: Task) -> Event {
         let work = || run(task, &self.authority, &self.log).0;
-        let event = spawn::fork().unwrap_or_else(|| raw::exit(work()));
+        let event = spawn::fork().unwrap_or_else(|| {
+            if task == Task::EmergencyRemount {
+                // Where this program is missing, the task does what it can.
+                let _logged = spawn::exec_ctl(self.start, [c"remount", c""], None, &self.log);
+            }
+            raw::exit(work())
+        });
         if let Event::SpawnFailed(_) = event
             && (task.waits_for_processes() || task.is_final())
         {
@@ -64,6 +70,11 @@ pub fn run(task: Task, authority: &Authority, log: &Log) -> Errno {
         (Task::Sync, Some(machine)) => sync(*machine, log),
         (Task::Swapoff, Some(machine)) => Unmount { machine: *machine, log }.swapoff(),
         (Task::Unmount, Some(machine)) => Unmount { machine: *machine, log }.unmount(),
+        (Task::EmergencyRemount, Some(machine)) => {
+            // The kernel works asynchronously. Only the program that could not be executed can tell when it is done.
+            let _not_in_this_kernel = machine.sysrq(b"u");
+            let _signal = signal::wait(Some(PROGRESS_CHECK));
+        }
         (Task::SyncAgain, Some(machine)) => {
             sync(*machine, log);
             // Only now, because the progress of the sync is read from `/proc`.

@@ -78,6 +78,7 @@ KILL
 sync
 swapoff
 unmount
+remount
 sync
 kexec
 power off

@@ -121,6 +121,11 @@ impl Image {
 
     /// Makes a root file system of the image, instead of an initramfs.
     pub fn into_disk(self, name: &str) -> Disk {
+        self.into_disk_of(name, 512)
+    }
+
+    /// The same, of so many MiB.
+    pub fn into_disk_of(self, name: &str, mebibytes: u64) -> Disk {
         let image = self.copy(guest(), "bin/guest").compressed_by("none");
         // The packed image also contains files that are not in the tree.
         let packed = fs::File::open(image.pack()).expect("an initramfs");
@@ -131,12 +136,12 @@ impl Image {
         for folder in ["dev", "mnt", "proc", "run", "sys"] {
             fs::create_dir_all(image.tree().join(folder)).expect("a folder");
         }
-        Disk::made(Kind::Ext4, name, 512, &["-d", &image.tree().display().to_string()])
+        Disk::made(Kind::Ext4, name, mebibytes, &["-d", &image.tree().display().to_string()])
     }
 
-    /// Switches to the program on a mounted disk, as an initramfs switches to the root.
-    pub fn hands_over_to(self, root: &Disk) -> Self {
-        let root = format!("/mnt/{}", root.name);
+    /// Switches to the program on the root that is mounted at `/mnt/NAME`, as an initramfs does.
+    pub fn hands_over_to(self, name: &str) -> Self {
+        let root = format!("/mnt/{name}");
         self.before(&format!("for at in proc sys dev run; do mount --move /$at {root}/$at; done"))
             .before(&format!("exec switch_root {root} /sbin/zinit-pid1"))
     }

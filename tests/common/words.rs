@@ -120,6 +120,7 @@ pub fn action(action: &Action, history: &ServerHistory) -> String {
             Task::Sync => "sync".into(),
             Task::Swapoff => "swapoff".into(),
             Task::Unmount => "unmount".into(),
+            Task::EmergencyRemount => "remount".into(),
             Task::SyncAgain => "sync-again".into(),
             Task::Kexec => "reboot kexec".into(),
             Task::Poweroff => "reboot poweroff".into(),

@@ -91,7 +91,7 @@ fn only_a_root_that_stops_answering_is_given_up() {
         .disk(&root)
         .before("mkdir -p /mnt/root/mnt/healthy; mount -t ext4 /dev/vdb /mnt/root/mnt/healthy")
         .drive(&healthy, "")
-        .hands_over_to(&root)
+        .hands_over_to("root")
         .boot();
     let written = machine.written(&healthy, "data");
     machine.line("driver: ready");
@@ -163,6 +163,42 @@ fn only_a_disk_that_stops_answering_is_given_up() {
     assert!(!text.contains("cannot unmount /mnt/healthy"), "{text}");
     assert!(seconds(&text, "reboot begins", "reboot: Restarting system") < 170.0, "{text}");
     clean_and_whole(&[written], &text);
+}
+
+#[test]
+fn a_dead_disk_keeps_no_hidden_disk_dirty_and_one_that_stays_writable_is_named() {
+    let [dead, upper, host] = ["dead", "upper", "host"].map(|name| Disk::new(Kind::Ext4, name));
+    let root = Image::new()
+        .writer("data", "")
+        .writer("dead/data", "")
+        .once_written("losetup /dev/loop0 /mnt/host/image; say ready")
+        .into_disk_of("root", 160);
+    let machine = Image::new()
+        .without_server()
+        .modules("loop")
+        .modules("overlay")
+        // The first file system that the kernel gets to.
+        .disk(&dead)
+        .disk_with(&root, "", "-o ro")
+        .disk(&upper)
+        .disk(&host)
+        .before("dd if=/dev/zero of=/mnt/host/image bs=1M count=1; mkdir -p /mnt/upper/upper /mnt/upper/work /mnt/new")
+        .before("cd /mnt; mount -t overlay -o lowerdir=root,upperdir=upper/upper,workdir=upper/work none new; cd /")
+        .before("for name in dead host; do mkdir -p /mnt/new/mnt/$name; mount --move /mnt/$name /mnt/new/mnt/$name; done")
+        .hands_over_to("new")
+        .boot();
+    let written = machine.number("data");
+    machine.line("driver: ready");
+    machine.monitor("block_set_io_throttle dead 1 0 0 0 0 0");
+    machine.monitor("sendkey ctrl-alt-delete");
+    machine.line_within("reboot: Restarting", 220);
+    let text = machine.ends("reboot: Restarting system");
+    for line in ["emergency remount is not done", "/dev/vda does not answer", "/dev/vdd stays writable"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains("/dev/vdc"), "{text}");
+    assert!(seconds(&text, "reboot begins", "reboot: Restarting system") < 180.0, "{text}");
+    clean_and_whole(&[(&upper, "upper/mnt/data", written)], &text);
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn the_disks_after_a_power_cut_do_not_count_as_clean_and_complete() {
 #[test]
 fn a_root_on_a_disk_is_read_only_at_the_end() {
     let root = Image::new().writer("data", "").once_written("kill -TERM 1").into_disk("root");
-    let machine = Image::new().without_server().disk(&root).hands_over_to(&root).boot();
+    let machine = Image::new().without_server().disk(&root).hands_over_to("root").boot();
     let written = machine.number("data");
     let text = machine.ends("reboot: Power down");
     assert!(!text.contains("cannot"), "{text}");
@@ -70,7 +70,7 @@ fn a_root_is_clean_after_two_replacements_of_pid_1() {
              zinit-pid1 status; kill -TERM 1",
         )
         .into_disk("root");
-    let machine = Image::new().without_server().disk(&root).hands_over_to(&root).boot();
+    let machine = Image::new().without_server().disk(&root).hands_over_to("root").boot();
     let written = machine.number("data");
     for whose in [
         "/sbin",

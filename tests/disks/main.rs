@@ -8,3 +8,4 @@ mod common;
 mod broken;
 mod clean;
 mod endings;
+mod hidden;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::net::UnixListener;
 
 use crate::common::namespace::{Namespace, Setup, children, state};
-use crate::common::until;
+use crate::common::{until, with_tool};
 
 /// Runs commands in the background as soon as the first server has started, and then becomes the program.
 fn beside(commands: &str) -> String {
@@ -80,6 +80,19 @@ fn a_socket_on_which_nobody_listens_is_no_server() {
     pid1.diary_line("started");
     end(&pid1);
     assert!(pid1.diary().contains("left"), "{}", pid1.diary());
+}
+
+/// With a right that is checked wrongly it would end up on the disks of this computer: SysRq is kept from it.
+#[test]
+fn the_helper_for_disks_refuses_to_work_for_pid_1_of_a_namespace() {
+    let mut pid1 = Setup::stand_in("obey")
+        .before(&format!("{}; mount --bind /dev/null /proc/sysrq-trigger", with_tool()))
+        .run(&format!("({WAIT}; exec /sbin/zinit-pid1ctl --helper remount) & exec \"$0\""))
+        .start();
+    pid1.line("zinit-pid1ctl: only PID 1 of a machine may ask for a remount");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    assert!(!pid1.log.text().contains("emergency"), "{}", pid1.log.text());
 }
 
 /// Ends the copy that was started first, and waits for its end.

@@ -174,9 +174,16 @@ fn values_are_printed_as_words_or_decimals() {
     let words = endings.map(|ending| line(Record::new(Message::ShutdownBegun).task(Task::of(ending)), b""));
     let begins = |word| format!("{word} begins, asked by ");
     assert_eq!(words, ["halt", "kexec", "power off", "reboot"].map(begins));
-    let tasks = [Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain, Task::SysRqReboot];
+    let tasks = [
+        Task::Sync,
+        Task::Swapoff,
+        Task::Unmount,
+        Task::EmergencyRemount,
+        Task::SyncAgain,
+        Task::SysRqReboot,
+    ];
     let words = tasks.map(|task| line(Record::new(Message::TaskNoEffect).task(task), b""));
-    let expected = ["sync", "swapoff", "unmount", "sync", "SysRq"];
+    let expected = ["sync", "swapoff", "unmount", "remount", "sync", "SysRq"];
     assert_eq!(words, expected.map(|word| format!("{word} had no effect")));
     for (signal, name) in [(Signal::TERM, "SIGTERM"), (Signal::USR1, "SIGUSR1"), (Signal::KILL, "SIGKILL")] {
         assert_eq!(

@@ -311,7 +311,7 @@ impl World {
                     let since = self.unforked.take().expect("a child could not be forked");
                     assert!(since.until(self.now) >= 10_000, "it is tried for 10 s");
                     self.tasks.retain(|task| [Task::Terminate, Task::Kill].contains(task));
-                    self.tasks.extend([Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain]);
+                    self.tasks.extend(DISKS);
                 }
                 Action::RunTask(task) => {
                     assert_ne!(self.role, Role::Subreaper);
@@ -343,8 +343,7 @@ impl World {
         }
         self.forked = answer.or(self.forked);
         let Some(action) = answer else { return };
-        let disks = [Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain];
-        if matches!(action, Action::RunTask(task) if disks.contains(&task)) {
+        if matches!(action, Action::RunTask(task) if DISKS.contains(&task)) {
             self.unforked = fork_fails.then(|| self.unforked.unwrap_or(self.now));
         }
         if fork_fails {
@@ -451,7 +450,7 @@ impl World {
                 };
                 let mut ladder = vec![Task::Terminate];
                 ladder.extend(self.tasks.iter().filter(|task| **task == Task::Kill).take(1));
-                ladder.extend([Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain]);
+                ladder.extend(DISKS);
                 ladder.extend(commands.iter().map(|command| Task::of(*command)));
                 let restarts = matches!(ending, Ending::Kexec | Ending::Reboot);
                 ladder.push(if restarts { Task::SysRqReboot } else { Task::SysRqPoweroff });
@@ -723,9 +722,13 @@ impl World {
     }
 }
 
+/// The tasks of a machine before its last commands.
+const DISKS: [Task; 5] = [Task::Sync, Task::Swapoff, Task::Unmount, Task::EmergencyRemount, Task::SyncAgain];
+
 /// The time that a shutdown may take after the stop timeout, ms: TERM, KILL, sync, swapoff, unmount, sync, three
-/// reboot(2) calls and SysRq, four times 10 s in which no child can be forked, late timers.
-const LONGEST_END: u32 = 5_000 + 5_000 + 300_000 + 60_000 + 300_000 + 300_000 + 4 * 30_000 + 16 * 10_000;
+/// reboot(2) calls and SysRq, five times 10 s in which no child can be forked, late timers.
+const LONGEST_END: u32 =
+    5_000 + 5_000 + 300_000 + 60_000 + 300_000 + 10_000 + 300_000 + 4 * 30_000 + 17 * 10_000;
 
 fn orphan(pid: Pid, exit: Exit) -> Record {
     Record::new(Message::OrphanReaped).pid(pid).exit(exit)

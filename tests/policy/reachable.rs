@@ -15,7 +15,7 @@ use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event, Request};
 use zinit_pid1::model::limits::{
     DEAD_END_REMINDER, FORK_TIMEOUT, KILL_GRACE, LATE, MAX_ACTIONS, MIN_RUN_TIME, REBOOT_TIMEOUT,
-    SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT, UPDATE_SETTLE,
+    REMOUNT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT, UPDATE_SETTLE,
 };
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::policy::{Orphans, Policy};
@@ -87,7 +87,7 @@ const HELPERS: [i32; 2] = [3, 4];
 const STRANGER: i32 = 99;
 
 /// The tasks before the first `reboot`.
-const TASKS: [Task; 4] = [Task::Sync, Task::Swapoff, Task::Unmount, Task::SyncAgain];
+const TASKS: [Task; 5] = [Task::Sync, Task::Swapoff, Task::Unmount, Task::EmergencyRemount, Task::SyncAgain];
 
 fn explore(role: Role, orphans: Orphans) -> Edges {
     let mut edges = Edges::default();
@@ -482,7 +482,8 @@ impl World {
 
     /// A shutdown without any event but timeouts ends in time, whether forks succeed or not.
     fn ends_by_itself(&self) -> Checked {
-        let tasks = 2 * SYNC_TIMEOUT + SWAPOFF_TIMEOUT + UNMOUNT_TIMEOUT + 4 * REBOOT_TIMEOUT + FORK_TIMEOUT;
+        let disks = 2 * SYNC_TIMEOUT + SWAPOFF_TIMEOUT + UNMOUNT_TIMEOUT + REMOUNT_TIMEOUT + FORK_TIMEOUT;
+        let tasks = disks + 4 * REBOOT_TIMEOUT;
         let tasks = if self.role == Role::Machine { tasks } else { 0 };
         // The first deadline was put off, or will be.
         let late = self.init.deadline().map_or(0, |deadline| deadline.until(self.now)).min(STOP_TIMEOUT);

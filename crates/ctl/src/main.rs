@@ -7,6 +7,7 @@
 //! - `--helper orphans STATE [adopted]`: ends the processes that a server left behind;
 //! - `--helper restart STATE SOCKET`: asks the server to exit, and keeps its services;
 //! - `--helper watch STATE SOCKET`: keeps the services of a server that crashes;
+//! - `--helper remount`: makes read-only what is still writable at the end of a machine;
 //! - any other words: what a person asks for, see [`zinit_pid1ctl::cli`].
 //!
 //! It may be large, slow or wrong: it shares no memory with PID 1, and is no part of the proof that PID 1 cannot
@@ -34,6 +35,7 @@ mod pipes;
 mod process;
 mod reader;
 mod refusal;
+mod remount;
 mod restart;
 mod rollback;
 mod server;
@@ -79,6 +81,7 @@ fn run_helper(task: &CStr, argument: &CStr, more: &CStr) -> u8 {
     sys::block_signals_of_files();
     match task.to_bytes() {
         b"orphans" => orphans::end(argument, more == c"adopted"),
+        b"remount" => remount::remount(),
         b"restart" => restart::restart(argument, more),
         b"rollback" => rollback::roll_back(argument),
         b"watch" => watch::watch(argument, more),

@@ -253,6 +253,12 @@ pub fn exec_probe(program: &OwnedFd, stdout: i32) -> i32 {
     answer.wrapping_neg() as i32
 }
 
+/// Gives this process a copy of all mounts, which nobody else sees, unshare(2).
+pub fn unshare_mounts() -> raw::Result<()> {
+    // SAFETY: one number.
+    raw::checked(unsafe { syscall(libc::SYS_unshare, [word(libc::CLONE_NEWNS)]) }).map(drop)
+}
+
 /// The precompiled `core` refers to this name in debug builds. It is never called, because panics abort.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
