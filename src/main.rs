@@ -36,6 +36,7 @@ fn program(start: Start) -> ! {
     sys.configure();
     sys.install_fault_handler();
     log_banner(&sys);
+    sys.lock_memory();
     sys.enable_watchdog();
     run(&mut sys)
 }

@@ -187,6 +187,12 @@ pub const PATH: usize = 4_096;
 /// options. A longer line has a mount point that no system call can name: it is logged in pieces and skipped.
 pub const PROC_BUFFER: usize = 65_536;
 
+/// Bytes of the stack that are locked below the state of PID 1, which is on the stack too.
+///
+/// PID 1 uses 10 kB of them. Its children use more, but do not inherit the locks. Together with the program and the
+/// environment it has to be less than 64 kB, the limit of a container before Linux 5.16.
+pub const STACK: usize = 16_384;
+
 /// Number of children that are reaped between two checks of the signals and the clock.
 ///
 /// Without this limit, SIGTERM would not be handled for as long as orphans keep exiting.

@@ -96,6 +96,8 @@ messages! {
     LeftAfterKill Error "processes left after KILL, going on";
     /// Processes are left after TERM.
     LeftAfterTerm Warn "processes left after TERM, sending KILL";
+    /// The kernel does not lock PID 1's memory, or a part of it.
+    MemoryNotLocked Debug "cannot lock memory: %errno";
     /// A mount failed.
     MountFailed Error "cannot mount %text: %errno, going on without";
     /// The updater found no update that may be used, and has logged why.

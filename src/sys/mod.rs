@@ -10,6 +10,7 @@ pub mod boot;
 mod cli;
 mod fault;
 mod log;
+mod memory;
 mod mount;
 mod prepare;
 mod raw;

@@ -7,6 +7,7 @@ mod crashes;
 mod fault;
 mod handover;
 mod instants;
+mod memory;
 mod orphans;
 mod pidns;
 mod reader;

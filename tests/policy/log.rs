@@ -28,7 +28,7 @@ fn record(message: Message) -> Record {
 }
 
 /// The messages in their order, so that none can be left out.
-const MESSAGES: [(Message, Level, &str); 62] = [
+const MESSAGES: [(Message, Level, &str); 63] = [
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (Message::BootSubreaper, Level::Warn, "version TEXT, not PID 1: it only runs the server"),
     (Message::BootMachine, Level::Info, "version TEXT, PID 1 of this machine"),
@@ -45,6 +45,7 @@ const MESSAGES: [(Message, Level, &str); 62] = [
     ),
     (Message::LeftAfterKill, Level::Error, "processes left after KILL, going on"),
     (Message::LeftAfterTerm, Level::Warn, "processes left after TERM, sending KILL"),
+    (Message::MemoryNotLocked, Level::Debug, "cannot lock memory: ENOENT (no such file or directory)"),
     (
         Message::MountFailed,
         Level::Error,

@@ -69,6 +69,18 @@ impl Start {
         strings(self.envp)
     }
 
+    /// The address of the environment's last string, above which PID 1 uses no part of the stack; 0 if there is none.
+    pub fn last_string(self) -> usize {
+        let mut end = self.envp;
+        // SAFETY: the loop ends at the NULL of the environment. Before that is its last string, or the NULL of argv.
+        unsafe {
+            while !end.read().is_null() {
+                end = end.add(1);
+            }
+            end.sub(1).read().addr()
+        }
+    }
+
     /// The environment for another program: those defaults whose names are missing, and then this process's own.
     ///
     /// The array grows downwards, over argv and argc, because the auxiliary vector follows its end. That is space for
