@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::namespace::Log;
 use super::{Folder, PATIENCE, brought, program, root, tool};
@@ -260,7 +260,7 @@ impl Machine {
 
     /// Waits longer, in seconds.
     pub fn line_within(&self, text: &str, timeout: u64) -> String {
-        self.log.nth_within(text, 1, std::time::Duration::from_secs(timeout))
+        self.log.nth_within(text, 1, Duration::from_secs(timeout))
     }
 
     /// Types a command at QEMU's monitor.
@@ -299,13 +299,25 @@ impl Machine {
         self.ends_silently()
     }
 
+    /// The same if that takes longer; the limit is in seconds.
+    pub fn ends_within(self, last: &str, limit: u64) -> String {
+        let text = self.ends_by_itself(Duration::from_secs(limit));
+        assert!(text.contains(last), "{text}");
+        text
+    }
+
     /// Waits until the machine has ended by itself, and not by a panic.
-    pub fn ends_silently(mut self) -> String {
+    pub fn ends_silently(self) -> String {
+        self.ends_by_itself(PATIENCE)
+    }
+
+    fn ends_by_itself(mut self, limit: Duration) -> String {
         let begin = Instant::now();
         while self.qemu.try_wait().expect("QEMU can be waited for").is_none() {
-            assert!(begin.elapsed() < PATIENCE, "QEMU does not end:\n{}", self.log.text());
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            assert!(begin.elapsed() < limit, "QEMU does not end:\n{}", self.log.text());
+            std::thread::sleep(Duration::from_millis(5));
         }
+        self.log.is_read();
         let text = self.log.text();
         assert!(!text.contains("Kernel panic"), "{text}");
         text

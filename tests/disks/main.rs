@@ -9,3 +9,4 @@ mod broken;
 mod clean;
 mod endings;
 mod hidden;
+mod root;

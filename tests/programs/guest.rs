@@ -3,6 +3,7 @@
 #[allow(dead_code, reason = "the tests of PID 1 in namespaces use the rest")]
 #[path = "../common/hold.rs"]
 mod hold;
+mod pressure;
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
@@ -34,6 +35,7 @@ fn main() {
             std::thread::park();
         },
         ["fault-after-fork", forks] => fault_after_fork(number(forks)),
+        ["without-disk", witness] => pressure::without_disk(witness),
         ["without-boot", program] => without_boot(program),
         ["with-zombie", program, words @ ..] => with_zombie(program, words),
         _ => {
