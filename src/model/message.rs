@@ -51,7 +51,7 @@ macro_rules! messages {
                 self.level() <= Level::Warn || matches!(self, Self::BootMachine | Self::ShutdownBegun)
             }
 
-            /// True if `%text` is who has sent the last request.
+            /// True if `%number (%text)` is who has sent the last request.
             #[must_use]
             pub fn names_sender(self) -> bool {
                 self >= Self::AlreadyEnding
@@ -117,7 +117,7 @@ messages! {
     /// The server's reply is not valid.
     ReplyGarbage Warn "reply is garbage: %text";
     /// The server closed the connection before the end of its reply; it may be exiting.
-    ReplyPart Warn "connection closed in the middle of the reply: %text";
+    ReplyPart Warn "connection closed within the reply: %text";
     /// The reply is an error.
     ReplyRefused Warn "server refuses: %text";
     /// The server's reply does not end within the buffer.
@@ -185,22 +185,22 @@ messages! {
     /// The early mounts are left to another program.
     NotMounted Info "ZINIT_MOUNT=no, nothing is mounted";
 
-    // From here on `%text` is who has sent the request, see `names_sender`.
+    // From here on `%number (%text)` is who has sent the request, see `names_sender`.
 
     /// A further request during a shutdown.
-    AlreadyEnding Info "the end is under way already, asked by %text";
+    AlreadyEnding Info "the end is under way already, asked by %number (%text)";
     /// A soft restart while a server is started or replaced already.
-    RestartNotNeeded Info "a server is being started already (or halt of BusyBox), asked by %text";
+    RestartNotNeeded Info "a server is started already (halt of BusyBox?), asked by %number (%text)";
     /// An update was asked for.
-    UpdateBegun Info "update begins, asked by %text";
+    UpdateBegun Info "update begins, asked by %number (%text)";
     /// The shutdown of the machine has begun.
-    ShutdownBegun Info "%task begins, asked by %text";
+    ShutdownBegun Info "%task begins, asked by %number (%text)";
     /// A soft restart while there is no server: the delay is cut short.
-    RespawnNow Info "soft restart (or halt of BusyBox), there is no server, starting one now, asked by %text";
+    RespawnNow Info "soft restart (halt of BusyBox?), no server runs, starting one, asked by %number (%text)";
     /// A soft restart has begun.
-    RestartBegun Info "soft restart of server %pid begins, asked by %text";
+    RestartBegun Info "soft restart of server %pid begins, asked by %number (%text)";
     /// The shutdown of a container, or of a process that is not PID 1, has begun.
-    StopBegun Info "stop begins, asked by %text";
+    StopBegun Info "stop begins, asked by %number (%text)";
 }
 
 /// A message with its values; those that its template does not use keep their values from [`Record::new`].

@@ -12,7 +12,6 @@ pub struct Pid(NonZeroI32);
 impl Pid {
     /// Wraps a pid from the kernel; `None` if it is 1 or less.
     #[must_use]
-    #[inline(always)] // 64 bytes of file
     pub const fn new(raw: i32) -> Option<Self> {
         match NonZeroI32::new(raw) {
             Some(pid) if raw > 1 => Some(Self(pid)),

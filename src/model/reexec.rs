@@ -98,7 +98,6 @@ impl ReexecState {
     }
 
     /// Reads the numbers of a name; `None` if it is not valid, with some of them changed.
-    #[inline(never)] // 112 bytes of file
     fn read(&mut self, name: &[u8]) -> Option<()> {
         let end = name.iter().rposition(|byte| *byte == b' ').filter(|end| *end < LOG_LINE)?;
         let (text, last) = name.split_at_checked(end)?;

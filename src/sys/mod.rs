@@ -255,7 +255,6 @@ impl<'a> Sys<'a> {
     }
 
     /// Records a child that was reaped; the updater's exit is an event only if it has installed a program.
-    #[inline(never)] // 48 bytes of file
     fn reaped(&mut self, pid: Pid, exit: Exit) -> Option<Event> {
         if let Some((updater, _)) = &mut self.updater
             && *updater == Some(pid)

@@ -32,21 +32,23 @@ impl Sys<'_> {
     /// Logs a record of the policy; one about a request names its sender.
     #[inline(never)] // 1 kB of stack, which would stay in the frame of `run`
     pub(super) fn log_record(&self, record: &Record) {
-        let (mut text, mut path) = (Buffer::default(), Buffer::default());
-        let Sender { pid, code } = self.sender;
-        if pid == 0 {
-            text.extend(if code > 0 { b"the kernel" } else { b"a process outside" });
-        } else if record.message.names_sender() {
-            text.number(pid.cast_unsigned());
-            path.extend(b"/proc/");
-            path.extend(text.as_bytes());
-            path.extend(b"/comm\0");
-            // SAFETY: it ends in NUL.
-            let path = unsafe { CStr::from_ptr(path.as_bytes().as_ptr().cast()) };
-            text.extend(b" (");
-            text.extend(raw::read_file(path, &mut [0; 16]).strip_suffix(b"\n").unwrap_or(b"gone"));
-            text.push(b')');
+        if !record.message.names_sender() {
+            return self.log.record(record);
         }
-        self.log.write(record, text.as_bytes());
+        let pid = self.sender.pid.cast_unsigned();
+        let mut path = Buffer::default();
+        path.extend(b"/proc/");
+        path.number(pid);
+        path.extend(b"/comm\0");
+        // SAFETY: it ends in NUL.
+        let path = unsafe { CStr::from_ptr(path.as_bytes().as_ptr().cast()) };
+        let mut buf = [0; 16];
+        let name: &[u8] = match raw::read_file(path, &mut buf) {
+            [name @ .., _newline] => name,
+            [] if pid != 0 => b"gone",
+            [] if self.sender.code > 0 => b"the kernel",
+            [] => b"a process outside",
+        };
+        self.log.write(&record.number(pid), name);
     }
 }

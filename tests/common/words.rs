@@ -106,7 +106,7 @@ pub fn action(action: &Action, history: &ServerHistory) -> String {
             let fact = line.strip_prefix("zinit-pid1: ").and_then(|line| line.strip_suffix('\n'));
             let fact = fact.expect("a line has a prefix and a newline");
             // Who has asked is not known to the policy.
-            format!("log {level}: {}", fact.strip_suffix(", asked by ").unwrap_or(fact))
+            format!("log {level}: {}", fact.strip_suffix(", asked by 0 ()").unwrap_or(fact))
         }
         Action::Sync => "sync-here".into(),
         Action::WatchdogStop => "watchdog-stop".into(),

@@ -39,7 +39,7 @@ fn if_nothing_can_be_forked_any_more_pid_1_itself_syncs() {
     // Requests are taken, and named, while the fork is tried again.
     machine.log.nth("cannot fork: EAGAIN", 2);
     machine.monitor("sendkey ctrl-alt-delete");
-    machine.line("the end is under way already, asked by the kernel");
+    machine.line("the end is under way already, asked by 0 (the kernel)");
     machine.line("cannot fork for 10 s, syncing without a deadline");
     let text = machine.ends("reboot: Power down");
     let tried = seconds(&text, "killed by signal 15", "syncing without a deadline");

@@ -85,7 +85,7 @@ fn a_server_that_got_the_request_and_makes_no_sense_has_all_of_its_time() {
     for (mode, line) in [
         ("garbage", "reply is garbage: ?[31mnot json? at all"),
         ("decline", "reply is garbage: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"),
-        ("half", "connection closed in the middle of the reply: {\"jsonrpc\":\"2.0\",\"id\":1,\"resu"),
+        ("half", "connection closed within the reply: {\"jsonrpc\":\"2.0\",\"id\":1,\"resu"),
         ("flood", "reply is too long: "),
     ] {
         let mut pid1 = Setup::stand_in(mode).with("ZINIT_STOP_TIMEOUT", "1").start();
@@ -272,7 +272,7 @@ fn usr1_cuts_the_backoff_short() {
     pid1.line("respawn in 4000 ms");
     let begin = Instant::now();
     pid1.signal(libc::SIGUSR1);
-    pid1.line("soft restart (or halt of BusyBox), there is no server, starting one now");
+    pid1.line("soft restart (halt of BusyBox?), no server runs, starting one");
     pid1.line("respawn in 8000 ms");
     assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
 }

@@ -46,7 +46,7 @@ fn a_process_that_is_gone_is_named_by_its_pid() {
     let pid = fs::read_to_string(pid1.folder.path().join("pid")).expect("a file");
     pid1.line(&format!("update begins, asked by {} (gone)", pid.trim()));
     pid1.signal(libc::SIGTERM);
-    pid1.line("stop begins, asked by a process outside");
+    pid1.line("stop begins, asked by 0 (a process outside)");
     pid1.signal(libc::SIGUSR1);
     pid1.ends_well();
 }

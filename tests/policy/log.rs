@@ -59,7 +59,7 @@ const MESSAGES: [(Message, Level, &str); 63] = [
     (Message::ReadFailed, Level::Error, "cannot read TEXT: ENOENT (no such file or directory)"),
     (Message::ReadOnlyFailed, Level::Error, "cannot make TEXT read-only: ENOENT (no such file or directory)"),
     (Message::ReplyGarbage, Level::Warn, "reply is garbage: TEXT"),
-    (Message::ReplyPart, Level::Warn, "connection closed in the middle of the reply: TEXT"),
+    (Message::ReplyPart, Level::Warn, "connection closed within the reply: TEXT"),
     (Message::ReplyRefused, Level::Warn, "server refuses: TEXT"),
     (Message::ReplyTooLong, Level::Warn, "reply is too long: TEXT"),
     (Message::Unreachable, Level::Warn, "server at TEXT: ENOENT (no such file or directory)"),
@@ -105,21 +105,21 @@ const MESSAGES: [(Message, Level, &str); 63] = [
     ),
     (Message::SyncWithoutChild, Level::Error, "cannot fork for 10 s, syncing without a deadline"),
     (Message::NotMounted, Level::Info, "ZINIT_MOUNT=no, nothing is mounted"),
-    (Message::AlreadyEnding, Level::Info, "the end is under way already, asked by TEXT"),
+    (Message::AlreadyEnding, Level::Info, "the end is under way already, asked by 2500 (TEXT)"),
     (
         Message::RestartNotNeeded,
         Level::Info,
-        "a server is being started already (or halt of BusyBox), asked by TEXT",
+        "a server is started already (halt of BusyBox?), asked by 2500 (TEXT)",
     ),
-    (Message::UpdateBegun, Level::Info, "update begins, asked by TEXT"),
-    (Message::ShutdownBegun, Level::Info, "halt begins, asked by TEXT"),
+    (Message::UpdateBegun, Level::Info, "update begins, asked by 2500 (TEXT)"),
+    (Message::ShutdownBegun, Level::Info, "halt begins, asked by 2500 (TEXT)"),
     (
         Message::RespawnNow,
         Level::Info,
-        "soft restart (or halt of BusyBox), there is no server, starting one now, asked by TEXT",
+        "soft restart (halt of BusyBox?), no server runs, starting one, asked by 2500 (TEXT)",
     ),
-    (Message::RestartBegun, Level::Info, "soft restart of server 42 begins, asked by TEXT"),
-    (Message::StopBegun, Level::Info, "stop begins, asked by TEXT"),
+    (Message::RestartBegun, Level::Info, "soft restart of server 42 begins, asked by 2500 (TEXT)"),
+    (Message::StopBegun, Level::Info, "stop begins, asked by 2500 (TEXT)"),
 ];
 
 #[test]
@@ -173,7 +173,7 @@ fn values_are_printed_as_words_or_decimals() {
     }
     let endings = [Ending::Halt, Ending::Kexec, Ending::Poweroff, Ending::Reboot];
     let words = endings.map(|ending| line(Record::new(Message::ShutdownBegun).task(Task::of(ending)), b""));
-    let begins = |word| format!("{word} begins, asked by ");
+    let begins = |word| format!("{word} begins, asked by 0 ()");
     assert_eq!(words, ["halt", "kexec", "power off", "reboot"].map(begins));
     let tasks = [
         Task::Sync,

@@ -76,7 +76,7 @@ fn a_machine_survives_crashes_and_a_soft_restart_and_is_powered_off() {
 fn zinit_reboot_reboots() {
     let machine = Image::new().driver("until zinit list; do sleep 0.1; done; zinit reboot").boot();
     let text = machine.ends("reboot: Restarting system");
-    assert!(text.contains("zinit-pid1: reboot begins, asked by the kernel"), "{text}");
+    assert!(text.contains("zinit-pid1: reboot begins, asked by 0 (the kernel)"), "{text}");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn ctrl_alt_del_is_a_request_and_not_the_end() {
     machine.line("driver: ready");
     machine.monitor("sendkey ctrl-alt-delete");
     let text = machine.ends("reboot: Restarting system");
-    assert!(text.contains("zinit-pid1: reboot begins, asked by the kernel"), "{text}");
+    assert!(text.contains("zinit-pid1: reboot begins, asked by 0 (the kernel)"), "{text}");
     assert!(text.contains("stopping all services"), "{text}");
 }
 

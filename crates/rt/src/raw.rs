@@ -77,9 +77,9 @@ pub fn read_file<'a>(path: &CStr, buf: &'a mut [u8]) -> &'a mut [u8] {
     buf.get_mut(..length.unwrap_or(0) as usize).unwrap_or(&mut [])
 }
 
-/// Writes to a file, mostly one of the kernel's, write(2).
+/// Writes to a file, mostly one of the kernel's, write(2). It never blocks on a pipe or device.
 pub fn write_file(path: &CStr, bytes: &[u8]) -> Result<i32> {
-    write(open(path, libc::O_WRONLY)?.number(), bytes)
+    write(open(path, libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY)?.number(), bytes)
 }
 
 /// Reads from an offset on, pread(2): the number of bytes.
