@@ -71,7 +71,7 @@ fn image(root: &Disk) -> Image {
 
 /// Boots, and waits until PID 1 has nothing in memory but what is locked.
 fn boot(image: Image, root: &Disk) -> Machine {
-    let machine = image.hands_over_to(root).boot();
+    let machine = image.hands_over_to(&root.name).boot();
     println!("{}", machine.line("guest: PID 1 has "));
     machine
 }

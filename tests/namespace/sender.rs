@@ -12,7 +12,7 @@ fn beside(commands: &str) -> Namespace {
     let folder = setup.folder.path().display().to_string();
     let shell =
         format!("(cd {folder}; until [ -e go ]; do sleep 0.02; done; {commands}; >done; sleep 1000) &");
-    let mut pid1 = setup.before(&shell).start();
+    let pid1 = setup.before(&shell).start();
     pid1.diary_line("started");
     pid1
 }

@@ -78,3 +78,31 @@ fn without_dev_a_line_says_that_nothing_is_mounted() {
     machine.monitor("sendkey ctrl-alt-delete");
     machine.ends("reboot: Restarting system");
 }
+
+/// A stand-in: Debian's kernels have no CONFIG_PSTORE_PMSG, so that none of them shows the lines after a reset.
+#[test]
+fn the_first_the_last_and_the_bad_lines_go_to_pmsg() {
+    let machine = Image::new()
+        .before(
+            "mknod /dev/pmsg0 p
+             (trap '' TERM; while read -r line; do echo \"pmsg: $line\"; done <>/dev/pmsg0 >/dev/ttyS0) &",
+        )
+        .driver(
+            "kill -KILL $(pidof zinit-server)
+             until dmesg | grep -q 'respawn in'; do sleep 0.1; done; kill -TERM 1",
+        )
+        .boot();
+    let text = machine.ends("reboot: Power down");
+    let lines: Vec<&str> =
+        text.lines().filter_map(|line| line.split_once("pmsg: ")).map(|(_, line)| line).collect();
+    let wanted = [
+        ("<6>zinit-pid1: version ", "PID 1 of this machine"),
+        ("<4>zinit-pid1: server ", "killed by signal 9, respawn in 1000 ms"),
+        ("<6>zinit-pid1: power off begins, asked by ", "(driver)"),
+        ("<4>zinit-pid1: processes left after TERM", ", sending KILL"),
+    ];
+    assert_eq!(lines.len(), wanted.len(), "{lines:?}\n{text}");
+    for (line, (start, end)) in lines.iter().zip(wanted) {
+        assert!(line.starts_with(start) && line.ends_with(end), "{line}");
+    }
+}

@@ -31,7 +31,7 @@ fn a_debian_system_runs_and_ends_clean_on_the_newest_kernel_of_debian() {
 /// Boots the system, restarts its server, and powers off.
 fn system(image: Image, kernel: &str) {
     let root = Disk::copied(Kind::Ext4, "root", &brought("target/vm/system/root.ext4"));
-    let machine = image.disk(&root).before(INSTALL).hands_over_to(&root).boot();
+    let machine = image.disk(&root).before(INSTALL).hands_over_to(&root.name).boot();
     println!("{}", machine.line(kernel));
     machine.line("driver: services were ");
     let text = machine.ends("reboot: Power down");
