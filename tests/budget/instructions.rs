@@ -52,12 +52,15 @@ fn image(inittab: &str) -> Image {
         .file("etc/inittab", inittab)
 }
 
-/// Panics if our init takes more than 1.3 times the instructions of BusyBox. Runs differ by a few thousandths.
+/// Panics if our init takes more than 1.4 times the instructions of BusyBox. Runs differ by a few thousandths.
+///
+/// A quarter is for what BusyBox does not do: another program sets the host name, brings lo up and makes links in
+/// `/dev`, and PID 1 locks its memory.
 fn compare(what: &str, ours: &dyn Fn() -> Image, theirs: &dyn Fn() -> Image) {
     let [ours, theirs] = [ours, theirs].map(|image| thousands(image()));
     let ratio = f64::from(ours) / f64::from(theirs);
     println!("{what}: {ours} thousand instructions, {ratio:.2} times the {theirs} of BusyBox's init");
-    assert!(ratio <= 1.3, "{ratio}");
+    assert!(ratio <= 1.4, "{ratio}");
 }
 
 /// The instructions from the kernel's start of PID 1 to the server's first ones.

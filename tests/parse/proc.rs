@@ -222,7 +222,7 @@ fn a_slow_disk_is_waited_for_and_a_dead_one_is_not() {
 }
 
 /// The worst-case times from the request to the first `reboot`, and to the dead end, s: the README states them.
-const TO_REBOOT: u32 = 1_000;
+const TO_REBOOT: u32 = 1_010;
 const TO_DEAD_END: u32 = TO_REBOOT + 3 * 30;
 
 #[test]
@@ -250,7 +250,7 @@ fn the_worst_case_is_the_sum_that_the_readme_states() {
             let mut actions = Actions::default();
             init.handle(event, now, &mut actions);
             steps += 1;
-            assert!(steps < 100, "it does not end: {init:?}");
+            assert!(steps < 300, "it does not end: {init:?}");
             let forked = actions
                 .as_slice()
                 .iter()
@@ -268,14 +268,16 @@ fn the_worst_case_is_the_sum_that_the_readme_states() {
                 now = init.deadline().expect("each stage has a deadline").max(now);
             }
         }
+        // A fork that fails is tried again.
+        tasks.dedup_by_key(|(task, _)| *task);
         let times: Vec<u32> = tasks.iter().map(|(_, time)| *time).collect();
         if forks {
             let end = [TO_REBOOT, TO_REBOOT + 30, TO_REBOOT + 60];
-            assert_eq!(times, [&[30, 35, 40, 340, 400, 700][..], &end].concat(), "{tasks:?}");
+            assert_eq!(times, [&[30, 35, 40, 340, 400, 700, 710][..], &end].concat(), "{tasks:?}");
         } else {
-            assert_eq!(times, [30, 35, 40, 40, 40, 40, 40, 40, 40], "{tasks:?}");
+            assert_eq!(times, [30, 35, 40, 50, 50, 50], "{tasks:?}");
         }
-        assert_eq!(tasks[6].0, Task::Poweroff);
+        assert_eq!(tasks[if forks { 7 } else { 3 }].0, Task::Poweroff);
     }
     let readme = include_str!("../../README.md");
     assert!(readme.contains(&format!("at most {TO_REBOOT} s")), "the README states it");
