@@ -30,7 +30,7 @@ fn memory_that_may_not_be_locked_is_a_debug_line() {
             .with("ZINIT_LOG_LEVEL", "debug")
             .before(&format!("ulimit -l {limit}"))
             .start();
-        pid1.line(&format!("cannot lock memory: {errno} "));
+        pid1.line(&format!("cannot lock memory: {errno}"));
         pid1.is_up();
         let pid = pid1.pid1();
         assert_eq!(status(pid, "VmLck"), Some(format!("{locked} kB")));
