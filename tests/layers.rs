@@ -39,6 +39,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("sys/tasks", "authority log model mount parse raw reaper signal spawn unmount"),
     ("sys/unmount", "authority log model mount parse raw spawn tasks"),
     // The leaves: the log, the tokens, and what uses one kernel interface.
+    ("sys/authority", "model mount raw"),
     ("sys/", "authority log model parse raw text"),
     ("rt/lib", "start"),
     ("rt/start", "raw"),

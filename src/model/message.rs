@@ -159,7 +159,7 @@ messages! {
     /// A swap cannot be turned off.
     SwapoffFailed Error "cannot turn off swap on %text: %errno";
     /// Writing to the disks makes no progress; `%number` is what is left to write, kB.
-    SyncStuck Error "sync makes no progress, %number kB are not written";
+    SyncStuck Error "sync makes no progress, %number kB not written";
     /// A task failed in a way that its child could not log.
     TaskFailed Error "%task %exit, going on";
     /// A system call to end the machine returned without an error, and had no effect.
@@ -196,7 +196,7 @@ messages! {
     /// The shutdown of the machine has begun.
     ShutdownBegun Info "%task begins, asked by %number (%text)";
     /// A soft restart while there is no server: the delay is cut short.
-    RespawnNow Info "soft restart (halt of BusyBox?), no server runs, starting one, asked by %number (%text)";
+    RespawnNow Info "no server runs (halt of BusyBox?), starting one, asked by %number (%text)";
     /// A soft restart has begun.
     RestartBegun Info "soft restart of server %pid begins, asked by %number (%text)";
     /// The shutdown of a container, or of a process that is not PID 1, has begun.

@@ -12,7 +12,7 @@ use zinit_pid1::model::limits::REBOOT_ARGUMENT;
 use zinit_pid1::model::process::{Errno, INITIAL_NAMESPACE, Role};
 use zinit_pid1::model::task::REBOOT_ARGUMENT_FILE;
 
-use super::raw;
+use super::{mount, raw};
 
 /// The token of PID 1 of a PID namespace.
 pub struct Pid1(());
@@ -113,7 +113,9 @@ impl Machine {
     pub fn reboot(&self, command: RebootCommand) -> Errno {
         // The kernel reads one byte less than this.
         let mut argument = [0_u8; REBOOT_ARGUMENT];
+        // Not below a root that may hang: the file lies on a tmpfs, which is kept for it.
         let with_argument = command == RebootCommand::Restart
+            && mount::is_mount_point(c"/run")
             && !raw::read_file(REBOOT_ARGUMENT_FILE, &mut argument).is_empty();
         let arguments = [
             libc::LINUX_REBOOT_MAGIC1 as u32 as usize,

@@ -85,7 +85,7 @@ impl Machine {
 ///
 /// A tmpfs would be stacked on another one without an error, and devtmpfs would hide a `/dev` that something else has
 /// filled.
-fn is_mount_point(path: &CStr) -> bool {
+pub fn is_mount_point(path: &CStr) -> bool {
     raw::statx(path).is_ok_and(|stat| stat.stx_attributes & MOUNT_ROOT != 0)
 }
 

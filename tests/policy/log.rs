@@ -88,7 +88,7 @@ const MESSAGES: [(Message, Level, &str); 63] = [
         Level::Error,
         "cannot turn off swap on TEXT: ENOENT (no such file or directory)",
     ),
-    (Message::SyncStuck, Level::Error, "sync makes no progress, 2500 kB are not written"),
+    (Message::SyncStuck, Level::Error, "sync makes no progress, 2500 kB not written"),
     (Message::TaskFailed, Level::Error, "halt exited 1, going on"),
     (Message::TaskNoEffect, Level::Error, "halt had no effect"),
     (Message::TaskRefused, Level::Error, "halt refused, ENOENT (no such file or directory)"),
@@ -116,7 +116,7 @@ const MESSAGES: [(Message, Level, &str); 63] = [
     (
         Message::RespawnNow,
         Level::Info,
-        "soft restart (halt of BusyBox?), no server runs, starting one, asked by 2500 (TEXT)",
+        "no server runs (halt of BusyBox?), starting one, asked by 2500 (TEXT)",
     ),
     (Message::RestartBegun, Level::Info, "soft restart of server 42 begins, asked by 2500 (TEXT)"),
     (Message::StopBegun, Level::Info, "stop begins, asked by 2500 (TEXT)"),

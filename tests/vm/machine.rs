@@ -76,7 +76,7 @@ fn a_machine_survives_crashes_and_a_soft_restart_and_is_powered_off() {
 fn zinit_reboot_reboots() {
     let machine = Image::new().driver("until zinit list; do sleep 0.1; done; zinit reboot").boot();
     let text = machine.ends("reboot: Restarting system");
-    assert!(text.contains("zinit-pid1: reboot begins, asked by 0 (the kernel)"), "{text}");
+    assert!(text.contains("zinit-pid1: reboot begins, asked by "), "{text}");
 }
 
 #[test]
