@@ -11,7 +11,7 @@ fn beside(commands: &str) -> Namespace {
     let setup = Setup::stand_in("");
     let folder = setup.folder.path().display().to_string();
     let shell =
-        format!("(cd {folder}; until [ -e go ]; do sleep 0.02; done; {commands}; >done; sleep 1000) &");
+        format!("(cd {folder}; until [ -e go ]; do sleep 0.02; done; {commands}; >done; sleep 1000; :) &");
     let pid1 = setup.before(&shell).start();
     pid1.diary_line("started");
     pid1
