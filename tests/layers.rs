@@ -66,7 +66,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("ctl/remount", "model parse process refusal report sys"),
     ("ctl/server", "model parse process sys"),
     ("ctl/watch", "ask client handover model pipes refusal report restart server sys"),
-    ("ctl/start", "hostname model refusal report sys"),
+    ("ctl/start", "hostname model process refusal report sys"),
     ("ctl/hostname", ""),
     ("ctl/", "cli file model parse print probe process refusal report stat sys verify"),
 ];

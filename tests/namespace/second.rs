@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::os::unix::net::UnixListener;
+use std::process::Command;
 
 use crate::common::namespace::{Namespace, Setup, children, state};
-use crate::common::{until, with_tool};
+use crate::common::{tool, until, with_tool};
 
 /// Runs commands in the background as soon as the first server has started, and then becomes the program.
 fn beside(commands: &str) -> String {
@@ -107,4 +108,27 @@ fn end(shell: &Namespace) {
 fn child_of(shell: i32) -> i32 {
     let name = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     children(shell).into_iter().find(|pid| name(pid).trim() == "zinit-pid1").expect("the first copy")
+}
+
+#[test]
+fn the_start_of_a_server_by_another_program_changes_nothing() {
+    let script = "mount -t tmpfs none /etc; echo other >/etc/hostname; echo kept >/proc/sys/kernel/hostname
+        \"$0\" --helper start /bin/cat /proc/sys/kernel/hostname; :";
+    let mut unshare = Command::new("unshare");
+    unshare.args([
+        "-U",
+        "-r",
+        "-p",
+        "-m",
+        "-n",
+        "-u",
+        "-f",
+        "--mount-proc",
+        "--kill-child=KILL",
+        "sh",
+        "-c",
+        script,
+    ]);
+    let output = unshare.arg(tool()).output().expect("unshare runs: package util-linux");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "kept\n", "{output:?}");
 }

@@ -73,6 +73,11 @@ pub fn parent_is_zinit_pid1() -> bool {
     false
 }
 
+/// True if the parent of this process is zinit-pid1 as PID 1 of the machine; without `/proc` its pid alone tells.
+pub fn parent_is_pid1_of_machine() -> bool {
+    parent() == 1 && is_of_machine() != Some(false) && parent_is_zinit_pid1()
+}
+
 /// How often the name of the parent is read, and the time in between: 200 ms in all.
 const NAME_CHECKS: usize = 20;
 const NAME_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };

@@ -14,7 +14,6 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change, mount_remount};
-use zinit_pid1::model::process::INITIAL_NAMESPACE;
 use zinit_pid1::model::time::Millis;
 use zinit_pid1::model::{decimal, table};
 use zinit_pid1::parse::lines::{self, Show};
@@ -57,9 +56,7 @@ struct Machine(());
 impl Machine {
     /// The right, if the parent is PID 1 of a machine: it starts this helper only when no other process is left.
     fn detect() -> Option<Self> {
-        let mut link = [0; 32];
-        let _none = raw::read_link(c"/proc/self/ns/pid", &mut link);
-        (link.starts_with(INITIAL_NAMESPACE) && process::parent() == 1).then_some(Self(()))
+        (process::parent() == 1 && process::is_of_machine() == Some(true)).then_some(Self(()))
     }
 
     /// Has the kernel make all file systems read-only; true if it says within its time that this is done.

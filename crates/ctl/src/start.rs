@@ -7,11 +7,11 @@ use rt::raw;
 use rt::start::Start;
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::io::{Errno, Result};
-use zinit_pid1::model::process;
+use zinit_pid1::model::process::Errno as Status;
 use zinit_pid1ctl::hostname::host_name;
 
 use crate::refusal::errno_name;
-use crate::{report, sys};
+use crate::{process, report, sys};
 
 /// Prepares the machine, and executes the program whose argv follows; returns the exit status if that fails.
 ///
@@ -19,7 +19,7 @@ use crate::{report, sys};
 #[inline(never)] // its frame would be resident in each helper that lives long
 pub fn start(start: Start) -> u8 {
     // Whoever else calls this gets the program that is asked for, on a machine that stays as it is.
-    if rustix::process::getppid() == Some(rustix::process::Pid::INIT) {
+    if process::parent_is_pid1_of_machine() {
         link_descriptors();
         if let Err(errno) = set_host_name() {
             tell(format_args!("cannot take the name in /etc/hostname: {}", errno_name(errno)));
@@ -34,7 +34,7 @@ pub fn start(start: Start) -> u8 {
     let path = start.words().nth(WORDS - 1).unwrap_or_default();
     let (path, name) = (path.to_bytes().escape_ascii(), errno_name(Errno::from_raw_os_error(errno)));
     tell(format_args!("cannot execute {path}: {name}"));
-    process::Errno(u8::try_from(errno).unwrap_or(u8::MAX)).exec_status()
+    Status(u8::try_from(errno).unwrap_or(u8::MAX)).exec_status()
 }
 
 /// Links what shells and programs use as files to `/proc`, if `/dev` lies in memory; a name that exists stays.
