@@ -51,7 +51,7 @@ macro_rules! messages {
                 self.level() <= Level::Warn || matches!(self, Self::BootMachine | Self::ShutdownBegun)
             }
 
-            /// True if `%number (%text)` is who has sent the last request.
+            /// True if the line also names who has sent the last request.
             #[must_use]
             pub fn names_sender(self) -> bool {
                 self >= Self::AlreadyEnding
@@ -185,22 +185,22 @@ messages! {
     /// The early mounts are left to another program.
     NotMounted Info "ZINIT_MOUNT=no, nothing is mounted";
 
-    // From here on `%number (%text)` is who has sent the request, see `names_sender`.
+    // From here on the line also names who has sent the request.
 
     /// A further request during a shutdown.
-    AlreadyEnding Info "the end is under way already, asked by %number (%text)";
+    AlreadyEnding Info "the end is under way already";
     /// A soft restart while a server is started or replaced already.
-    RestartNotNeeded Info "a server is started already (halt of BusyBox?), asked by %number (%text)";
+    RestartNotNeeded Info "a server is started already (halt of BusyBox?)";
     /// An update was asked for.
-    UpdateBegun Info "update begins, asked by %number (%text)";
+    UpdateBegun Info "update begins";
     /// The shutdown of the machine has begun.
-    ShutdownBegun Info "%task begins, asked by %number (%text)";
+    ShutdownBegun Info "%task begins";
     /// A soft restart while there is no server: the delay is cut short.
-    RespawnNow Info "no server runs (halt of BusyBox?), starting one, asked by %number (%text)";
+    RespawnNow Info "no server runs (halt of BusyBox?), starting one";
     /// A soft restart has begun.
-    RestartBegun Info "soft restart of server %pid begins, asked by %number (%text)";
+    RestartBegun Info "soft restart of server %pid begins";
     /// The shutdown of a container, or of a process that is not PID 1, has begun.
-    StopBegun Info "stop begins, asked by %number (%text)";
+    StopBegun Info "stop begins";
 }
 
 /// A message with its values; those that its template does not use keep their values from [`Record::new`].

@@ -45,6 +45,7 @@ impl<'a> Sys<'a> {
             shutting_down: false,
             std_fds,
             event,
+            proc: -1,
             sender: Sender::PID1,
             server_report: Report::NONE,
             saver_report: Report::NONE,
@@ -65,6 +66,8 @@ impl<'a> Sys<'a> {
         if let Some(machine) = self.authority.machine() {
             machine.mount_early(mounts, None);
         }
+        // Only a mounted one has `self`.
+        self.proc = raw::open(c"/proc/self/..", libc::O_PATH).map_or(-1, raw::Fd::keep);
         stdio::fill_std_fds(self.std_fds, self.authority.machine().is_some());
         self.log.open(self.authority.machine(), self.std_fds.stderr());
         if let Some(machine) = self.authority.machine() {

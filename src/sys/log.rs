@@ -17,6 +17,8 @@ pub struct Log {
     /// Where lines go, for as long as this process lives.
     fd: i32,
     sink: Sink,
+    /// `/dev/pmsg0`, or -1: opened once, because `/dev` may lie on a disk that hangs later.
+    pmsg: i32,
     /// Lines of a lower level are not written.
     pub level: Level,
 }
@@ -36,16 +38,19 @@ enum Sink {
 
 impl Log {
     /// Drops all lines.
-    pub const NONE: Self = Self { fd: STDERR, sink: Sink::None, level: Level::Info };
+    pub const NONE: Self = Self { fd: STDERR, sink: Sink::None, pmsg: -1, level: Level::Info };
 
     /// Standard error of a command that a person has typed. It may block, because this user may be unable to reopen a
     /// terminal.
-    pub const STDERR: Self = Self { fd: STDERR, sink: Sink::OwnFile, level: Level::Trace };
+    pub const STDERR: Self = Self { fd: STDERR, sink: Sink::OwnFile, pmsg: -1, level: Level::Trace };
 
     /// Opens the log: the kernel's on a machine where it can be opened, else standard error if this process inherited
     /// one; see kmsg in the kernel's ABI documents.
     pub fn open(&mut self, machine: Option<&Machine>, has_stderr: bool) {
         (self.fd, self.sink) = sink(machine, has_stderr);
+        if self.sink == Sink::Kmsg {
+            self.pmsg = open(c"/dev/pmsg0").map_or(-1, raw::Fd::keep);
+        }
         self.level = Level::Info;
     }
 
@@ -86,7 +91,7 @@ impl Log {
         if self.sink == Sink::Kmsg {
             if record.message.is_breadcrumb() {
                 // It is memory: no reader is waited for.
-                let _none = raw::write_file(c"/dev/pmsg0", line.as_bytes());
+                let _none = raw::write(self.pmsg, line.as_bytes());
             }
         } else if !raw::is_writable(self.fd) {
             return;

@@ -58,6 +58,8 @@ pub struct Sys<'a> {
     std_fds: InheritedFds,
     /// An event that [`wait`](Self::wait) has not returned yet.
     event: Option<Event>,
+    /// `/proc` as it was mounted at the start, or -1: the path may lead to a disk that hangs later.
+    proc: i32,
     /// Who has sent the last request.
     sender: Sender,
     /// The report from the child that executes the last server.

@@ -37,13 +37,12 @@ impl Sys<'_> {
         }
         let pid = self.sender.pid.cast_unsigned();
         let mut path = Buffer::default();
-        path.extend(b"/proc/");
         path.number(pid);
         path.extend(b"/comm\0");
         // SAFETY: it ends in NUL.
         let path = unsafe { CStr::from_ptr(path.as_bytes().as_ptr().cast()) };
         let mut buf = [0; 16];
-        let name: &[u8] = match raw::read_file(path, &mut buf) {
+        let name: &[u8] = match raw::read_file_in(self.proc, path, &mut buf) {
             [name @ .., _newline] => name,
             [] if pid != 0 => b"gone",
             [] if self.sender.code > 0 => b"the kernel",

@@ -90,7 +90,7 @@ impl Sys<'_> {
     /// not 1, and not 0 if there are readers.
     fn others_left(&self) -> usize {
         let mut buf = [0; CHILDREN_LIST];
-        let list = raw::read_file(c"/proc/1/task/1/children", &mut buf);
+        let list = raw::read_file_in(self.proc, c"1/task/1/children", &mut buf);
         // A space follows each pid. All readers are in the list, because those that were reaped are forgotten.
         let children = list.iter().filter(|byte| **byte == b' ').count();
         children.wrapping_sub(self.reexec_state.readers())

@@ -17,6 +17,13 @@ pub fn compose(line: &mut Buffer, record: &Record, text: &[u8], kmsg: bool) {
     }
     line.extend(b"zinit-pid1: ");
     fill_in(line, record, text);
+    if record.message.names_sender() {
+        line.extend(b", asked by ");
+        line.number(record.number);
+        line.extend(b" (");
+        from_outside(line, text);
+        line.push(b')');
+    }
     // A line that fills the buffer to the last byte is treated as one that was cut.
     line.cut(b"...");
     line.push(b'\n');

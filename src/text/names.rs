@@ -39,12 +39,12 @@ errnos! {
     36 "ENAMETOOLONG"
     38 "ENOSYS (not in this kernel)"
     40 "ELOOP"
-    80 "ELIBBAD (broken program interpreter)"
+    80 "ELIBBAD"
     88 "ENOTSOCK"
-    91 "EPROTOTYPE (wrong type of socket)"
+    91 "EPROTOTYPE"
     104 "ECONNRESET"
     110 "ETIMEDOUT"
-    111 "ECONNREFUSED (nobody listens)"
+    111 "ECONNREFUSED"
 }
 
 /// The name of an error and what it means; `None` for one that is not expected.

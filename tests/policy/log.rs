@@ -219,12 +219,12 @@ const ERRNOS: [(i32, &str); 29] = [
     (libc::ENAMETOOLONG, "ENAMETOOLONG"),
     (libc::ENOSYS, "ENOSYS (not in this kernel)"),
     (libc::ELOOP, "ELOOP"),
-    (libc::ELIBBAD, "ELIBBAD (broken program interpreter)"),
+    (libc::ELIBBAD, "ELIBBAD"),
     (libc::ENOTSOCK, "ENOTSOCK"),
-    (libc::EPROTOTYPE, "EPROTOTYPE (wrong type of socket)"),
+    (libc::EPROTOTYPE, "EPROTOTYPE"),
     (libc::ECONNRESET, "ECONNRESET"),
     (libc::ETIMEDOUT, "ETIMEDOUT"),
-    (libc::ECONNREFUSED, "ECONNREFUSED (nobody listens)"),
+    (libc::ECONNREFUSED, "ECONNREFUSED"),
 ];
 
 #[test]

@@ -58,10 +58,14 @@ pub fn close(number: i32) {
 
 /// Opens a file, open(2).
 pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
+    open_in(libc::AT_FDCWD, path, flags)
+}
+
+/// Opens a file below an open folder, openat(2): EBADF for -1.
+pub fn open_in(folder: i32, path: &CStr, flags: i32) -> Result<Fd> {
     let flags = word(flags | libc::O_CLOEXEC);
     // SAFETY: the path ends in NUL.
-    let answer = unsafe { syscall(libc::SYS_openat, [word(libc::AT_FDCWD), address(path.as_ptr()), flags]) };
-    checked(answer).map(Fd)
+    checked(unsafe { syscall(libc::SYS_openat, [word(folder), address(path.as_ptr()), flags]) }).map(Fd)
 }
 
 /// Reads what is available, read(2): the number of bytes, which is at most the buffer's length.
@@ -72,8 +76,13 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
 
 /// Reads a small file, or the part of it that fits; empty if it cannot be read. It never blocks on a pipe or device.
 pub fn read_file<'a>(path: &CStr, buf: &'a mut [u8]) -> &'a mut [u8] {
+    read_file_in(libc::AT_FDCWD, path, buf)
+}
+
+/// The same for a file below an open folder.
+pub fn read_file_in<'a>(folder: i32, path: &CStr, buf: &'a mut [u8]) -> &'a mut [u8] {
     let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let length = open(path, flags).and_then(|file| read(&file, buf));
+    let length = open_in(folder, path, flags).and_then(|file| read(&file, buf));
     buf.get_mut(..length.unwrap_or(0) as usize).unwrap_or(&mut [])
 }
 
