@@ -33,7 +33,7 @@ pub fn run(method: Method, socket: &CStr, server: Option<Pid>, log: &Log) -> Out
     let (failure, text) = receive(&connection, &mut buf);
     let (message, outcome) = match failure {
         Some(message) => (message, Outcome::Unclear),
-        None => match rpc::decode(method, text) {
+        None => match rpc::decode(text) {
             Reply::Agreed => return Outcome::Agreed,
             Reply::Refused => (Message::ReplyRefused, Outcome::Refused),
             Reply::Garbage => (Message::ReplyGarbage, Outcome::Unclear),

@@ -84,7 +84,7 @@ fn a_request_that_is_refused_or_does_not_arrive_is_a_log_line_and_term_at_once()
 fn a_server_that_got_the_request_and_makes_no_sense_has_all_of_its_time() {
     for (mode, line) in [
         ("garbage", "reply is garbage: ?[31mnot json? at all"),
-        ("decline", "reply is garbage: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"),
+        ("decline", "reply is garbage: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":null}"),
         ("half", "connection closed within the reply: {\"jsonrpc\":\"2.0\",\"id\":1,\"resu"),
         ("flood", "reply is too long: "),
     ] {

@@ -88,7 +88,7 @@ fn serve(mode: &str, mut stream: UnixStream) -> UnixStream {
     let reply = match mode {
         "refuse" | "stubborn" => r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no"}}"#,
         "garbage" => "\u{1b}[31mnot json\0 at all",
-        "decline" => r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+        "decline" => r#"{"jsonrpc":"2.0","id":1,"result":null}"#,
         "spelled" if restart => {
             r#" { "result":{"state_path":"", "ready" : true}, "id" :1, "jsonrpc":"2.0" } "#
         }

@@ -141,7 +141,7 @@ fn prepare(server: &Server<'_>, buf: &mut [u8], deadline: Deadline) -> Option<Ou
         }
     };
     match client.receive() {
-        Ok(line) => match rpc::decode(Method::PrepareRestart, line) {
+        Ok(line) => match rpc::decode(line) {
             Reply::Agreed => Some(Outcome::Agreed),
             Reply::Garbage => {
                 report(format_args!("reply is garbage: {}", start(line)));
