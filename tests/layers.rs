@@ -43,10 +43,11 @@ const LAYERS: &[(&str, &str)] = &[
     ("sys/", "authority log model parse raw text"),
     ("rt/lib", "start"),
     ("rt/start", "raw"),
-    ("rt/arch/", "start"),
+    ("rt/arch/", "bytes start"),
     ("rt/mem", "arch"),
-    ("rt/raw", "arch"),
-    ("rt/signal", "arch raw"),
+    ("rt/raw", "arch time"),
+    ("rt/time", "arch raw"),
+    ("rt/signal", "arch raw time"),
     (
         "ctl/main",
         "adopted argument cli file force model orphans parse pipes process reader refusal remount restart rollback status sys update watch",
@@ -66,7 +67,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("ctl/remount", "model parse process refusal report sys"),
     ("ctl/server", "model parse process sys"),
     ("ctl/watch", "ask client handover model pipes refusal report restart server sys"),
-    ("ctl/start", "hostname model process refusal report sys"),
+    ("ctl/start", "file hostname model process refusal report sys"),
     ("ctl/hostname", ""),
     ("ctl/", "cli file model parse print probe process refusal report stat sys verify"),
 ];
@@ -136,6 +137,28 @@ fn machine_wide_calls_occur_only_in_the_files_of_the_tokens() {
     }
     assert!(found >= 9, "only {found} were found: the search is broken");
 }
+
+/// Assembly and what depends on an architecture are in one short file per architecture.
+#[test]
+fn only_the_files_of_architectures_depend_on_one() {
+    let mut architectures = 0;
+    for path in all() {
+        let text = fs::read_to_string(&path).expect("a file");
+        let (name, code) = (name(&path), code(&text));
+        architectures += u32::from(code.contains("naked_asm!("));
+        if name.starts_with("rt/arch/") {
+            assert!(text.lines().count() < ARCHITECTURE_LINES, "{name} is too long");
+            continue;
+        }
+        for word in ["target_arch", "asm!"] {
+            assert!(!code.contains(word), "{name} holds {word}");
+        }
+    }
+    assert!(architectures >= 4, "only {architectures} were found: the search is broken");
+}
+
+/// More lines than the file of an architecture may have.
+const ARCHITECTURE_LINES: usize = 100;
 
 #[test]
 fn the_search_finds_every_kind_of_name() {

@@ -2,14 +2,11 @@
 //!
 //! No linker script: unlike PID 1 it may have globals and several segments.
 
+#[path = "../../linker/without_libc.rs"]
+mod without_libc;
+
 fn main() {
-    let flags = [
-        "-nostdlib", // no start files and no libc: `rt` has _start
-        "-static",   // no interpreter
-        "-no-pie",   // nothing relocates it at its start
-    ];
-    for flag in flags {
-        println!("cargo::rustc-link-arg-bin=zinit-pid1ctl={flag}");
-    }
+    without_libc::link("zinit-pid1ctl", &[]);
+    println!("cargo::rerun-if-changed=../../linker");
     println!("cargo::rerun-if-changed=build.rs");
 }

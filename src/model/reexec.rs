@@ -149,8 +149,9 @@ impl ReexecState {
 
     /// Adds a reader of an earlier server's pipes; see [`READERS`] for one too many.
     pub fn add_reader(&mut self, pid: Pid) {
-        if let Some(free) = Child::readers().find(|reader| self.child(*reader).is_none()) {
-            *self.slot(free) = pid.raw().unsigned_abs();
+        let mut slots = self.0.iter_mut().take(CHILDREN).skip(FIRST_READER);
+        if let Some(free) = slots.find(|number| **number == 0) {
+            *free = pid.raw().unsigned_abs();
         }
     }
 

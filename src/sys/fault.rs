@@ -14,12 +14,7 @@ use super::signal;
 impl Sys<'_> {
     /// Installs the fault handler: SIGSEGV and the like re-exec PID 1.
     pub fn install_fault_handler(&self) {
-        rt::arch::set_thread_pointer(core::ptr::from_ref(self).addr());
-        signal::set_dispositions(if self.authority.pid1().is_some() {
-            handler as *const () as usize
-        } else {
-            0
-        });
+        signal::set_dispositions(self.authority.pid1().map(|_| handler as signal::Handler), self);
     }
 
     /// Re-execs PID 1. Where that fails, or the last fault was a minute ago or less, or a shutdown has begun, it
@@ -72,9 +67,9 @@ impl Sys<'_> {
     }
 }
 
-extern "C" fn handler(signal: i32) -> ! {
-    // SAFETY: `install_fault_handler` stored the address of a `Sys` that lives as long as the process. The code that was
-    // interrupted holds it too, and never continues.
-    let sys = unsafe { &mut *(rt::arch::thread_pointer() as *mut Sys<'static>) };
+extern "C" fn handler(signal: i32, _: *const libc::siginfo_t, interrupted: *const signal::Interrupted) -> ! {
+    // SAFETY: the kernel passes what was interrupted, and `install_fault_handler` the address of a `Sys` that lives as
+    // long as the process. The code that was interrupted holds it too, and never continues.
+    let sys = unsafe { &mut *(*interrupted).state::<Sys<'static>>() };
     sys.reexec_or_reboot(signal)
 }

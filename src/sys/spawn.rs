@@ -90,9 +90,10 @@ impl Server<'_> {
     /// If no pipe could be made, because all descriptors are in use, only the exit status reports it.
     pub fn execute(&self, report: &Fd, log: &Log) -> u8 {
         let path = self.path();
-        let stat = path.and_then(|path| rustix::fs::stat(path).ok());
-        let file = stat
-            .map_or(FileId::NONE, |stat| FileId::new(stat.st_ino, stat.st_mtime as u64, stat.st_mtime_nsec));
+        let file = path.and_then(|path| raw::statx(path).ok()).map_or(FileId::NONE, |file| {
+            let (seconds, nanoseconds) = (file.stx_mtime.tv_sec as u64, file.stx_mtime.tv_nsec.into());
+            FileId::new(file.stx_ino, seconds, nanoseconds)
+        });
         let _sent = raw::write(report.number(), &file.0.to_ne_bytes());
         let errno = self.exec(path, log);
         let _sent = raw::write(report.number(), &[errno.0]);

@@ -164,7 +164,8 @@ fn the_loop_has_one_blocking_call_and_no_heap() {
         assert!(!line.starts_with("wait4") || line.contains("WNOHANG"), "{line}");
         // The name of the sender of a request, and whether only readers are left: both by the descriptor of /proc,
         // because a path could lead to a disk that hangs.
-        let of_proc = !line.contains("AT_FDCWD") && (line.contains("/comm\"") || line.contains("/children\""));
+        let of_proc =
+            !line.contains("AT_FDCWD") && (line.contains("/comm\"") || line.contains("/children\""));
         assert!(!line.starts_with("openat") || of_proc, "{line}");
         assert!(!line.starts_with("ppoll") || line.contains("{tv_sec=0, tv_nsec=0}"), "{line}");
         // The report of a server whose exec succeeded: its file, and then at once the end, because the other end is

@@ -54,8 +54,8 @@ fn check_folder(path: &Path) -> Result<()> {
     let folder = file::open(path).map_err(cannot("open", path))?;
     file::check_owner(path, &folder)?;
     // Ctrl-Alt-Del after the next boot would find it on a disk.
-    let kind = rustix::fs::fstatfs(&folder).map_err(cannot("look at", path))?.f_type;
-    if VOLATILE.contains(&(kind as u32)) { Ok(()) } else { Why::Lasting.of(path) }
+    let stat = rustix::fs::fstatfs(&folder).map_err(cannot("look at", path))?;
+    if file::is_volatile(&stat) { Ok(()) } else { Why::Lasting.of(path) }
 }
 
 /// Removes the file, if it is there.
@@ -68,6 +68,3 @@ fn remove(path: &Path) -> Result<()> {
 
 /// The folder of [`REBOOT_ARGUMENT_FILE`], which the server uses too.
 const FOLDER: &CStr = c"/run/zinit";
-
-/// The types of the file systems that do not outlive the kernel, statfs(2): tmpfs and ramfs.
-const VOLATILE: [u32; 2] = [0x0102_1994, 0x8584_58f6];

@@ -161,3 +161,9 @@ pub fn id(path: &CStr) -> Option<FileId> {
 pub fn link_id(path: &Path) -> Option<FileId> {
     rustix::fs::lstat(path.name()).ok().as_ref().map(FileId::of)
 }
+
+/// True for the file systems that do not outlive the kernel, tmpfs and ramfs, statfs(2).
+pub fn is_volatile(stat: &rustix::fs::StatFs) -> bool {
+    // The type has 32 bits, and a sign where a word has no more of them.
+    matches!(stat.f_type as u32, 0x0102_1994 | 0x8584_58f6)
+}

@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use rt::raw;
+use rt::{raw, time};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -140,7 +140,7 @@ fn write_new(server: &Server<'_>, services: &Services, buf: &mut [u8]) -> Result
     // Configurations may hold secrets.
     let file = rustix::fs::open(NEW, flags, Mode::RUSR | Mode::WUSR)?;
     let header = Header {
-        now: raw::clock(libc::CLOCK_REALTIME),
+        now: time::clock(libc::CLOCK_REALTIME),
         started_at: server.started_at,
         config_dir: &server.folder,
         socket: server.socket.to_bytes(),

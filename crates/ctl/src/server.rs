@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use rt::raw;
+use rt::{raw, time};
 use zinit_pid1::model::table;
 use zinit_pid1::parse::procstat;
 use zinit_pid1ctl::services::NAME;
@@ -29,7 +29,7 @@ impl<'a> Server<'a> {
     pub fn look(pid: u32, socket: &'a CStr) -> Self {
         let mut buf = [0; 512];
         let started_at = started_at(process::read(pid, "stat", &mut buf));
-        let started_at = started_at.unwrap_or_else(|| raw::clock(libc::CLOCK_REALTIME));
+        let started_at = started_at.unwrap_or_else(|| time::clock(libc::CLOCK_REALTIME));
         let mut server = Self { pid, socket, folder: Folder::new(), pid1_mode: false, started_at };
         let mut arguments = [0; ARGUMENTS];
         let mut words = process::read(pid, "cmdline", &mut arguments).split(|byte| *byte == 0);
@@ -79,8 +79,8 @@ pub fn parent_started_at() -> u64 {
 fn started_at(stat: &[u8]) -> Option<u64> {
     let ticks = core::str::from_utf8(table::field(procstat::fields(stat), START)).ok()?;
     let age =
-        raw::clock(libc::CLOCK_BOOTTIME).saturating_sub(ticks.parse::<u64>().ok()?.saturating_mul(TICK));
-    Some(raw::clock(libc::CLOCK_REALTIME).saturating_sub(age))
+        time::clock(libc::CLOCK_BOOTTIME).saturating_sub(ticks.parse::<u64>().ok()?.saturating_mul(TICK));
+    Some(time::clock(libc::CLOCK_REALTIME).saturating_sub(age))
 }
 
 /// The folder from which a server with `--pid1-mode` reads services too.

@@ -11,7 +11,7 @@ use zinit_pid1::model::process::Errno as Status;
 use zinit_pid1ctl::hostname::host_name;
 
 use crate::refusal::errno_name;
-use crate::{process, report, sys};
+use crate::{file, process, report, sys};
 
 /// Prepares the machine, and executes the program whose argv follows; returns the exit status if that fails.
 ///
@@ -40,8 +40,7 @@ pub fn start(start: Start) -> u8 {
 /// Links what shells and programs use as files to `/proc`, if `/dev` lies in memory; a name that exists stays.
 fn link_descriptors() {
     // devtmpfs is a tmpfs, or a ramfs in a kernel without tmpfs.
-    let kind = rustix::fs::statfs(c"/dev").map_or(0, |stat| stat.f_type);
-    if matches!(kind, libc::TMPFS_MAGIC | RAMFS_MAGIC) {
+    if rustix::fs::statfs(c"/dev").is_ok_and(|stat| file::is_volatile(&stat)) {
         for (target, link) in LINKS {
             let _exists = rustix::fs::symlink(target, link);
         }
@@ -89,6 +88,3 @@ const HOST_NAME_FILE: usize = 4_096;
 
 /// The words before the program's argv: this program, `--helper` and `start`.
 const WORDS: usize = 3;
-
-/// linux/magic.h; libc has no name for it.
-const RAMFS_MAGIC: libc::c_long = 0x8584_58f6;

@@ -29,10 +29,10 @@ pub const fn borrow<'a>(number: i32) -> BorrowedFd<'a> {
 }
 
 /// Has SIGALRM end this process after so many seconds; 0 cancels that, setitimer(2).
-pub fn set_alarm(seconds: i64) {
-    let zero = libc::timeval { tv_sec: 0, tv_usec: 0 };
-    let timer = libc::itimerval { it_interval: zero, it_value: libc::timeval { tv_sec: seconds, ..zero } };
-    let arguments = [word(libc::ITIMER_REAL), address(&raw const timer), 0];
+pub fn set_alarm(seconds: usize) {
+    // The interval and the time, each in seconds and µs: words in the kernel, also where libc has 64 bits for them.
+    let timer = [0, 0, seconds, 0];
+    let arguments = [word(libc::ITIMER_REAL), address(timer.as_ptr()), 0];
     // SAFETY: the kernel reads one structure.
     unsafe { syscall(libc::SYS_setitimer, arguments) };
 }

@@ -20,6 +20,7 @@ mod mem;
 pub mod raw;
 pub mod signal;
 pub mod start;
+pub mod time;
 
 /// Declares the program's main function, a `fn(Start) -> !`.
 ///

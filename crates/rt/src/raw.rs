@@ -10,6 +10,7 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
 use crate::arch::syscall;
+use crate::time;
 
 /// The result of a system call, or its error number, errno(3).
 ///
@@ -63,7 +64,8 @@ pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
 
 /// Opens a file below an open folder, openat(2): EBADF for -1.
 pub fn open_in(folder: i32, path: &CStr, flags: i32) -> Result<Fd> {
-    let flags = word(flags | libc::O_CLOEXEC);
+    // Without O_LARGEFILE a kernel of 32 bits refuses to open a file of 2 GiB or more.
+    let flags = word(flags | libc::O_CLOEXEC | libc::O_LARGEFILE);
     // SAFETY: the path ends in NUL.
     checked(unsafe { syscall(libc::SYS_openat, [word(folder), address(path.as_ptr()), flags]) }).map(Fd)
 }
@@ -91,11 +93,14 @@ pub fn write_file(path: &CStr, bytes: &[u8]) -> Result<i32> {
     write(open(path, libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY)?.number(), bytes)
 }
 
-/// Reads from an offset on, pread(2): the number of bytes.
+/// Reads from an offset on, preadv(2): the number of bytes.
+///
+/// Architectures of 32 bits pass the halves of pread's offset in different ways, and that of preadv in one.
 pub fn read_at(fd: &Fd, offset: usize, buffer: &mut [u8]) -> Result<i32> {
-    let arguments = [word(fd.0), address(buffer.as_mut_ptr()), buffer.len(), offset];
+    let piece = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let arguments = [word(fd.0), address(&raw const piece), 1, offset, 0];
     // SAFETY: the kernel writes into the buffer and not beyond.
-    checked(unsafe { syscall(libc::SYS_pread64, arguments) })
+    checked(unsafe { syscall(libc::SYS_preadv, arguments) })
 }
 
 /// Writes bytes, write(2): how many of them were taken.
@@ -122,10 +127,8 @@ pub fn write_now(fd: i32, bytes: &[u8]) -> Result<i32> {
 /// True if a write would not block now, poll(2).
 pub fn is_writable(fd: i32) -> bool {
     let mut polled = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
-    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let arguments = [address(&raw mut polled), 1, address(&raw const now), 0];
-    // SAFETY: the kernel reads and writes one pollfd, and reads one timespec.
-    unsafe { syscall(libc::SYS_ppoll, arguments) };
+    // SAFETY: the kernel reads and writes one pollfd.
+    unsafe { time::poll_now([address(&raw mut polled), 1]) };
     polled.revents & libc::POLLOUT != 0
 }
 
@@ -168,10 +171,22 @@ pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
     checked(unsafe { syscall(libc::SYS_readlinkat, arguments) })
 }
 
-/// Reads the attributes of a file, statx(2); rustix has a writable global for kernels without this call.
+/// Reads the attributes of a file, statx(2).
+///
+/// rustix has a writable global for kernels without this call, and on 32-bit architectures uses it for fstat(2) too.
 pub fn statx(path: &CStr) -> Result<libc::statx> {
+    statx_in(libc::AT_FDCWD, path, 0)
+}
+
+/// Reads the attributes of an open file, statx(2).
+pub fn statx_of(fd: i32) -> Result<libc::statx> {
+    statx_in(fd, c"", libc::AT_EMPTY_PATH)
+}
+
+fn statx_in(folder: i32, path: &CStr, flags: i32) -> Result<libc::statx> {
     let mut file = MaybeUninit::<libc::statx>::uninit();
-    let arguments = [word(libc::AT_FDCWD), address(path.as_ptr()), 0, 0, address(file.as_mut_ptr())];
+    let (flags, all) = (word(flags), libc::STATX_BASIC_STATS as usize);
+    let arguments = [word(folder), address(path.as_ptr()), flags, all, address(file.as_mut_ptr())];
     // SAFETY: the path ends in NUL, and the kernel fills one structure.
     checked(unsafe { syscall(libc::SYS_statx, arguments) })?;
     // SAFETY: the kernel wrote all of it.
@@ -180,17 +195,7 @@ pub fn statx(path: &CStr) -> Result<libc::statx> {
 
 /// Reads the monotonic clock, ms.
 pub fn now() -> u64 {
-    clock(libc::CLOCK_MONOTONIC)
-}
-
-/// Reads a clock that always exists, ms, clock_gettime(2).
-pub fn clock(id: i32) -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel fills one timespec.
-    unsafe { syscall(libc::SYS_clock_gettime, [word(id), address(&raw mut time)]) };
-    // Neither is negative, and the fraction is less than a second.
-    let (seconds, fraction) = (time.tv_sec as u64, time.tv_nsec as u32);
-    seconds.wrapping_mul(1_000).wrapping_add(u64::from(fraction / 1_000_000))
+    time::clock(libc::CLOCK_MONOTONIC)
 }
 
 /// Forks, clone(2): 0 in the child, the child's pid in the parent, or a negative error number.
@@ -247,10 +252,12 @@ pub fn is_child(pid: i32) -> bool {
     unsafe { syscall(libc::SYS_waitid, arguments) == 0 }
 }
 
-/// Renames a file, rename(2).
+/// Renames a file, renameat2(2): riscv64 has neither rename(2) nor renameat(2).
 pub fn rename(from: &CStr, to: &CStr) -> Result<()> {
+    let folder = word(libc::AT_FDCWD);
+    let arguments = [folder, address(from.as_ptr()), folder, address(to.as_ptr()), 0];
     // SAFETY: both end in NUL.
-    checked(unsafe { syscall(libc::SYS_rename, [address(from.as_ptr()), address(to.as_ptr())]) }).map(drop)
+    checked(unsafe { syscall(libc::SYS_renameat2, arguments) }).map(drop)
 }
 
 /// Executes a program in this process, execve(2); returns the error number.

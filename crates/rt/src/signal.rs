@@ -3,32 +3,66 @@
 //! # Safety
 //! The structures are those of the kernel and not of libc: a sigset has 64 bits, on all architectures but MIPS.
 
-use crate::arch::syscall;
+use crate::arch::{RESTORER_WORDS, syscall};
 use crate::raw::{Result, address, checked, word};
+use crate::time::{self, Time};
 
 /// Blocks all signals but those of a fault, sigprocmask(2).
 pub fn block_all() {
     set_mask(WAITED_FOR);
 }
 
-/// Sets all dispositions to default, but those of faults to `handler` if it is not 0, sigaction(2), sigaltstack(2).
+/// Sets all dispositions to default, but those of faults to `handler` if there is one, sigaction(2), sigaltstack(2).
 ///
 /// An ignored signal stays ignored across `execve`: SIGCHLD would break `wait`, and services would inherit SIGPIPE.
 ///
 /// The handler runs on a stack of its own of 256 kB, which is enough for the last sync's reading of `/proc`. It lies
 /// in the area into which the initial stack can grow, 256 kB below anything in use, so it takes no memory until then.
-pub fn set_dispositions(handler: usize) {
-    let below = address(&raw const handler).wrapping_sub(0x8_0000);
-    let stack = [below, 0, 0x4_0000];
+/// Its distance from `state` is fixed, so that the handler finds it without a global: [`Interrupted::state`].
+pub fn set_dispositions<T>(handler: Option<Handler>, state: *const T) {
+    let stack = [address(state).wrapping_sub(FAULT_STACK), 0, 0x4_0000];
     // SAFETY: the kernel reads one structure.
     unsafe { syscall(libc::SYS_sigaltstack, [address(stack.as_ptr()), 0]) };
     for signal in 1..65 {
-        let called = if WAITED_FOR >> (signal - 1) & 1 == 0 { handler } else { 0 };
-        // Handler (0 is the default disposition), flags, restorer, mask. The kernel refuses to call a handler without
-        // a restorer, though this one never returns to it.
-        let action = [called, (libc::SA_ONSTACK | SA_RESTORER) as usize, called, 0];
+        let of_fault = WAITED_FOR >> (signal - 1) & 1 == 0;
+        let action = Action {
+            handler: handler.filter(|_| of_fault),
+            flags: (libc::SA_ONSTACK | libc::SA_SIGINFO | SA_RESTORER) as usize,
+            // The handler never returns to it, so any address does.
+            restorer: [1; RESTORER_WORDS],
+            mask: [0; MASK_WORDS],
+        };
         // SAFETY: the kernel reads one structure. SIGKILL and SIGSTOP answer EINVAL.
-        unsafe { syscall(libc::SYS_rt_sigaction, [signal, address(action.as_ptr()), 0, SET]) };
+        unsafe { syscall(libc::SYS_rt_sigaction, [signal, address(&raw const action), 0, SET]) };
+    }
+}
+
+/// A handler: its arguments are the signal, its siginfo, and what was interrupted.
+pub type Handler = extern "C" fn(i32, *const libc::siginfo_t, *const Interrupted) -> !;
+
+/// The `struct sigaction` of the kernel.
+#[repr(C)]
+struct Action {
+    /// None is the default disposition.
+    handler: Option<Handler>,
+    flags: usize,
+    restorer: [usize; RESTORER_WORDS],
+    mask: [usize; MASK_WORDS],
+}
+
+/// The first members of the kernel's `struct ucontext`, the same on all architectures.
+#[repr(C)]
+pub struct Interrupted {
+    flags: usize,
+    link: usize,
+    /// The lowest address of the handler's stack.
+    stack: usize,
+}
+
+impl Interrupted {
+    /// The address that was passed to [`set_dispositions`] as `state`.
+    pub const fn state<T>(&self) -> *mut T {
+        self.stack.wrapping_add(FAULT_STACK) as *mut T
     }
 }
 
@@ -45,14 +79,9 @@ pub fn wait(timeout: Option<u32>) -> Result<i32> {
 /// The same, and writes who has sent the signal, sigaction(2), unless `info` is null.
 pub fn wait_info(timeout: Option<u32>, info: *mut libc::siginfo_t) -> Result<i32> {
     let all = WAITED_FOR;
-    let time = timeout.map(|time| libc::timespec {
-        tv_sec: libc::time_t::from(time / 1_000),
-        tv_nsec: libc::c_long::from(time % 1_000) * 1_000_000,
-    });
-    let time = time.as_ref().map_or(0, |time| address(time));
-    let arguments = [address(&raw const all), address(info), time, SET];
-    // SAFETY: the kernel reads a set and, if there is one, a timespec, and may write a siginfo.
-    checked(unsafe { syscall(libc::SYS_rt_sigtimedwait, arguments) })
+    let time = timeout.map(Time::from_millis);
+    // SAFETY: the kernel reads a set and, if there is one, a time, and may write a siginfo.
+    checked(unsafe { time::wait(address(&raw const all), address(info), time.as_ref(), SET) })
 }
 
 fn set_mask(mask: u64) {
@@ -75,8 +104,14 @@ const fn bit(signal: i32) -> u64 {
     1 << (signal - 1)
 }
 
-/// asm/signal.h; libc has no name for it.
-const SA_RESTORER: i32 = 0x0400_0000;
+/// asm/signal.h, where the architecture has it; libc has no name for it.
+const SA_RESTORER: i32 = if RESTORER_WORDS == 0 { 0 } else { 0x0400_0000 };
+
+/// Bytes from the lowest address of the handler's stack to the state.
+const FAULT_STACK: usize = 0x8_0000;
+
+/// Words of the kernel's sigset.
+const MASK_WORDS: usize = SET / size_of::<usize>();
 
 /// Bytes of the kernel's sigset.
 const SET: usize = size_of::<u64>();

@@ -4,7 +4,7 @@
 //! The kernel lays out words there: argc, argv, NULL, envp, NULL, and then the auxiliary vector. The strings lie
 //! above. All of it stays valid for as long as the process lives.
 
-use core::ffi::{CStr, c_char};
+use core::ffi::CStr;
 
 use crate::raw;
 
@@ -96,7 +96,7 @@ impl Start {
         unsafe {
             let mut default = CStr::from_ptr(defaults.as_ptr().cast());
             while !default.is_empty() && first.cast_const().cast() > self.stack {
-                if !self.environment().any(|word| same_name(word.as_ptr(), default.as_ptr())) {
+                if !self.environment().any(|word| same_name(word.as_ptr().cast(), default.as_ptr().cast())) {
                     first = first.sub(1);
                     first.write(default.as_ptr().cast());
                 }
@@ -111,11 +111,11 @@ impl Start {
 ///
 /// # Safety
 /// `default` contains `=`, and `word` ends in NUL.
-unsafe fn same_name(mut word: *const c_char, mut default: *const c_char) -> bool {
+unsafe fn same_name(mut word: *const u8, mut default: *const u8) -> bool {
     // SAFETY: the loop ends at the first difference or `=`, and neither string ends before that.
     unsafe {
         while *word == *default {
-            if *default == b'='.cast_signed() {
+            if *default == b'=' {
                 return true;
             }
             (word, default) = (word.add(1), default.add(1));

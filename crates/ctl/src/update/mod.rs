@@ -134,7 +134,7 @@ impl Running {
 }
 
 /// The kernel ends this program after so many seconds, whatever it waits for.
-const TIMEOUT: i64 = 60;
+const TIMEOUT: usize = 60;
 
 const REFUSED: u8 = 1;
 const NOTHING: u8 = 3;

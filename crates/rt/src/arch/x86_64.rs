@@ -69,24 +69,8 @@ pub unsafe fn fill(to: *mut u8, byte: u8, count: usize) {
     }
 }
 
-/// Stores an address in the register for thread-local storage, which nothing else uses here, arch_prctl(2).
-///
-/// A signal handler has no other way to find it, since there are no writable globals.
-pub fn set_thread_pointer(address: usize) {
-    // SAFETY: two numbers.
-    unsafe { syscall(libc::SYS_arch_prctl, [ARCH_SET_FS, address]) };
-}
-
-/// Returns the address that was stored.
-pub fn thread_pointer() -> usize {
-    let mut address = 0_usize;
-    // SAFETY: the kernel writes one address.
-    unsafe { syscall(libc::SYS_arch_prctl, [ARCH_GET_FS, (&raw mut address).addr()]) };
-    address
-}
-
-const ARCH_SET_FS: usize = 0x1002; // both from asm/prctl.h
-const ARCH_GET_FS: usize = 0x1003;
+/// Words of `sa_restorer`. The kernel refuses to call a handler without a restorer.
+pub const RESTORER_WORDS: usize = 1;
 
 /// Ends this process by an illegal instruction.
 pub fn trap() -> ! {
