@@ -82,8 +82,8 @@ impl Engine {
                 std::os::unix::fs::symlink("busybox", bin.join(applet)).expect("a link");
             }
             let service = service(engine.folder.path(), "one", "sleep 1000");
-            image.arg("--server").arg(brought("target/zinit/bin/zinit-server"));
-            image.arg("--client").arg(brought("target/zinit/bin/zinit"));
+            image.arg("--server").arg(brought("target/zinit/x86_64/bin/zinit-server"));
+            image.arg("--client").arg(brought("target/zinit/x86_64/bin/zinit"));
             image.arg("--service").arg(service).args(["--add", &format!("{}:bin", bin.display())]);
             image.args(["--add", "/bin/busybox:bin/busybox"]);
         });

@@ -80,7 +80,7 @@ impl Services {
         let setup = Setup::stand_in("");
         let folder = setup.folder.path().to_path_buf();
         let server = folder.join("zinit-server");
-        copy_alone(&brought("target/zinit/bin/zinit-server"), &server);
+        copy_alone(&brought("target/zinit/x86_64/bin/zinit-server"), &server);
         fs::create_dir(folder.join("services")).expect("a folder");
         let mut services = vec![];
         for (kind, count) in kinds {

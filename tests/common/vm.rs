@@ -35,7 +35,7 @@ impl Image {
     pub fn new() -> Self {
         let image = Self {
             folder: Folder::new(),
-            kernel: "target/vm".to_string(),
+            kernel: "target/vm/kernels/x86_64".to_string(),
             append: String::new(),
             console: CONSOLE.to_string(),
             server: true,
@@ -219,8 +219,8 @@ impl Image {
         ]);
         pack.arg("--init").arg(program()).arg("--tool").arg(tool());
         if self.server {
-            pack.arg("--client").arg(brought("target/zinit/bin/zinit"));
-            pack.arg("--server").arg(brought("target/zinit/bin/zinit-server"));
+            pack.arg("--client").arg(brought("target/zinit/x86_64/bin/zinit"));
+            pack.arg("--server").arg(brought("target/zinit/x86_64/bin/zinit-server"));
         }
         let files = [(self.tree(), "/".to_string()), ("/bin/busybox".into(), "bin/busybox".to_string())];
         for (from, to) in files.iter().chain(&self.files) {

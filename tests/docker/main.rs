@@ -300,7 +300,7 @@ fn the_dockerfile_of_the_readme_builds_an_image_that_runs() {
     fs::write(at("Dockerfile"), dockerfile.join("\n")).expect("a file");
     fs::copy(program(), at("zinit-pid1")).expect("a copy");
     fs::copy(tool(), at("zinit-pid1ctl")).expect("a copy");
-    fs::copy(brought("target/zinit/bin/zinit-server"), at("zinit-server")).expect("a copy");
+    fs::copy(brought("target/zinit/x86_64/bin/zinit-server"), at("zinit-server")).expect("a copy");
     fs::copy("/bin/busybox", at("busybox")).expect("a copy");
     fs::create_dir(at("services")).expect("a folder");
     service(&at("services"), "one", "while sleep 1; do :; done");

@@ -80,7 +80,7 @@ impl Machine {
         }
         fs::write(at("script"), format!("{FUNCTIONS}{script}\nwait\n")).expect("a script");
         let pid1 = setup
-            .with("ZINIT_SERVER", brought("target/zinit/bin/zinit-server"))
+            .with("ZINIT_SERVER", brought("target/zinit/x86_64/bin/zinit-server"))
             .with("STRANGER", stand_in())
             .with("ZINIT_SOCKET", "/run/zinit.sock")
             .before(&format!("mount -t tmpfs run /run; {}; cd {}", with_tool(), folder.display()))

@@ -17,7 +17,7 @@ fn start_with(setup: Setup) -> Namespace {
     // A copy of the server, which can be replaced.
     let folder = setup.folder.path().to_path_buf();
     let server = folder.join("zinit-server");
-    copy_alone(&brought("target/zinit/bin/zinit-server"), &server);
+    copy_alone(&brought("target/zinit/x86_64/bin/zinit-server"), &server);
     let setup = setup
         .with("ZINIT_SERVER", server)
         .with("ZINIT_SOCKET", "/run/zinit.sock")

@@ -298,8 +298,8 @@ fn a_watchdog_restarts_a_machine_in_the_dead_end() {
 fn a_late_watchdog_is_enabled_and_a_missing_one_is_logged() {
     let machine = Image::new()
         .append("ZINIT_WATCHDOG=4")
-        .copy(crate::common::brought("target/vm/modules/watchdog.ko"), "watchdog.ko")
-        .copy(crate::common::brought("target/vm/modules/softdog.ko"), "softdog.ko")
+        .copy(crate::common::brought("target/vm/kernels/x86_64/modules/watchdog.ko"), "watchdog.ko")
+        .copy(crate::common::brought("target/vm/kernels/x86_64/modules/softdog.ko"), "softdog.ko")
         .driver("insmod /watchdog.ko; insmod /softdog.ko; sleep 6; zinit poweroff")
         .boot();
     machine.line("cannot use /dev/watchdog: ENOENT (no such file or directory)");

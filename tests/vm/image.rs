@@ -10,7 +10,8 @@ use crate::common::{Folder, brought, program, root, tool};
 /// wrapper.
 fn pack(wrapper: &[&str], out: &str, words: &[&str]) -> Output {
     let image = root().join("scripts/image").display().to_string();
-    let (server, client) = (brought("target/zinit/bin/zinit-server"), brought("target/zinit/bin/zinit"));
+    let (server, client) =
+        (brought("target/zinit/x86_64/bin/zinit-server"), brought("target/zinit/x86_64/bin/zinit"));
     let line: Vec<&str> = wrapper.iter().copied().chain([image.as_str(), "initramfs", out]).collect();
     let mut command = Command::new(line[0]);
     command.args(&line[1..]).arg("--init").arg(program()).arg("--tool").arg(tool());
