@@ -182,14 +182,8 @@ impl<'a> Config<'a> {
 
 /// The index of a word among the words that a setting accepts.
 fn choice(setting: usize, word: &CStr) -> Option<usize> {
-    let words: &[u8] = match setting {
-        CONTAINER_REBOOT => b"0\n1",
-        LOG_LEVEL => b"info\nerror\nwarn\ndebug\ntrace",
-        MOUNT => b"yes\nno",
-        ORPHANS => b"stop\nadopt\nkeep",
-        _ => b"poweroff\nhalt\nreboot",
-    };
-    table::position(words, word.to_bytes())
+    let words = table::nth(CHOICES, setting.wrapping_sub(CONTAINER_REBOOT));
+    table::split(words, b' ').position(|known| known == word.to_bytes())
 }
 
 fn seconds(word: &CStr) -> Option<u32> {
@@ -228,6 +222,14 @@ const MOUNT: usize = 11;
 const ORPHANS: usize = 12;
 const POWEROFF: usize = 13;
 const COUNT: usize = 14;
+
+/// What the settings from [`CONTAINER_REBOOT`] on accept, a line each; the first word is the default.
+const CHOICES: &[u8] = b"\
+0 1
+info error warn debug trace
+yes no
+stop adopt keep
+poweroff halt reboot";
 
 /// Splits a kernel command line in place, as the kernel does: each word is followed by a NUL, and quotes are removed.
 pub fn split(line: &mut [u8]) -> &[u8] {

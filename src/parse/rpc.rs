@@ -5,6 +5,7 @@
 use crate::model::action::Method;
 use crate::model::limits::RESTART_GRACE;
 use crate::model::process::Exit;
+use crate::model::table;
 use crate::model::time::Millis;
 
 /// The start of our requests.
@@ -68,71 +69,21 @@ impl Outcome {
     }
 }
 
-/// The meaning of a line from the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reply {
-    /// A result.
-    Agreed,
-    /// Neither.
-    Garbage,
-    /// An error.
-    Refused,
-}
-
-/// Decodes one line, without its newline.
+/// Decodes one line, without its newline: the name in front of the second bracket decides.
 ///
-/// A refusal is an object with a member `error` that is an object, and an agreement one with such a `result`; an object
-/// with both is neither. Nothing else of a reply changes what PID 1 does, so nothing else is checked but that the line is
-/// all of the object: strings end, and as many brackets close as open.
+/// The `error` and the `result` of zinit-server are objects, and no member before them is. What else is in the line makes no
+/// difference to what PID 1 does next. A line in any other form is garbage, which is no refusal either.
 #[must_use]
-pub fn decode(line: &[u8]) -> Reply {
-    let (mut depth, mut rest) = (0_u16, line);
-    let (mut reply, mut named) = (Reply::Garbage, Reply::Garbage);
-    while let [byte, more @ ..] = rest {
-        rest = more;
-        match byte {
-            // Between a member's name and its value.
-            b' ' | b'\t' | b'\r' | b':' => continue,
-            b'"' => {
-                let Some((string, more)) = split_string(more) else { break };
-                rest = more;
-                named = match (depth, string) {
-                    (1, b"error") => Reply::Refused,
-                    (1, b"result") => Reply::Agreed,
-                    _ => Reply::Garbage,
-                };
-                continue;
-            }
-            b'{' | b'[' => {
-                if named != Reply::Garbage && *byte == b'{' {
-                    if reply != Reply::Garbage {
-                        break;
-                    }
-                    reply = named;
-                }
-                depth = depth.wrapping_add(1);
-            }
-            b'}' | b']' => {
-                depth = depth.wrapping_sub(1);
-                if depth == 0 {
-                    return if rest.trim_ascii_end().is_empty() { reply } else { Reply::Garbage };
-                }
-            }
-            _ => {}
-        }
-        named = Reply::Garbage;
+pub fn decode(line: &[u8]) -> Outcome {
+    let [b'{', .., b'}'] = line else { return Outcome::Unclear };
+    let mut parts = table::split(line, b'{');
+    let _nothing = parts.next();
+    let name = parts.next().unwrap_or_default().trim_ascii_end();
+    if name.ends_with(b"\"error\":") {
+        Outcome::Refused
+    } else if name.ends_with(b"\"result\":") {
+        Outcome::Agreed
+    } else {
+        Outcome::Unclear
     }
-    Reply::Garbage
-}
-
-/// Splits a text at the quote that ends the string at its start.
-fn split_string(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut escaped = false;
-    let end = text.iter().position(|byte| {
-        let ends = *byte == b'"' && !escaped;
-        escaped = *byte == b'\\' && !escaped;
-        ends
-    })?;
-    let (string, rest) = text.split_at_checked(end)?;
-    Some((string, rest.get(1..)?))
 }

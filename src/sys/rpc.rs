@@ -13,7 +13,7 @@ use zinit_pid1::model::action::Method;
 use zinit_pid1::model::limits::REPLY;
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::{Errno, Pid};
-use zinit_pid1::parse::rpc::{self, Outcome, Reply};
+use zinit_pid1::parse::rpc::{self, Outcome};
 
 use super::log::Log;
 use super::raw::{self, Fd, Result};
@@ -31,13 +31,11 @@ pub fn run(method: Method, socket: &CStr, server: Option<Pid>, log: &Log) -> Out
     };
     let mut buf = [0; REPLY];
     let (failure, text) = receive(&connection, &mut buf);
-    let (message, outcome) = match failure {
-        Some(message) => (message, Outcome::Unclear),
-        None => match rpc::decode(text) {
-            Reply::Agreed => return Outcome::Agreed,
-            Reply::Refused => (Message::ReplyRefused, Outcome::Refused),
-            Reply::Garbage => (Message::ReplyGarbage, Outcome::Unclear),
-        },
+    let outcome = if failure.is_none() { rpc::decode(text) } else { Outcome::Unclear };
+    let message = match outcome {
+        Outcome::Agreed => return outcome,
+        Outcome::Refused => Message::ReplyRefused,
+        Outcome::Unclear | Outcome::Unreachable => failure.unwrap_or(Message::ReplyGarbage),
     };
     log.message(message, Errno::NONE, text);
     outcome

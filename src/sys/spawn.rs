@@ -102,7 +102,7 @@ impl Server<'_> {
 
     /// The server's program: the one that is set, or the first that exists.
     pub fn path(&self) -> Option<&CStr> {
-        self.config.server().or_else(|| SERVERS.into_iter().find(|path| exists(path)))
+        self.config.server().or_else(|| raw::c_strings(SERVERS).find(|path| exists(path)))
     }
 
     /// Executes the server; returns only the error, after it was logged.
@@ -223,13 +223,9 @@ pub fn exists(path: &CStr) -> bool {
 /// The second program of this project.
 pub const CTL: &CStr = c"/sbin/zinit-pid1ctl";
 
-/// The default paths of the server, in order.
-const SERVERS: [&CStr; 4] = [
-    c"/sbin/zinit-server",
-    c"/usr/sbin/zinit-server",
-    c"/usr/bin/zinit-server",
-    c"/usr/local/bin/zinit-server",
-];
+/// The default paths of the server, in order, each ended by NUL.
+const SERVERS: &[u8] =
+    b"/sbin/zinit-server\0/usr/sbin/zinit-server\0/usr/bin/zinit-server\0/usr/local/bin/zinit-server\0";
 
 /// Defaults for variables that a program needs: the kernel does not set PATH, and `env -i` sets none of these.
 const DEFAULT_ENVIRONMENT: &[u8] =

@@ -90,9 +90,9 @@ fn serve(mode: &str, mut stream: UnixStream) -> UnixStream {
         "garbage" => "\u{1b}[31mnot json\0 at all",
         "decline" => r#"{"jsonrpc":"2.0","id":1,"result":null}"#,
         "spelled" if restart => {
-            r#" { "result":{"state_path":"", "ready" : true}, "id" :1, "jsonrpc":"2.0" } "#
+            r#"{ "result": {"state_path":"", "ready" : true}, "id" :1, "jsonrpc":"2.0" }"#
         }
-        "spelled" => r#" { "id" :1, "x":[{}], "result" : {"n":[1,2],	"ok":true} ,"jsonrpc":"2.0"}"#,
+        "spelled" => r#"{ "id" :1, "x":[], "result": {"n":[1,2],	"ok":true} ,"jsonrpc":"2.0"}"#,
         "silent" | "silent-stubborn" => return stream,
         "half" => r#"{"jsonrpc":"2.0","id":1,"resu"#,
         "hang-up" => "",

@@ -12,7 +12,7 @@ use zinit_pid1::model::action::Method;
 use zinit_pid1::model::limits::RESTART_TIMEOUT;
 use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::time::Millis;
-use zinit_pid1::parse::rpc::{self, Outcome, Reply};
+use zinit_pid1::parse::rpc::{self, Outcome};
 use zinit_pid1ctl::deadline::Deadline;
 use zinit_pid1ctl::services::Services;
 
@@ -141,17 +141,15 @@ fn prepare(server: &Server<'_>, buf: &mut [u8], deadline: Deadline) -> Option<Ou
         }
     };
     match client.receive() {
-        Ok(line) => match rpc::decode(line) {
-            Reply::Agreed => Some(Outcome::Agreed),
-            Reply::Garbage => {
-                report(format_args!("reply is garbage: {}", start(line)));
-                Some(Outcome::Unclear)
+        Ok(line) => {
+            let outcome = rpc::decode(line);
+            match outcome {
+                Outcome::Refused => report(format_args!("server refuses: {}", start(line))),
+                Outcome::Unclear => report(format_args!("reply is garbage: {}", start(line))),
+                Outcome::Agreed | Outcome::Unreachable => {}
             }
-            Reply::Refused => {
-                report(format_args!("server refuses: {}", start(line)));
-                Some(Outcome::Refused)
-            }
-        },
+            Some(outcome)
+        }
         Err(Failure::Late) => None,
         // zinit-server 0.3.9 mostly exits before it has replied.
         Err(Failure::Closed) => Some(Outcome::Unclear),

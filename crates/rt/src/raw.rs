@@ -64,11 +64,13 @@ pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
 
 /// Opens a file below an open folder, openat(2): EBADF for -1.
 pub fn open_in(folder: i32, path: &CStr, flags: i32) -> Result<Fd> {
-    // Without O_LARGEFILE a kernel of 32 bits refuses to open a file of 2 GiB or more.
-    let flags = word(flags | libc::O_CLOEXEC | libc::O_LARGEFILE);
+    let flags = word(flags | libc::O_CLOEXEC | LARGE_FILE);
     // SAFETY: the path ends in NUL.
     checked(unsafe { syscall(libc::SYS_openat, [word(folder), address(path.as_ptr()), flags]) }).map(Fd)
 }
+
+/// Without it a file of 2 GiB or more cannot be opened by a program of 32 bits; all others have it.
+const LARGE_FILE: i32 = if cfg!(target_pointer_width = "32") { libc::O_LARGEFILE } else { 0 };
 
 /// Reads what is available, read(2): the number of bytes, which is at most the buffer's length.
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
