@@ -7,6 +7,7 @@
 
 pub mod disk;
 pub mod docker;
+pub mod elf;
 pub mod hold;
 pub mod namespace;
 pub mod reexec;

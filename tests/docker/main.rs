@@ -7,10 +7,11 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::docker::{Container, docker, image_without_server, run, service, told};
+use common::elf::{ARCHITECTURES, program_for};
 use common::namespace::Log;
 use common::{Folder, brought, program, root, terminal, tool, until};
 
@@ -286,6 +287,23 @@ fn a_container_with_a_server_that_is_no_program_ends_with_126() {
     let reason = "cannot execute /sbin/zinit-server: EACCES";
     assert_eq!(program.matches(reason).count(), 5, "{program}");
     assert!(program.ends_with("zinit-pid1: server cannot be executed, giving up\n"), "{program}");
+}
+
+#[test]
+fn the_engine_knows_for_which_processor_an_image_is() {
+    let folder = Folder::new();
+    let file = folder.path().join("image.tar");
+    let platforms = ["linux amd64 ", "linux arm64 ", "linux riscv64 ", "linux arm v7"];
+    for ((arch, class, machine), platform) in ARCHITECTURES.into_iter().zip(platforms) {
+        let init = program_for(folder.path(), "init", (class, machine), 1);
+        let name = format!("for-{arch}");
+        let mut image = Command::new(root().join("scripts/image"));
+        image.arg("oci").arg(&file).args(["--arch", arch, "--name", &name, "--init", &init, "--tool", ""]);
+        told(&mut image);
+        told(docker(&["load", "--quiet", "--input"]).arg(&file));
+        let format = "--format={{.Os}} {{.Architecture}} {{.Variant}}";
+        assert_eq!(told(&mut docker(&["image", "inspect", format, &name])).trim_end_matches('\n'), platform);
+    }
 }
 
 #[test]

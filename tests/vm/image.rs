@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::common::elf::{ARCHITECTURES, program_for};
 use crate::common::{Folder, brought, program, root, tool};
 
 /// Packs an initramfs with the files of `scripts/setup` and with more arguments, as another user if there is a
@@ -105,4 +107,149 @@ fn a_container_image_without_a_tag_gets_the_default_tag() {
         let manifest = String::from_utf8(manifest.stdout).expect("JSON");
         assert!(manifest.contains(&format!("\"RepoTags\": [\"{tag}\"]")), "{manifest}");
     }
+}
+
+/// Runs a scripts/image, and returns what it says if it succeeds.
+fn image(script: &Path, words: &[&str]) -> Result<String, String> {
+    let packed = Command::new(script).args(words).output().expect("scripts/image runs");
+    let said = String::from_utf8_lossy(&packed.stderr).into_owned();
+    if packed.status.success() { Ok(said) } else { Err(said) }
+}
+
+#[test]
+fn a_program_of_another_architecture_is_named_and_nothing_is_written() {
+    let folder = Folder::new();
+    let script = root().join("scripts/image");
+    let out = folder.path().join("image").display().to_string();
+    for (index, (own, class, machine)) in ARCHITECTURES.into_iter().enumerate() {
+        let good = program_for(folder.path(), own, (class, machine), 1);
+        let (other, class, machine) = ARCHITECTURES[(index + 1) % 4];
+        let bad = program_for(folder.path(), other, (class, machine), 1);
+        for wrong in ["--init", "--tool", "--server", "--client"] {
+            let mut words = vec!["initramfs", &out, "--arch", own];
+            for option in ["--init", "--tool", "--server", "--client"] {
+                words.extend([option, if option == wrong { &bad } else { &good }]);
+            }
+            let said = image(&script, &words).expect_err("it is refused");
+            let line = format!("{wrong} {bad} is for {other}, and this image is for {own}");
+            assert_eq!(said, format!("image: {line}; nothing was written\n"));
+            assert!(!fs::exists(&out).expect("a folder"));
+        }
+    }
+    // Programs of 32 bits for 64-bit processors, and those with the other byte order.
+    for (name, class, order, machine, said) in [
+        ("x86_64", 1, 1, 62, "ELF machine 62, 32 bits, little-endian"),
+        ("aarch64", 2, 2, 183, "ELF machine 183, 64 bits, big-endian"),
+        ("riscv64", 1, 1, 243, "ELF machine 243, 32 bits, little-endian"),
+        ("armv7", 1, 2, 40, "ELF machine 40, 32 bits, big-endian"),
+    ] {
+        let bad = program_for(folder.path(), "bad", (class, machine), order);
+        let refused = image(&script, &["initramfs", &out, "--init", &bad, "--tool", ""]);
+        let known = "images are for x86_64, aarch64, riscv64, armv7; nothing was written";
+        assert_eq!(refused, Err(format!("image: {bad} is for an unknown architecture ({said}): {known}\n")));
+        let refused = image(&script, &["initramfs", &out, "--arch", name, "--init", &bad, "--tool", ""]);
+        assert!(refused.is_err_and(|error| error.contains(said)), "{name}");
+    }
+    let none = root().join("README.md").display().to_string();
+    let said =
+        image(&script, &["initramfs", &out, "--init", &none, "--tool", ""]).expect_err("it is refused");
+    assert!(said.contains("README.md is for no architecture, since it is no ELF file"), "{said}");
+    assert!(!fs::exists(&out).expect("a folder"));
+}
+
+#[test]
+fn an_added_program_of_another_architecture_or_without_its_interpreter_is_a_warning() {
+    let folder = Folder::new();
+    let script = root().join("scripts/image");
+    let out = folder.path().join("image").display().to_string();
+    let no_program = program_for(folder.path(), "firmware", (2, 62), 1);
+    fs::set_permissions(&no_program, fs::Permissions::from_mode(0o644)).expect("a mode");
+    for (own, class, machine) in ARCHITECTURES {
+        let good = program_for(folder.path(), own, (class, machine), 1);
+        for (other, class, machine) in ARCHITECTURES {
+            let added = format!("{}:bin/other", program_for(folder.path(), "other", (class, machine), 1));
+            let firmware = format!("{no_program}:lib/firmware");
+            let words = ["initramfs", &out, "--arch", own, "--init", &good, "--tool", "", "--add", &added];
+            let said = image(&script, &[&words[..], &["--add", &firmware]].concat()).expect("it is packed");
+            let mut lines = String::new();
+            if other != own {
+                lines += &format!("image: warning: /bin/other is for {other}, and this image is for {own}\n");
+            }
+            for name in ["bin/other", "sbin/zinit-pid1"] {
+                lines += &format!("image: warning: /{name} needs /lib/ld.so, which is not in this image\n");
+            }
+            assert_eq!(said, lines);
+        }
+        // With the interpreter, which in this test is a program like the others and needs itself.
+        let interpreter = format!("{good}:lib/ld.so");
+        let words = ["initramfs", &out, "--arch", own, "--init", &good, "--tool", "", "--add", &interpreter];
+        assert_eq!(image(&script, &words), Ok(String::new()));
+    }
+}
+
+#[test]
+fn a_container_image_names_the_platform_of_its_programs() {
+    let folder = Folder::new();
+    let script = root().join("scripts/image");
+    let out = folder.path().join("image.tar").display().to_string();
+    let platforms = [
+        r#""architecture": "amd64", "os": "linux""#,
+        r#""architecture": "arm64", "os": "linux""#,
+        r#""architecture": "riscv64", "os": "linux""#,
+        r#""architecture": "arm", "os": "linux", "variant": "v7""#,
+    ];
+    for ((name, class, machine), platform) in ARCHITECTURES.into_iter().zip(platforms) {
+        let program = program_for(folder.path(), name, (class, machine), 1);
+        for words in [&["--arch", name][..], &[]] {
+            let words = [&["oci", &out, "--init", &program, "--tool", ""], words].concat();
+            let _interpreter_is_missing = image(&script, &words).expect("it is packed");
+            let read = |file: &str| {
+                let file = Command::new("tar").args(["-xOf", &out, file]).output().expect("tar runs");
+                String::from_utf8(file.stdout).expect("JSON")
+            };
+            let index = read("index.json");
+            assert!(index.contains(&format!("\"platform\": {{{platform}}}")), "{name}: {index}");
+            // The same words, among others in the order of their names.
+            let manifest = read("manifest.json");
+            let config = manifest.split('"').find(|word| word.starts_with("blobs/")).expect("a file");
+            let config = read(config);
+            for word in platform.split(", ") {
+                assert!(config.contains(word), "{name}: {config}");
+            }
+            assert_eq!(config.contains("variant"), platform.contains("variant"), "{config}");
+        }
+    }
+}
+
+#[test]
+fn the_programs_of_an_architecture_are_those_of_scripts_build() {
+    let folder = Folder::new();
+    let at = |name: &str| folder.path().join(name);
+    let out = at("image").display().to_string();
+    // The script takes its programs from the folder that it is in.
+    fs::create_dir(at("scripts")).expect("a folder");
+    fs::copy(root().join("scripts/image"), at("scripts/image")).expect("a copy");
+    let script = at("scripts/image");
+    for (name, class, machine) in ARCHITECTURES {
+        let said = image(&script, &["initramfs", &out, "--arch", name]).expect_err("nothing is there");
+        assert!(
+            said.ends_with(&format!("is not there: scripts/build {name}; nothing was written\n")),
+            "{said}"
+        );
+        let dist = at("target/dist").join(name);
+        fs::create_dir_all(&dist).expect("a folder");
+        program_for(&dist, "zinit-pid1", (class, machine), 1);
+        let said = image(&script, &["initramfs", &out, "--arch", name]).expect_err("one is missing");
+        let missing = format!("target/dist/{name}/zinit-pid1ctl is not there: scripts/build {name}; ");
+        assert!(said.contains(&missing), "{said}");
+        program_for(&dist, "zinit-pid1ctl", (class, machine), 1);
+        assert!(!fs::exists(&out).expect("a folder"));
+        let _interpreter_is_missing =
+            image(&script, &["initramfs", &out, "--arch", name]).expect("it is packed");
+        fs::remove_file(&out).expect("an image");
+    }
+    let said = image(&script, &["initramfs", &out]).expect_err("nothing is there");
+    assert!(said.contains("target/release/zinit-pid1 is not there: cargo build --release; "), "{said}");
+    let said = image(&script, &["initramfs", &out, "--arch", "sparc"]).expect_err("it is refused");
+    assert!(said.contains("invalid choice: 'sparc'"), "{said}");
 }
