@@ -7,5 +7,6 @@ mod board;
 mod image;
 mod machine;
 mod programs;
+mod run;
 mod services;
 mod system;
