@@ -202,11 +202,14 @@ pub fn now() -> u64 {
 
 /// Forks, clone(2): 0 in the child, the child's pid in the parent, or a negative error number.
 ///
-/// The kernel also writes the pid to `pid`, in the parent's memory only, before the child runs.
+/// The kernel also writes the pid to `pid`, in the parent's memory only, before the child runs. QEMU's user emulation,
+/// which runs containers of other architectures, writes it in the child instead.
 pub fn fork(pid: &mut u32) -> i32 {
     let flags = word(libc::SIGCHLD | libc::CLONE_PARENT_SETTID);
     // SAFETY: there is one thread, no memory is shared, and the kernel writes one number.
-    unsafe { syscall(libc::SYS_clone, [flags, 0, address(pid)]) as i32 }
+    let child = unsafe { syscall(libc::SYS_clone, [flags, 0, address(&raw mut *pid)]) as i32 };
+    *pid = child.max(0).cast_unsigned(); // 16 bytes
+    child
 }
 
 /// Controls a device, ioctl(2).
