@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::elf::ARCHITECTURES;
 use super::{Folder, PATIENCE, program, stand_in, until};
 
 /// How the program is to be started.
@@ -21,6 +22,8 @@ pub struct Setup {
     pub folder: Folder,
     environment: Vec<(String, String)>,
     words: Vec<String>,
+    program: Option<PathBuf>,
+    emulator: String,
     before: String,
     run: String,
     stderr: Option<OwnedFd>,
@@ -40,7 +43,34 @@ impl Setup {
             ("PATH", "/usr/bin:/bin".to_string()),
         ];
         let environment = environment.map(|(name, value)| (name.to_string(), value)).into();
-        Self { folder, environment, words: vec![], before: String::new(), run: RUN.to_string(), stderr: None }
+        Self {
+            folder,
+            environment,
+            words: vec![],
+            program: None,
+            emulator: String::new(),
+            before: String::new(),
+            run: RUN.to_string(),
+            stderr: None,
+        }
+    }
+
+    /// Starts this program for another architecture instead, by QEMU's user emulation; all others stay native.
+    ///
+    /// The kernel finds the emulator by a binfmt_misc that only this user namespace has. By its flags, P keeps
+    /// argv\[0\], which is the re-exec state, and F opens the emulator now, whatever is mounted later.
+    pub fn emulated(mut self, arch: &str, program: PathBuf) -> Self {
+        let (.., machine) = ARCHITECTURES.into_iter().find(|(name, ..)| *name == arch).expect(arch);
+        let emulator = emulator(arch);
+        assert!(Path::new(&emulator).exists(), "{emulator} is missing: run scripts/setup userland:{arch}");
+        // e_machine, at 18 in the header of a program.
+        let rule = format!(r":{arch}:M:18:\x{machine:02x}\x00::{emulator}:PF");
+        self.emulator = format!(
+            "mount -t binfmt_misc none {BINFMT} && printf %s '{rule}' >{BINFMT}/register ||
+            {{ echo 'there is no binfmt_misc for user namespaces before Linux 6.7'; exit 1; }}"
+        );
+        self.program = Some(program);
+        self
     }
 
     /// Sets, or with an empty value removes, a variable.
@@ -79,10 +109,11 @@ impl Setup {
 
     /// Starts the program as PID 1.
     pub fn start(self) -> Namespace {
-        let script = format!("{}\n{}", self.before, self.run);
+        let script = format!("{}\n{}\n{}", self.emulator, self.before, self.run);
+        let program = self.program.unwrap_or_else(program);
         let mut unshare = Command::new("unshare");
         unshare.args(["-U", "-r", "-p", "-m", "-f", "--mount-proc", "--kill-child=KILL", "--"]);
-        unshare.args(["sh", "-c", &script]).arg(program()).args(&self.words);
+        unshare.args(["sh", "-c", &script]).arg(program).args(&self.words);
         unshare.env_clear().envs(self.environment.iter().cloned());
         unshare.stdin(Stdio::null()).stdout(Stdio::piped());
         unshare.stderr(self.stderr.map_or_else(Stdio::piped, Stdio::from));
@@ -95,6 +126,13 @@ impl Setup {
         Namespace { unshare, log, folder: self.folder, pid1: None }
     }
 }
+
+/// The emulator of an architecture's programs.
+pub fn emulator(arch: &str) -> String {
+    format!("/usr/bin/qemu-{}-static", if arch == "armv7" { "arm" } else { arch })
+}
+
+const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 
 /// The shell executes the program, which therefore is PID 1.
 const RUN: &str = "exec \"$0\" \"$@\"";

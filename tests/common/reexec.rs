@@ -41,10 +41,13 @@ pub fn run_as_handed() -> String {
     format!("exec bash -c 'sleep 1000 & HANDED=${{HANDED//CHILD/$!}}{EXEC_SEALED}' \"$0\" \"$@\"")
 }
 
-/// The value of a key in the name of a process; 0 if the process does not have such a name.
+/// The value of a key in the name of a process; 0 if the process does not have such a name. In front of the name of a
+/// program that is emulated are the paths of the emulator and of the program.
 pub fn number(pid: i32, key: &str) -> u32 {
     let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("a command line");
-    let name = line.split('\0').next().filter(|name| name.starts_with("zinit-pid1 "));
+    let emulated = line.starts_with("/usr/bin/qemu-");
+    let name =
+        line.split('\0').nth(if emulated { 2 } else { 0 }).filter(|name| name.starts_with("zinit-pid1 "));
     let mut words = name.unwrap_or_default().split(' ').filter_map(|word| word.split_once('='));
     words.find(|(known, _)| *known == key).and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
 }

@@ -4,6 +4,7 @@
 mod common;
 
 mod crashes;
+mod emulated;
 mod fault;
 mod handover;
 mod instants;
