@@ -6,3 +6,4 @@ mod common;
 mod instructions;
 mod measures;
 mod savers;
+mod sizes;

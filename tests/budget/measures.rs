@@ -2,66 +2,18 @@
 //! once.
 
 use std::fs;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::common::namespace::{Namespace, Setup, children, state, status};
 use crate::common::trace::Trace;
-use crate::common::{program, tool, until};
+use crate::common::until;
 
-/// Largest release binary, bytes.
-const BINARY: u64 = 28_672;
-/// Largest release binary of zinit-pid1ctl, bytes.
-const TOOL: u64 = 196_608;
 /// Largest resident set at idle as PID 1, kB, in the median of fifteen starts.
 const RESIDENT: u64 = 40;
 /// The largest anonymous part of it, kB, in the median and in each start: the rest is the program's file, which the
 /// page cache holds for every process that runs it.
 const ANONYMOUS: u64 = 12;
 const ANONYMOUS_WORST: u64 = 16;
-
-#[test]
-fn the_binary_is_small_static_and_has_one_segment_that_is_not_writable() {
-    let image = fs::read(program()).expect("the program can be read");
-    println!("binary: {} bytes", image.len());
-    assert!(image.len() as u64 <= BINARY, "{} bytes", image.len());
-
-    let word = |at: usize, length: usize| {
-        let mut bytes = [0; 8];
-        bytes[..length].copy_from_slice(&image[at..at + length]);
-        u64::from_le_bytes(bytes)
-    };
-    assert_eq!(&image[..4], b"\x7fELF");
-    let (executable, x86_64) = (2, 62);
-    assert_eq!((word(16, 2), word(18, 2)), (executable, x86_64));
-    let (table, size, count) = (word(32, 8) as usize, word(54, 2) as usize, word(56, 2) as usize);
-    let headers: Vec<(u64, u64)> =
-        (0..count).map(|index| (word(table + index * size, 4), word(table + index * size + 4, 4))).collect();
-    let (load, stack, read_execute, read_write) = (1, 0x6474_e551, 5, 6);
-    // No interpreter, no dynamic section, no relocation, no second segment, no executable stack.
-    assert_eq!(headers, [(load, read_execute), (stack, read_write)]);
-    // The section headers, 88 bytes, are for tools.
-    let list = Command::new("objdump").arg("--disassemble").arg(program()).output();
-    let list = String::from_utf8(list.expect("objdump runs: package binutils").stdout).expect("text");
-    assert!(
-        list.contains("Disassembly of section .text") && list.contains("syscall"),
-        "{} bytes",
-        list.len()
-    );
-}
-
-#[test]
-fn zinit_pid1ctl_is_small_enough_for_any_image() {
-    let bytes = fs::metadata(tool()).expect("the program").len();
-    println!("zinit-pid1ctl: {bytes} bytes");
-    assert!(bytes <= TOOL, "{bytes}");
-    // It has no undefined symbols either: a missing function would be taken from a libc, if there is one.
-    let symbols = Command::new("readelf").args(["--dyn-syms", "--wide"]).arg(tool()).output();
-    let symbols = String::from_utf8(symbols.expect("readelf runs: package binutils").stdout).expect("text");
-    let elsewhere =
-        |line: &&str| line.split_whitespace().nth(6) == Some("UND") && line.split_whitespace().count() > 7;
-    assert_eq!(symbols.lines().find(elsewhere), None, "{symbols}");
-}
 
 #[test]
 fn at_idle_it_is_one_small_process_that_nothing_wakes() {
