@@ -25,7 +25,7 @@ pub const fn borrow<'a>(number: i32) -> BorrowedFd<'a> {
 
 /// The monotonic clock, clock_gettime(2).
 pub fn now() -> Instant {
-    Instant(rt::raw::now())
+    Instant(rt::time::now())
 }
 
 /// True if a process is a child of this one that was not reaped yet, waitid(2).

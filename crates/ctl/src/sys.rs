@@ -17,7 +17,7 @@ use zinit_pid1::model::time::Instant;
 
 /// The monotonic clock.
 pub fn now() -> Instant {
-    Instant(raw::now())
+    Instant(rt::time::now())
 }
 
 /// Lends a descriptor to rustix by its number.

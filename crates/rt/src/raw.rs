@@ -195,11 +195,6 @@ fn statx_in(folder: i32, path: &CStr, flags: i32) -> Result<libc::statx> {
     Ok(unsafe { file.assume_init() })
 }
 
-/// Reads the monotonic clock, ms.
-pub fn now() -> u64 {
-    time::clock(libc::CLOCK_MONOTONIC)
-}
-
 /// Forks, clone(2): 0 in the child, the child's pid in the parent, or a negative error number.
 ///
 /// The kernel also writes the pid to `pid`, in the parent's memory only, before the child runs. QEMU's user emulation,

@@ -21,6 +21,11 @@ impl Time {
     }
 }
 
+/// Reads the monotonic clock, ms.
+pub fn now() -> u64 {
+    clock(libc::CLOCK_MONOTONIC)
+}
+
 /// Reads a clock that always exists, ms, clock_gettime(2).
 pub fn clock(id: i32) -> u64 {
     let mut time = Time { seconds: 0, nanoseconds: 0 };
