@@ -160,8 +160,9 @@ impl Image {
         self.hardware.extend(["-drive".to_string(), drive, "-device".to_string(), device]);
         self.disks += 1;
         match disk.kind {
-            Kind::Blank | Kind::Ext4 => self,
+            Kind::Blank => self,
             Kind::Btrfs => self.modules("btrfs"),
+            Kind::Ext4 => self.modules("ext4"),
             Kind::Vfat => self.modules("vfat").modules("nls_cp437").modules("nls_ascii").modules("nls_utf8"),
             Kind::Xfs => self.modules("xfs"),
         }

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod board;
 pub mod disk;
 pub mod docker;
 pub mod elf;
@@ -23,13 +24,14 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub use board::{board, guest};
+
 /// The timeout for everything here that is not measured: a slow machine must not cause a failure.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// The release build of the program: the tests run the program that is shipped.
+/// The release build of the program for this board: the tests run the program that is shipped.
 pub fn program() -> PathBuf {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| built(&["--bin", "zinit-pid1"], "zinit-pid1")).clone()
+    board::product(board().programs, "zinit-pid1")
 }
 
 /// A debug build of the program with symbols, in which panics can be reached.
@@ -44,8 +46,7 @@ pub fn debug_program() -> PathBuf {
 
 /// The program for updates and for `status`.
 pub fn tool() -> PathBuf {
-    static TOOL: OnceLock<PathBuf> = OnceLock::new();
-    TOOL.get_or_init(|| built(&["-p", "zinit-pid1ctl", "--bin", "zinit-pid1ctl"], "zinit-pid1ctl")).clone()
+    board::product(board().programs, "zinit-pid1ctl")
 }
 
 /// Shell commands that install this program at the path where PID 1 looks for it, in a mount namespace of their own.
@@ -59,13 +60,6 @@ pub fn stand_in() -> PathBuf {
     STAND_IN.get_or_init(|| built(&["--example", "stand-in"], "examples/stand-in")).clone()
 }
 
-/// The program that works inside of virtual machines, where there is no libc.
-pub fn guest() -> PathBuf {
-    static GUEST: OnceLock<PathBuf> = OnceLock::new();
-    let what = ["--example", "guest", "--", "-C", "target-feature=+crt-static"];
-    GUEST.get_or_init(|| built(&what, "examples/guest")).clone()
-}
-
 /// Builds with cargo what is not up to date.
 fn built(what: &[&str], file: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
@@ -77,7 +71,8 @@ fn built(what: &[&str], file: &str) -> PathBuf {
 /// A file that `scripts/setup` downloads or builds.
 pub fn brought(path: &str) -> PathBuf {
     let path = root().join(path);
-    assert!(path.exists(), "{} is missing: run scripts/setup", path.display());
+    let parts = "scripts/setup, for a board its parts kernel:ARCH and userland:ARCH";
+    assert!(path.exists(), "{} is missing: run {parts}", path.display());
     path
 }
 

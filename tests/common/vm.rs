@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::board::Watchdog;
 use super::namespace::Log;
-use super::{Folder, PATIENCE, brought, program, root, tool};
+use super::{Folder, PATIENCE, board, brought, program, root, tool};
 
 /// A machine that is not switched on yet.
 pub struct Image {
@@ -35,9 +36,9 @@ impl Image {
     pub fn new() -> Self {
         let image = Self {
             folder: Folder::new(),
-            kernel: "target/vm/kernels/x86_64".to_string(),
+            kernel: board().kernel_folder(),
             append: String::new(),
-            console: CONSOLE.to_string(),
+            console: format!("console={}", board().line),
             server: true,
             compression: "none",
             memory: 256,
@@ -98,7 +99,7 @@ impl Image {
         self
     }
 
-    /// Replaces `console=ttyS0`; the output of services goes to the serial line all the same.
+    /// Replaces `console=` and the serial line; the output of services goes to the serial line all the same.
     pub fn console(mut self, words: &str) -> Self {
         self.console = words.to_string();
         self
@@ -115,6 +116,19 @@ impl Image {
         self.hardware
             .extend(["-chardev", &line, "-device", "isa-serial,chardev=line,index=1"].map(String::from));
         self
+    }
+
+    /// Adds the watchdog of the board, with a timeout in seconds.
+    pub fn watchdog(mut self, seconds: u32) -> Self {
+        let driver = match board().watchdog {
+            Watchdog::Card => "i6300esb",
+            Watchdog::Timer => "softdog",
+        };
+        if board().watchdog == Watchdog::Card {
+            self.hardware.extend(["-device", "i6300esb"].map(String::from));
+            self = self.modules("virtio_pci");
+        }
+        self.modules(driver).append(&format!("ZINIT_WATCHDOG={seconds}"))
     }
 
     /// Gives the machine another amount of memory than 256 MiB.
@@ -159,7 +173,8 @@ impl Image {
     /// Adds a service on the console that is started again whenever it ends.
     pub fn service(self, name: &str, command: &str) -> Self {
         // A console other than the test's log may not exist.
-        let log = if self.console == CONSOLE { "console" } else { "ttyS0" };
+        let line = board().line;
+        let log = if self.console == format!("console={line}") { "console" } else { line };
         self.service_with_pipes(name, &format!("exec >/dev/{log} 2>&1\n{command}"))
     }
 
@@ -188,14 +203,22 @@ impl Image {
         }
         let initramfs = self.pack();
         let monitor = self.folder.path().join("monitor");
-        let mut qemu = Command::new("qemu-system-x86_64");
-        qemu.args(["-accel", "tcg", "-m", &self.memory.to_string(), "-display", "none", "-net", "none"]);
+        let mut qemu = Command::new(board().qemu);
+        qemu.args(board().machine).args([
+            "-accel",
+            "tcg",
+            "-m",
+            &self.memory.to_string(),
+            "-display",
+            "none",
+            "-net",
+            "none",
+        ]);
         qemu.arg("-no-reboot").args(&self.hardware);
         qemu.args(["-serial", "stdio"]).arg("-kernel").arg(self.brought_with_kernel("vmlinuz"));
         qemu.arg("-initrd").arg(&initramfs).arg("-monitor");
         qemu.arg(format!("unix:{},server,nowait", monitor.display()));
-        // Without no_timer_check a kernel panics if this computer is so busy that the timer seems not to tick.
-        let always = "panic=-1 no_timer_check loglevel=8";
+        let always = format!("panic=-1 loglevel=8 {}", board().append);
         qemu.args(["-append", &format!("{} {always} {}", self.console, self.append)]);
         qemu.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut qemu = qemu.spawn().expect("QEMU runs: scripts/setup packages");
@@ -219,10 +242,9 @@ impl Image {
         ]);
         pack.arg("--init").arg(program()).arg("--tool").arg(tool());
         if self.server {
-            pack.arg("--client").arg(brought("target/zinit/x86_64/bin/zinit"));
-            pack.arg("--server").arg(brought("target/zinit/x86_64/bin/zinit-server"));
+            pack.arg("--client").arg(board().client()).arg("--server").arg(board().server());
         }
-        let files = [(self.tree(), "/".to_string()), ("/bin/busybox".into(), "bin/busybox".to_string())];
+        let files = [(self.tree(), "/".to_string()), (board().busybox(), "bin/busybox".to_string())];
         for (from, to) in files.iter().chain(&self.files) {
             // Most libraries are symbolic links, which would be packed as links.
             let from = fs::canonicalize(from).expect("a file or a folder");
@@ -346,10 +368,12 @@ fn stamp(line: &str) -> f64 {
     time.unwrap_or_else(|| panic!("no kernel message: {line}"))
 }
 
+/// Commands of a driver that freeze PID 1, so that its loop is stuck: no signal can do that from within.
+pub const FREEZE: &str = "mkdir /sys/fs/cgroup/stuck; echo 1 >/sys/fs/cgroup/stuck/cgroup.procs
+    say freezing; echo 1 >/sys/fs/cgroup/stuck/cgroup.freeze";
+
 const APPLETS: &str = "init mountpoint sh cat ls sleep kill grep mount umount ps echo touch mkdir mknod dmesg head tail wc tr sed cut true pidof \
     insmod setsid mkswap swapon fsfreeze dd free poweroff switch_root readlink chown setpriv mke2fs rmdir xargs losetup unshare cp mv stat chmod";
-
-const CONSOLE: &str = "console=ttyS0";
 
 /// The mounts for the commands that run before the program.
 const FIRST_MOUNTS: &str = "mkdir -p /proc /sys /dev /run\nmount -t proc proc /proc\nmount -t sysfs sysfs /sys\n\
