@@ -8,7 +8,7 @@ use super::PATIENCE;
 ///
 /// Only the thread that made it can use it.
 pub struct Held {
-    pid: i32,
+    pub(super) pid: i32,
     gone: bool,
 }
 
@@ -52,14 +52,6 @@ impl Held {
         self.stop().expect("it lives");
     }
 
-    /// Makes the current call return an error without being done.
-    pub fn refuse(&mut self, errno: i32) {
-        self.change(|registers| registers.orig_rax = u64::MAX);
-        self.ask(libc::PTRACE_SYSCALL, 0);
-        self.stop().expect("it lives");
-        self.change(|registers| registers.rax = i64::from(-errno).cast_unsigned());
-    }
-
     /// Kills it where it is stopped, before it executes anything else, even an exit of its own.
     pub fn kill(&mut self) {
         // SAFETY: a signal to a process that this test started.
@@ -68,7 +60,7 @@ impl Held {
     }
 
     /// Waits until it is stopped; `None` if it ended.
-    fn stop(&mut self) -> Option<i32> {
+    pub(super) fn stop(&mut self) -> Option<i32> {
         let (begin, mut status) = (Instant::now(), 0);
         loop {
             // SAFETY: the kernel writes one status.
@@ -90,21 +82,11 @@ impl Held {
             let answer =
                 libc::ptrace(libc::PTRACE_GET_SYSCALL_INFO, self.pid, size_of_val(&info), &raw mut info);
             assert!(answer > 0, "{}", std::io::Error::last_os_error());
-            (info.op == libc::PTRACE_SYSCALL_INFO_ENTRY).then_some(info.u.entry.nr.cast_signed())
+            (info.op == libc::PTRACE_SYSCALL_INFO_ENTRY).then_some(info.u.entry.nr as libc::c_long)
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut libc::user_regs_struct)) {
-        // SAFETY: the kernel writes and reads one structure, which may be all zero.
-        unsafe {
-            let mut registers: libc::user_regs_struct = std::mem::zeroed();
-            assert_eq!(libc::ptrace(libc::PTRACE_GETREGS, self.pid, 0, &raw mut registers), 0);
-            change(&mut registers);
-            assert_eq!(libc::ptrace(libc::PTRACE_SETREGS, self.pid, 0, &raw mut registers), 0);
-        }
-    }
-
-    fn ask(&self, what: libc::c_uint, data: usize) {
+    pub(super) fn ask(&self, what: libc::c_uint, data: usize) {
         // SAFETY: these take numbers.
         let answer = unsafe { libc::ptrace(what, self.pid, 0, data) };
         assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());

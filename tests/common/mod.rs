@@ -12,6 +12,7 @@ pub mod elf;
 pub mod hold;
 pub mod namespace;
 pub mod reexec;
+pub mod refuse;
 pub mod services;
 pub mod trace;
 pub mod updatable;
