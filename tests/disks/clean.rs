@@ -1,6 +1,5 @@
 //! Disks that are clean at the end, and contain everything that was written to them.
 
-use crate::common::Update;
 use crate::common::disk::{Disk, Kind, clean_and_whole, found};
 use crate::common::vm::{Image, Machine, seconds};
 
@@ -34,60 +33,6 @@ fn the_disks_after_a_power_cut_do_not_count_as_clean_and_complete() {
         assert!(!line.contains("holds") || !disk.faults().is_empty(), "{}: {line}\n{text}", disk.name);
         assert!(disk.kind == Kind::Btrfs || !disk.faults().is_empty(), "{} is clean\n{text}", disk.name);
     }
-}
-
-#[test]
-fn a_root_on_a_disk_is_read_only_at_the_end() {
-    let root = Image::new().writer("data", "").once_written("kill -TERM 1").into_disk("root");
-    let machine = Image::new().without_server().disk(&root).hands_over_to("root").boot();
-    let written = machine.number("data");
-    let text = machine.ends("reboot: Power down");
-    assert!(!text.contains("cannot"), "{text}");
-    assert!(seconds(&text, "power off begins", "reboot: Power down") < 20.0, "{text}");
-    clean_and_whole(&[(&root, "mnt/data", written)], &text);
-}
-
-#[test]
-fn a_root_is_clean_after_two_replacements_of_pid_1() {
-    // First a signed candidate, and then a file from a package manager without a signature.
-    let update = Update::new();
-    let root = Image::new()
-        .copy(update.file("key"), "etc/zinit/update.pub")
-        .copy(update.file("new"), "sbin/zinit-pid1.new")
-        .copy(update.file("new.minisig"), "sbin/zinit-pid1.new.minisig")
-        .writer("data", "")
-        .once_written(
-            "chown -R 0:0 /sbin /etc; count=0
-             for whose in /sbin /sbin/zinit-pid1.new /sbin/zinit-pid1.new.minisig /etc/zinit /etc/zinit/update.pub; do
-                 chown 7 $whose; zinit-pid1 update; count=$((count + 1))
-                 until [ $(dmesg | grep -c 'no update: exited 1') = $count ]; do sleep 0.1; done; chown 0 $whose
-             done
-             before=$(pidof zinit-server); generation() { tr '\\0' '\\n' </proc/1/cmdline | head -n 1; }
-             zinit-pid1 update; until generation | grep -q '^zinit-pid1 .* generation=1 '; do sleep 0.1; done
-             cp /sbin/zinit-pid1 /sbin/other; mv /sbin/other /sbin/zinit-pid1; say $(readlink /proc/1/exe)
-             zinit-pid1 update; until generation | grep -q '^zinit-pid1 .* generation=2 '; do sleep 0.1; done
-             say $(readlink /proc/1/exe), server as before: $([ $before = $(pidof zinit-server) ] && echo yes)
-             zinit-pid1 status; kill -TERM 1",
-        )
-        .into_disk("root");
-    let machine = Image::new().without_server().disk(&root).hands_over_to("root").boot();
-    let written = machine.number("data");
-    for whose in [
-        "/sbin",
-        "/sbin/zinit-pid1.new",
-        "/sbin/zinit-pid1.new.minisig",
-        "/etc/zinit",
-        "/etc/zinit/update.pub",
-    ] {
-        machine.line(&format!("update refused, {whose}: it has to be root's, and writable by nobody else"));
-    }
-    machine.line("zinit-pid1.new is signed: a newer one");
-    machine.line("driver: /sbin/zinit-pid1 (deleted)");
-    machine.line("driver: /sbin/zinit-pid1, server as before: yes");
-    let text = machine.ends("reboot: Power down");
-    assert_eq!(text.matches("zinit-pid1: the server goes on").count(), 2, "{text}");
-    assert!(!text.contains("cannot"), "{text}");
-    clean_and_whole(&[(&root, "mnt/data", written)], &text);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! PID 1 survives a fault of its own, in namespaces; `tests/vm/board.rs` shows it on a machine.
+//! PID 1 survives a fault of its own, in namespaces; `tests/vm/boards/life.rs` shows it on a machine.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;

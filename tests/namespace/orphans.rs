@@ -1,7 +1,7 @@
 //! `ZINIT_ORPHANS=stop`, the default: processes that a server left behind have ended before the next one starts the
 //! same services.
 //!
-//! The tests here use the stand-in; `tests/namespace/real.rs` has the real server, `tests/vm/board.rs` the rescue
+//! The tests here use the stand-in; `tests/namespace/real.rs` has the real server, `tests/vm/features.rs` the rescue
 //! program.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! A newer file of the server that keeps exiting is replaced by the previous one, in namespaces; `tests/vm/board.rs`
+//! A newer file of the server that keeps exiting is replaced by the previous one, in namespaces; `tests/vm/features.rs`
 //! has the real server, and the minute that a server has to run.
 
 use std::fs;

@@ -3,10 +3,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod board;
+mod boards;
+mod features;
 mod image;
 mod machine;
 mod programs;
 mod run;
-mod services;
 mod system;

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use crate::common::vm::Image;
+use crate::common::vm::{FREEZE, Image};
 
 #[test]
 fn a_server_gets_path_home_and_term_if_they_are_not_set() {
@@ -249,28 +249,6 @@ fn watched() -> Image {
     Image::new().modules("softdog").append("ZINIT_WATCHDOG=2")
 }
 
-/// Freezes PID 1, so that its loop is stuck: no signal can do that from within.
-const FREEZE: &str = "mkdir /sys/fs/cgroup/stuck; echo 1 >/sys/fs/cgroup/stuck/cgroup.procs
-    say freezing; echo 1 >/sys/fs/cgroup/stuck/cgroup.freeze";
-
-#[test]
-fn a_watchdog_is_pinged_in_operation_and_disabled_by_a_power_off() {
-    // Long enough that a busy computer, which delays the whole machine, does not make it expire.
-    let machine = watched().append("ZINIT_WATCHDOG=4").driver("sleep 9; say well; zinit poweroff").boot();
-    machine.line("/dev/watchdog is armed, 4 s");
-    machine.line("driver: well");
-    let text = machine.ends("reboot: Power down");
-    assert!(!text.contains("did not stop"), "the magic letter was there: {text}");
-    assert!(!text.contains("softdog: Initiating system reboot"), "{text}");
-}
-
-#[test]
-fn a_watchdog_restarts_a_machine_whose_pid_1_is_stuck() {
-    let machine = watched().driver(FREEZE).boot();
-    machine.line("driver: freezing");
-    machine.ends("softdog: Initiating system reboot");
-}
-
 #[test]
 fn a_watchdog_stays_enabled_during_a_shutdown_that_hangs() {
     let hang = format!("trap '' TERM; kill -TERM 1; sleep 0.5\n{FREEZE}\nsleep 1000");
@@ -485,35 +463,4 @@ fn status_prints_the_state_of_pid_1_and_requests_reach_it() {
     machine.line("zinit-pid1: no server runs");
     machine.line("driver: status 3");
     machine.ends("reboot: Power down");
-}
-
-#[test]
-fn a_machine_survives_a_fault_of_pid_1_and_restarts_after_a_second_one() {
-    let machine = Image::new()
-        .service("ticker", "echo $$ >>/run/ticker.pids; while :; do sleep 1000; done")
-        .driver(
-            "until zinit list && [ -s /run/ticker.pids ]; do sleep 0.1; done; before=$(pidof zinit-server); kill -SEGV 1
-             until tr '\\0' '\\n' </proc/1/cmdline | grep -q '^zinit-pid1 .* generation=1 '; do sleep 0.1; done
-             say server as before: $([ $before = $(pidof zinit-server) ] && echo yes), ticker started $(wc -l </run/ticker.pids)
-             zinit-pid1 status; say mounts $(wc -l </proc/mounts); zinit poweroff",
-        )
-        .before("ln -s /sbin/zinit-pid1 /bin/zinit-pid1")
-        .boot();
-    machine.line("fault, signal 11");
-    machine.line("the server goes on");
-    machine.line("driver: server as before: yes, ticker started 1");
-    // Twice at the starts of PID 1, at boot and after the fault, and then in the output of `status`.
-    machine.log.nth("PID 1 of this machine", 3);
-    machine.line("power off begins");
-    machine.ends("reboot: Power down");
-
-    let machine = Image::new()
-        .driver(
-            "until zinit list; do sleep 0.1; done; kill -BUS 1; sleep 2; kill -ILL 1; sleep 5; say too late",
-        )
-        .boot();
-    machine.line("fault, signal 7");
-    machine.line("fault, signal 4");
-    let text = machine.ends("reboot: Restarting system");
-    assert!(!text.contains("too late") && !text.contains("reboot begins"), "{text}");
 }
