@@ -3,6 +3,7 @@
 #[allow(dead_code, reason = "the tests of PID 1 in namespaces use the rest")]
 #[path = "../common/hold.rs"]
 mod hold;
+mod orphans;
 mod pressure;
 
 use std::ffi::CString;
@@ -35,6 +36,7 @@ fn main() {
             std::thread::park();
         },
         ["fault-after-fork", forks] => fault_after_fork(number(forks)),
+        ["orphans", count] => orphans(number(count)),
         ["without-disk", witness] => pressure::without_disk(witness),
         ["without-boot", program] => without_boot(program),
         ["with-zombie", program, words @ ..] => with_zombie(program, words),
@@ -143,6 +145,22 @@ fn mount(bound: Option<&str>, path: &str) {
     // SAFETY: three strings that end in NUL.
     let answer = unsafe { libc::mount(from.as_ptr(), to.as_ptr(), kind.as_ptr(), flags, std::ptr::null()) };
     assert_eq!(answer, 0, "{path}: {}", std::io::Error::last_os_error());
+}
+
+/// Makes so many orphans, lets them exit at the same moment, and waits until PID 1 has reaped them.
+fn orphans(count: u64) {
+    let children = || {
+        let list = std::fs::read_to_string("/proc/1/task/1/children").expect("CONFIG_PROC_CHILDREN");
+        list.split_whitespace().count()
+    };
+    let before = children();
+    let orphans = orphans::Orphans::new(count as usize);
+    let during = children();
+    orphans.release();
+    while children() != before {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    println!("guest: PID 1 had {} children more, and reaped them", during - before);
 }
 
 /// Sends PID 1 USR1, and lets a fault come before its first instruction after the last of so many forks.

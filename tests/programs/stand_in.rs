@@ -1,11 +1,15 @@
 //! A server for the tests: it acts by the mode in STAND_IN, and records its events in a log file, the diary.
 
+mod orphans;
+
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::exit;
 use std::time::Duration;
+
+use orphans::Orphans;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -159,51 +163,18 @@ fn describe() {
 
 /// Makes orphans that all exit at the same moment, and perhaps exits with them.
 fn storm(and_die: bool) {
-    let count: usize =
-        std::env::var("STAND_IN_ORPHANS").ok().and_then(|count| count.parse().ok()).expect("a count");
-    let mut pipe = [0; 2];
-    let mut ready = [0; 2];
-    // SAFETY: one thread, so fork is sound; the children only read, write one byte and exit.
-    unsafe {
-        assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
-        assert_eq!(libc::pipe(ready.as_mut_ptr()), 0);
-        let parent = libc::fork();
-        assert!(parent >= 0);
-        if parent == 0 {
-            let mut made = 0;
-            while made < count {
-                match libc::fork() {
-                    0 => {
-                        libc::close(pipe[1]);
-                        let mut byte = 0_u8;
-                        libc::read(pipe[0], (&raw mut byte).cast(), 1);
-                        libc::_exit(0)
-                    }
-                    -1 => {
-                        libc::usleep(1000);
-                    }
-                    _ => made += 1,
-                }
-            }
-            libc::write(ready[1], [1_u8].as_ptr().cast(), 1);
-            libc::_exit(0)
-        }
-        let mut byte = 0_u8;
-        assert_eq!(libc::read(ready[0], (&raw mut byte).cast(), 1), 1);
-        let mut status = 0;
-        libc::waitpid(parent, &raw mut status, 0);
-        diary("orphans made");
-        // The test counts them, and then releases them.
-        let release = std::env::var("STAND_IN_RELEASE").expect("a file");
-        while !std::path::Path::new(&release).exists() {
-            libc::usleep(1000);
-        }
-        libc::close(pipe[0]);
-        libc::close(pipe[1]);
-        diary("orphans released");
-        if and_die {
-            exit(5);
-        }
+    let count = std::env::var("STAND_IN_ORPHANS").ok().and_then(|count| count.parse().ok());
+    let orphans = Orphans::new(count.expect("a count"));
+    diary("orphans made");
+    // The test counts them, and then releases them.
+    let release = std::env::var("STAND_IN_RELEASE").expect("a file");
+    while !std::path::Path::new(&release).exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    orphans.release();
+    diary("orphans released");
+    if and_die {
+        exit(5);
     }
 }
 

@@ -162,3 +162,19 @@ fn a_machine_survives_a_fault_of_pid_1_and_restarts_after_a_second_one() {
     let text = machine.ends("reboot: Restarting system");
     assert!(!text.contains("too late") && !text.contains("reboot begins"), "{text}");
 }
+
+#[test]
+fn five_hundred_orphans_that_exit_at_once_are_reaped() {
+    let machine = Image::new()
+        .copy(crate::common::guest(), "bin/guest")
+        .driver(
+            "until zinit list; do sleep 0.1; done; guest orphans 500
+             say zombies $(cat /proc/[0-9]*/stat | grep -c ' Z 1 '), server $(pidof zinit-server | wc -w)
+             kill -TERM 1",
+        )
+        .boot();
+    machine.line("guest: PID 1 had 500 children more, and reaped them");
+    machine.line("driver: zombies 0, server 1");
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("orphan"), "no log line for an orphan: {text}");
+}
