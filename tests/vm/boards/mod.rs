@@ -3,5 +3,9 @@
 
 mod disk;
 mod life;
+mod memory;
 mod services;
 mod watchdog;
+
+/// Runs a program as PID 1 of namespaces, whose socket is not that of the machine's server.
+const CONTAINER: &str = "unshare -p -m -f --mount-proc busybox env ZINIT_SOCKET=/run/container.sock";
