@@ -3,6 +3,7 @@
 #[allow(dead_code, reason = "the tests of PID 1 in namespaces use the rest")]
 #[path = "../common/hold.rs"]
 mod hold;
+mod kernel;
 mod orphans;
 mod pressure;
 
@@ -37,6 +38,8 @@ fn main() {
         },
         ["fault-after-fork", forks] => fault_after_fork(number(forks)),
         ["orphans", count] => orphans(number(count)),
+        ["up-for", seconds, program] => kernel::up_for(seconds, program),
+        ["without-calls", calls, program] => kernel::without_calls(calls, program),
         ["without-disk", witness] => pressure::without_disk(witness),
         ["without-boot", program] => without_boot(program),
         ["with-zombie", program, words @ ..] => with_zombie(program, words),

@@ -5,6 +5,7 @@ mod disk;
 mod life;
 mod memory;
 mod services;
+mod time;
 mod watchdog;
 
 /// Runs a program as PID 1 of namespaces, whose socket is not that of the machine's server.

@@ -101,7 +101,12 @@ fn check(text: &str) {
 
 /// Lets the services be replaced by these commands, which say so as often, and ends the machine.
 fn replace(append: &str, commands: &str, rounds: usize) -> String {
-    let machine = machine(append, &format!("{commands}; check; zinit-pid1 poweroff")).boot();
+    replace_on(machine(append, &format!("{commands}; {CHECK}")), rounds)
+}
+
+/// The same on a machine whose driver does all that.
+fn replace_on(image: Image, rounds: usize) -> String {
+    let machine = image.boot();
     // As long as each may take on a busy computer.
     for round in 1..=rounds {
         machine.line(&format!("driver: replaced {round} "));
@@ -111,6 +116,9 @@ fn replace(append: &str, commands: &str, rounds: usize) -> String {
     text
 }
 
+/// The end of the driver.
+const CHECK: &str = "check; zinit-pid1 poweroff";
+
 #[test]
 fn services_survive_soft_restarts_and_their_lines_go_to_the_kernels_log() {
     let rounds = rounds(10);
@@ -118,6 +126,31 @@ fn services_survive_soft_restarts_and_their_lines_go_to_the_kernels_log() {
     assert_eq!(text.matches("soft restart of server").count(), rounds, "{text}");
     assert!(!text.contains("respawn in"), "{text}");
 }
+
+#[test]
+fn services_survive_soft_restarts_after_2038() {
+    let commands = format!("say year $(busybox date +%Y); soft 1; soft 2; {CHECK}");
+    let set = format!("busybox date -u -s @{IN_2040}; touch /sbin/zinit-server; {UNSAVED}");
+    let text = replace_on(machine("NO_COLOR=1", &commands).before(&set), 2);
+    assert!(text.contains("driver: year 2040"), "{text}");
+    assert!(!text.contains("respawn in"), "{text}");
+    // When the server before was started, ms.
+    let starts: Vec<u64> = text
+        .lines()
+        .filter_map(|line| line.split_once("restore complete")?.1.split_once("boot_time=")?.1.parse().ok())
+        .collect();
+    assert_eq!(starts.len(), 2, "{text}");
+    for start in starts {
+        assert!((IN_2040..IN_2040 + 1_000).contains(&(start / 1_000)), "{start}: {text}");
+    }
+}
+
+/// A second of the year 2040, since 1970.
+const IN_2040: u64 = 2_208_988_800;
+
+/// Shell commands that keep the server from saving its state, so that zinit-pid1ctl does it: the server writes to this
+/// name first.
+pub const UNSAVED: &str = "mkdir -p /run/zinit/state.json.tmp";
 
 #[test]
 fn services_survive_crashes_of_the_server_where_they_are_adopted() {
