@@ -2,6 +2,7 @@
 //! and `ZINIT_TEST_BOARD` chooses one.
 
 mod disk;
+mod large;
 mod life;
 mod memory;
 mod services;
