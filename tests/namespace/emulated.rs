@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::namespace::{Namespace, Setup, emulator};
 use crate::common::updatable::{generation, write_alone};
-use crate::common::{brought, until};
+use crate::common::{board, until};
 
 /// Makes a test of each function for each architecture.
 macro_rules! on_each_architecture {
@@ -31,7 +31,7 @@ on_each_architecture! {
 
 /// The program for an architecture.
 fn program(arch: &str) -> PathBuf {
-    brought(&format!("target/dist/{arch}/zinit-pid1"))
+    board::product(arch, "zinit-pid1")
 }
 
 /// Starts the program for an architecture.
@@ -85,6 +85,8 @@ fn a_life_from_the_banner_to_exit_status_0(arch: &str) {
 }
 
 fn a_crash_of_the_server_and_its_delay(arch: &str) {
+    // It may have to be built, which is no part of the time.
+    let _program = program(arch);
     let begin = Instant::now();
     let mut pid1 = start_up(arch, Setup::stand_in("die"));
     pid1.line("exited 3, respawn in 1000 ms");
