@@ -203,7 +203,7 @@ pub fn fork(pid: &mut u32) -> i32 {
     let flags = word(libc::SIGCHLD | libc::CLONE_PARENT_SETTID);
     // SAFETY: there is one thread, no memory is shared, and the kernel writes one number.
     let child = unsafe { syscall(libc::SYS_clone, [flags, 0, address(&raw mut *pid)]) as i32 };
-    *pid = child.max(0).cast_unsigned(); // 16 bytes
+    *pid = child.max(0).cast_unsigned();
     child
 }
 
