@@ -12,13 +12,15 @@ pub fn link(program: &str, more: &[&str]) {
     for library in ["c", "m", "rt", "pthread", "util", "dl", "gcc_s", "gcc"] {
         fs::write(format!("{out}/lib{library}.a"), "!<arch>\n").unwrap();
     }
+    // The segments can be mapped by kernels with pages of 4, 16 and 64 KiB, those of arm64 among them. x86_64 has 4 KiB only,
+    // and smaller gaps make the helpers smaller.
+    let page = if env::var("CARGO_CFG_TARGET_ARCH").unwrap() == "x86_64" { 4_096 } else { 65_536 };
     let flags = [
         "-nostdlib", // no start files and no libc: `rt` has _start
         "-static",   // no interpreter
         "-no-pie",   // the kernel does not relocate a program, and there is no code for it here
-        // The segments can be mapped by kernels with pages of 4, 16 and 64 KiB, arm64's and riscv's among them.
         "-z",
-        "max-page-size=65536",
+        &format!("max-page-size={page}"),
         &format!("-L{out}"),
     ];
     for flag in flags.iter().chain(more) {
