@@ -43,7 +43,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("sys/", "authority log model parse raw text"),
     ("rt/lib", "start"),
     ("rt/start", "raw"),
-    ("rt/arch/", "bytes start"),
+    ("rt/arch/", "bytes registers start"),
     ("rt/mem", "arch"),
     ("rt/raw", "arch time"),
     ("rt/time", "arch raw"),

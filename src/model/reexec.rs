@@ -50,11 +50,6 @@ impl Child {
     pub fn all() -> impl Iterator<Item = Self> {
         (0..CHILDREN).map(Self)
     }
-
-    /// The readers of earlier servers' pipes.
-    pub fn readers() -> impl Iterator<Item = Self> {
-        (FIRST_READER..CHILDREN).map(Self)
-    }
 }
 
 impl ReexecState {

@@ -55,7 +55,7 @@ fn a_child_that_was_reaped_is_forgotten_and_its_place_is_free() {
         state.add_reader(pid);
     }
     let readers = |state: &ReexecState| -> Vec<i32> {
-        Child::readers().filter_map(|child| state.child(child)).map(Pid::raw).collect()
+        Child::all().filter_map(|child| state.child(child)).map(Pid::raw).collect()
     };
     assert_eq!(readers(&state), [100, 101, 102, 103], "one too many is not known");
     state.forget(Pid::new(102).expect("a pid"));

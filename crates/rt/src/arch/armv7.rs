@@ -3,7 +3,8 @@
 use core::arch::asm;
 #[cfg(not(test))]
 use core::arch::naked_asm;
-use core::mem::MaybeUninit;
+
+use super::registers;
 
 pub(crate) use super::bytes::{copy_backward, copy_forward, fill};
 
@@ -30,13 +31,7 @@ extern "C" fn _start() -> ! {
 /// # Safety
 /// The arguments are valid for this system call, syscalls(2).
 pub unsafe fn syscall<const N: usize>(number: libc::c_long, arguments: [usize; N]) -> isize {
-    // An uninitialised argument costs no instruction. `map` of an array would be 1,032 bytes larger on aarch64.
-    let argument = |index: usize| match arguments.get(index) {
-        Some(argument) => MaybeUninit::new(*argument),
-        None => MaybeUninit::uninit(),
-    };
-    let [mut a, b, c] = [argument(0), argument(1), argument(2)];
-    let [d, e, f] = [argument(3), argument(4), argument(5)];
+    let [mut a, b, c, d, e, f] = registers(arguments);
     // SAFETY: the kernel changes r0 and no other register; asm! assumes that all memory changes.
     unsafe {
         // The kernel takes the number from r7, which asm! does not lend out: it is the frame pointer of Thumb.

@@ -3,7 +3,8 @@
 use core::arch::asm;
 #[cfg(not(test))]
 use core::arch::naked_asm;
-use core::mem::MaybeUninit;
+
+use super::registers;
 
 /// The entry point: calls `start` with the kernel's stack pointer.
 #[cfg(not(test))]
@@ -25,13 +26,7 @@ extern "C" fn _start() -> ! {
 /// # Safety
 /// The arguments are valid for this system call, syscalls(2).
 pub unsafe fn syscall<const N: usize>(number: libc::c_long, arguments: [usize; N]) -> isize {
-    // An uninitialised argument costs no instruction: 512 bytes less than zeros in PID 1.
-    let argument = |index: usize| match arguments.get(index) {
-        Some(argument) => MaybeUninit::new(*argument),
-        None => MaybeUninit::uninit(),
-    };
-    let [a, b, c] = [argument(0), argument(1), argument(2)];
-    let [d, e, f] = [argument(3), argument(4), argument(5)];
+    let [a, b, c, d, e, f] = registers(arguments);
     let answer;
     // SAFETY: the kernel changes rax, rcx and r11 and no other register; asm! assumes that all memory changes.
     unsafe {
