@@ -7,16 +7,16 @@ use std::process::Command;
 
 use libc::{BPF_ABS, BPF_JGE, BPF_JGT, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
 
-/// Executes a program to which the kernel answers ENOSYS for these system calls, as for unknown ones, seccomp(2).
+/// Executes a program to which the kernel answers with this error for these system calls, seccomp(2).
 ///
 /// `calls` are numbers and ranges, as `3 5-7`.
-pub fn without_calls(calls: &str, program: &str) -> ! {
+pub fn without_calls(calls: &str, errno: i32, program: &str) -> ! {
     let range = |word: &str| {
         let (first, last) = word.split_once('-').unwrap_or((word, word));
         [first, last].map(|number| number.parse::<u32>().expect("the number of a call"))
     };
     let ranges: Vec<[u32; 2]> = calls.split(' ').map(range).collect();
-    let refuse = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+    let refuse = libc::SECCOMP_RET_ERRNO | errno as u32;
     // The number of the call is the first word of what the filter looks at.
     let mut filter = vec![step(BPF_LD | BPF_W | BPF_ABS, 0, [0, 0])];
     for [first, last] in &ranges {
@@ -33,7 +33,7 @@ pub fn without_calls(calls: &str, program: &str) -> ! {
     for call in ranges.into_iter().flat_map(|[first, last]| first..=last) {
         // SAFETY: the filter lets no call with this number reach the kernel.
         let answer = unsafe { libc::syscall(call as libc::c_long, 0, 0, 0, 0, 0, 0) };
-        assert_eq!((answer, Error::last_os_error().raw_os_error()), (-1, Some(libc::ENOSYS)), "call {call}");
+        assert_eq!((answer, Error::last_os_error().raw_os_error()), (-1, Some(errno)), "call {call}");
     }
     println!("guest: refused are the calls {calls}");
     panic!("{}", Command::new(program).exec())

@@ -2,7 +2,7 @@
 //!
 //! Architectures of 32 bits have such calls since Linux 5.1, beside older ones whose seconds have 32 bits. Kernels before
 //! that lack the new calls, and kernels without CONFIG_COMPAT_32BIT_TIME lack the old ones: the new call is made, and the
-//! old one if the kernel answers ENOSYS. Architectures of 64 bits have one call, which needs no fallback.
+//! old one if that is refused. Architectures of 64 bits have one call, which needs no fallback.
 
 use crate::arch::syscall;
 use crate::raw::{address, word};
@@ -76,9 +76,11 @@ pub(crate) unsafe fn poll_now(polled: [usize; 2]) {
     }
 }
 
-/// True if the kernel does not know the new call, and there is an old one.
+/// True if the new call is refused, and there is an old one: by a kernel that does not know it, or by the seccomp profile
+/// of a container engine that does not know it and answers EPERM. No call here has that error of its own.
 fn is_missing(answer: isize) -> bool {
-    cfg!(target_pointer_width = "32") && answer == -(libc::ENOSYS as isize)
+    let refused = answer == -(libc::ENOSYS as isize) || answer == -(libc::EPERM as isize);
+    cfg!(target_pointer_width = "32") && refused
 }
 
 // The numbers of 32 bits are the same on all architectures; libc lacks them.

@@ -8,9 +8,18 @@ use super::services::{SAY_SAVED, SERVER_WITH_COPY, UNSAVED};
 #[test]
 #[ignore = "for boards of 32 bit"]
 fn a_kernel_without_calls_for_64_bit_times_is_enough() {
-    // All that Linux 5.1 has brought for this purpose.
-    lives_without("403-423");
+    lives_without(NEW);
 }
+
+#[test]
+#[ignore = "for boards of 32 bit"]
+fn a_container_engine_that_does_not_know_calls_for_64_bit_times_is_enough() {
+    // It answers EPERM where an old kernel answers ENOSYS.
+    lives_with("with-forbidden-calls", NEW);
+}
+
+/// All calls that Linux 5.1 has brought for this purpose.
+const NEW: &str = "403-423";
 
 #[test]
 #[ignore = "for boards of 32 bit"]
@@ -21,6 +30,11 @@ fn a_kernel_without_calls_for_32_bit_times_is_enough() {
 
 /// Boots a kernel that refuses these calls, with a server that exits once and then ignores TERM.
 fn lives_without(calls: &str) {
+    lives_with("without-calls", calls);
+}
+
+/// The same with a command of `guest` that has the kernel refuse them.
+fn lives_with(command: &str, calls: &str) {
     assert_eq!(board().programs, "armv7", "these are the numbers of its calls");
     let machine = Image::new()
         .without_server()
@@ -31,7 +45,7 @@ fn lives_without(calls: &str) {
              echo \"other: again, on $(readlink /proc/$$/fd/1)\" >/dev/kmsg; kill -TERM 1; while :; do sleep 1; done\n",
         )
         .copy(guest(), "bin/guest")
-        .before(&format!("exec guest without-calls '{calls}' /sbin/zinit-pid1"))
+        .before(&format!("exec guest {command} '{calls}' /sbin/zinit-pid1"))
         .boot();
     machine.line(&format!("guest: refused are the calls {calls}"));
     machine.line("exited 3, respawn in 1000 ms");
