@@ -46,6 +46,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("rt/arch/", "bytes registers start"),
     ("rt/mem", "arch"),
     ("rt/raw", "arch time"),
+    ("rt/stat", "arch raw"),
     ("rt/time", "arch raw"),
     ("rt/signal", "arch raw time"),
     (

@@ -120,7 +120,7 @@ fn sink(machine: Option<&Machine>, has_stderr: bool) -> (i32, Sink) {
 /// reopened, and without `/proc` no file can. A terminal then gets no line: poll(2) reports it as writable when it
 /// accepts one byte, and the rest of a line would wait for its reader.
 fn stderr() -> (i32, Sink) {
-    let kind = raw::statx_of(STDERR).map_or(0, |file| libc::mode_t::from(file.stx_mode) & libc::S_IFMT);
+    let kind = raw::file_type(STDERR);
     if kind == libc::S_IFREG {
         return (STDERR, Sink::OwnFile);
     }

@@ -298,12 +298,28 @@ fn a_socket_that_fills_up_just_before_the_write_does_not_block() {
 
 #[test]
 fn log_lines_are_appended_to_a_file() {
+    appends_to_a_file("exec \"$0\"");
+}
+
+/// Otherwise it would take the file for another kind, open it anew, and write over its first lines.
+#[test]
+fn log_lines_are_appended_to_a_file_where_statx_is_refused() {
+    let refused = "-e trace=statx -e inject=statx:error=EPERM";
+    appends_to_a_file(&format!("exec strace -D -o /dev/null {refused} \"$0\""));
+}
+
+fn appends_to_a_file(run: &str) {
     let folder = crate::common::Folder::new();
     let path = folder.path().join("log");
     let mut file = File::create(&path).expect("a file");
     file.write_all(b"first\n").expect("the file can be written");
-    let mut pid1 = Setup::stand_in("obey").stderr(file.into()).start();
+    let mut pid1 = Setup::stand_in("obey").run(run).stderr(file.into()).start();
     pid1.diary_line("started");
+    if run.contains("strace") {
+        // It is a descendant of PID 1, ignores TERM, and has done its work: the log is open.
+        // SAFETY: a signal to a process that this test started.
+        unsafe { libc::kill(pid1.server_named("strace"), libc::SIGKILL) };
+    }
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
     let text = fs::read_to_string(&path).expect("the file can be read");

@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use rt::{raw, time};
+use rt::{stat, time};
 use zinit_pid1::model::table;
 use zinit_pid1::parse::procstat;
 use zinit_pid1ctl::services::NAME;
@@ -52,7 +52,7 @@ impl<'a> Server<'a> {
             let fits = [folder, b"/", service.as_bytes(), b".toml\0"]
                 .map(|piece| path.extend_from_slice(piece).is_ok());
             let path = CStr::from_bytes_with_nul(&path).ok().filter(|_| fits == [true; 4]);
-            path.is_some_and(|path| raw::statx(path).is_ok())
+            path.is_some_and(|path| stat::statx(path).is_ok())
         };
         let in_folder = !self.folder.is_empty() && is_there(&self.folder);
         !service.contains('/') && (in_folder || self.pid1_mode && is_there(SYSTEM))

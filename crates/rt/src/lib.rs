@@ -3,7 +3,8 @@
 //! Responsible for:
 //! - `_start`, and the arguments and environment that the kernel puts on the stack ([`start`]);
 //! - `memcpy` and the like, which the compiler calls by name (`mem`);
-//! - system calls that rustix lacks, or whose rustix wrappers would break the link-time proofs ([`raw`], [`signal`]);
+//! - system calls that rustix lacks, or whose rustix wrappers would break the link-time proofs ([`raw`], [`signal`],
+//!   [`stat`], [`time`]);
 //! - all assembly, in one file per architecture ([`arch`]).
 //!
 //! It uses no type of `zinit_pid1`: pids, errors and times are plain numbers here.
@@ -20,6 +21,7 @@ mod mem;
 pub mod raw;
 pub mod signal;
 pub mod start;
+pub mod stat;
 pub mod time;
 
 /// Declares the program's main function, a `fn(Start) -> !`.

@@ -7,7 +7,6 @@
 //! Each function passes arguments as the kernel's signature requires, syscalls(2).
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 
 use crate::arch::syscall;
 use crate::time;
@@ -171,28 +170,6 @@ pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
     let arguments = [word(libc::AT_FDCWD), address(path.as_ptr()), start, length];
     // SAFETY: the path ends in NUL, and the kernel writes into the buffer and not beyond.
     checked(unsafe { syscall(libc::SYS_readlinkat, arguments) })
-}
-
-/// Reads the attributes of a file, statx(2).
-///
-/// rustix has a writable global for kernels without this call, and on 32-bit architectures uses it for fstat(2) too.
-pub fn statx(path: &CStr) -> Result<libc::statx> {
-    statx_in(libc::AT_FDCWD, path, 0)
-}
-
-/// Reads the attributes of an open file, statx(2).
-pub fn statx_of(fd: i32) -> Result<libc::statx> {
-    statx_in(fd, c"", libc::AT_EMPTY_PATH)
-}
-
-fn statx_in(folder: i32, path: &CStr, flags: i32) -> Result<libc::statx> {
-    let mut file = MaybeUninit::<libc::statx>::uninit();
-    let (flags, all) = (word(flags), libc::STATX_BASIC_STATS as usize);
-    let arguments = [word(folder), address(path.as_ptr()), flags, all, address(file.as_mut_ptr())];
-    // SAFETY: the path ends in NUL, and the kernel fills one structure.
-    checked(unsafe { syscall(libc::SYS_statx, arguments) })?;
-    // SAFETY: the kernel wrote all of it.
-    Ok(unsafe { file.assume_init() })
 }
 
 /// Forks, clone(2): 0 in the child, the child's pid in the parent, or a negative error number.
