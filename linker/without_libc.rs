@@ -27,3 +27,10 @@ pub fn link(program: &str, more: &[&str]) {
         println!("cargo::rustc-link-arg-bin={program}={flag}");
     }
 }
+
+/// The name of the target's architecture in this project: that of the compiler, but one that has versions with these.
+#[allow(dead_code, reason = "not every build script needs it")]
+pub fn architecture() -> String {
+    let [target, family] = ["TARGET", "CARGO_CFG_TARGET_ARCH"].map(|name| env::var(name).unwrap());
+    if family == "arm" { target.split('-').next().unwrap().to_string() } else { family }
+}

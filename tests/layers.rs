@@ -70,7 +70,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("ctl/watch", "ask client handover model pipes refusal report restart server sys"),
     ("ctl/start", "file hostname model process refusal report sys"),
     ("ctl/hostname", ""),
-    ("ctl/", "cli file model parse print probe process refusal report stat sys verify"),
+    ("ctl/answer", "model"),
+    ("ctl/", "answer cli file model parse print probe process refusal report stat sys verify"),
 ];
 
 /// Most lines of a file.

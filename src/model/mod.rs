@@ -15,3 +15,4 @@ pub mod reexec;
 pub mod table;
 pub mod task;
 pub mod time;
+pub mod version;

@@ -283,9 +283,3 @@ const NAME: &[u8] = b"zinit-pid1 3:";
 
 /// The start of the last word, the checksum of all before it.
 const CRC: &[u8] = b" crc=";
-
-/// What the program prints for `--version` and `--probe`: its version and its [`FORMAT_LINE`].
-pub static VERSION: &str = concat!("zinit-pid1 ", env!("CARGO_PKG_VERSION"), "\n", "hand-over 3\n");
-
-/// The line that a program prints in its answer to `--probe` if it reads this format.
-pub const FORMAT_LINE: &[u8] = b"hand-over 3\n";

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use rt::start::Start;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::Errno;
-use zinit_pid1::model::reexec::VERSION;
+use zinit_pid1::model::version::VERSION;
 use zinit_pid1::parse::cli::{CliMode, cli_mode};
 
 use super::log::Log;
@@ -20,7 +20,7 @@ pub fn run_cli(start: Start, first: bool, socket: &CStr, log: &Log) {
         CliMode::Supervise if first => return refuse_second(socket, log),
         CliMode::Insist | CliMode::Supervise => return,
         CliMode::Tool => {}
-        CliMode::Version => print_and_exit(VERSION),
+        CliMode::Version => print_and_exit(VERSION.to_bytes()),
     }
     // SAFETY: argv is unchanged: only a child of this process overwrites it.
     let errno = raw::errno(unsafe { start.exec_same(CTL) });
@@ -43,7 +43,7 @@ fn refuse_second(socket: &CStr, log: &Log) {
 }
 
 /// Prints text and exits.
-fn print_and_exit(text: &str) -> ! {
-    let _no_reader = raw::write(libc::STDOUT_FILENO, text.as_bytes());
+fn print_and_exit(text: &[u8]) -> ! {
+    let _no_reader = raw::write(libc::STDOUT_FILENO, text);
     raw::exit(0)
 }

@@ -10,6 +10,7 @@ use zinit_pid1::model::event::Event;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::{Errno, FileId, Pid};
 use zinit_pid1::model::reexec::ReexecState;
+use zinit_pid1::model::version::VERSION;
 use zinit_pid1::parse::config::Config;
 
 use super::log::Log;
@@ -147,7 +148,7 @@ pub fn updater(start: Start, log: &Log) -> (Event, Report) {
     let (report, writing) = Report::pipe();
     let event = fork().unwrap_or_else(|| {
         report_on_stdout(&writing);
-        raw::exit(exec_ctl(start, [c"update", start.name()], None, log).exec_status())
+        raw::exit(exec_ctl(start, [c"update", start.name()], Some(VERSION), log).exec_status())
     });
     (event, report)
 }

@@ -14,7 +14,6 @@ use crate::common::updatable::{
     Change, HANGS, NEWER, Updatable, furnish, generation, inode, offer, offer_bytes, write_alone,
 };
 use crate::common::{program, until};
-use zinit_pid1::model::reexec::FORMAT_LINE;
 
 #[test]
 fn a_signed_candidate_replaces_pid_1_and_the_server_keeps_running() {
@@ -157,8 +156,8 @@ fn each_refusal_has_its_reason_and_changes_nothing() {
     offer(&path, |bytes| bytes[18] = 183);
     refuses(&mut pid1, "cannot execute it: ENOEXEC (no program for this machine)");
     offer(&path, |bytes| {
-        let at = bytes.windows(12).position(|window| window == FORMAT_LINE).expect("an answer");
-        bytes[at + 10] = b'9';
+        let at = bytes.windows(9).position(|window| window == b"\nreads 3\n").expect("an answer");
+        bytes[at + 7] = b'9';
     });
     refuses(&mut pid1, "it does not understand this version's hand-over");
     offer(&path, |bytes| bytes.clear());

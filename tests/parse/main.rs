@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod answer;
 mod cli;
 mod config;
 mod deadline;

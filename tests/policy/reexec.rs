@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::limits::{LOG_LINE, READERS, RESPAWN_DELAY};
 use zinit_pid1::model::process::{FileId, Pid};
-use zinit_pid1::model::reexec::{Child, FORMAT_LINE, ReexecState, ServerHistory, VERSION};
+use zinit_pid1::model::reexec::{Child, ReexecState, ServerHistory};
 use zinit_pid1::model::time::Instant;
+use zinit_pid1::model::version::VERSION;
 
 fn name(state: &ReexecState) -> CString {
     let mut line = Buffer::default();
@@ -42,9 +43,13 @@ fn the_name_is_as_the_documents_spell_it() {
         fault=77 restarting=1 started=59 file=7 good=8 container=1 saved=1 crc=2357121566";
     assert_eq!(name(&state).as_c_str(), all);
     assert_eq!(ReexecState::decode(all), state);
-    // Both must change together: the running program compares this line with the answer of a new program.
-    assert_eq!(FORMAT_LINE, b"hand-over 3\n");
-    assert_eq!(VERSION, format!("zinit-pid1 {}\nhand-over 3\n", env!("CARGO_PKG_VERSION")));
+    // What a program says of itself has to fit to what it does.
+    let said = format!(
+        "zinit-pid1 {}\narch {}\nhand-over 3\nreads 3\nprobe-pid1\n",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH
+    );
+    assert_eq!(VERSION.to_str(), Ok(said.as_str()));
 }
 
 #[test]

@@ -16,6 +16,7 @@
     )
 )]
 
+pub mod answer;
 pub mod cli;
 pub mod deadline;
 pub mod hostname;

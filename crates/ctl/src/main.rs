@@ -1,7 +1,7 @@
 //! zinit-pid1ctl: tasks that PID 1 leaves to another program, and the command line tool.
 //!
 //! Responsible for:
-//! - `--helper update NAME`: finds another version of PID 1's program, puts it in its place and prints its path;
+//! - `--helper update NAME VERSION`: finds another version of PID 1's program, puts it in its place and prints its path;
 //! - `--helper rollback PATH`: puts the previous file of the server back;
 //! - `--helper start SERVER ARGUMENTS`: prepares the machine before its first server, and executes that;
 //! - `--helper orphans STATE [adopted]`: ends the processes that a server left behind;
@@ -53,7 +53,7 @@ use rt::raw;
 use rt::start::Start;
 use rustix::io::Errno;
 use zinit_pid1::model::process::Signal;
-use zinit_pid1::model::reexec::VERSION;
+use zinit_pid1::model::version::VERSION;
 use zinit_pid1ctl::cli::{self, Command, Refusal, USAGE};
 
 use force::Forced;
@@ -85,7 +85,7 @@ fn run_helper(task: &CStr, argument: &CStr, more: &CStr) -> u8 {
         b"restart" => restart::restart(argument, more),
         b"rollback" => rollback::roll_back(argument),
         b"watch" => watch::watch(argument, more),
-        b"update" => update::update(argument),
+        b"update" => update::update(argument, more),
         other => {
             report(format_args!("unknown helper: {}", other.escape_ascii()));
             BAD_USAGE
@@ -125,7 +125,7 @@ fn run_command(command: Command<'_>) -> u8 {
         }
         // zinit-pid1 supervises a server by itself, so this is zinit-pid1ctl without a word.
         Command::Help | Command::Supervise => write_out(USAGE.as_bytes()),
-        Command::Version => write_out(VERSION.as_bytes()),
+        Command::Version => write_out(VERSION.to_bytes()),
         Command::Warn(text) => {
             write_out(&text);
             write_out(b"\n")

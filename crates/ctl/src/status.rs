@@ -87,7 +87,7 @@ const ROOM: usize = 65_536;
 
 /// The text before the version in every program of PID 1, and the text after it.
 const NAME: &[u8] = b"zinit-pid1 ";
-const BEHIND: &[u8] = b"\nhand-over ";
+const BEHIND: &[u8] = b"\narch ";
 
 /// The options that PID 1 gives to each server, each with a value.
 const ARGUMENTS: [&[u8]; 3] = [b"-c", b"-s", b"--log-level"];

@@ -3,13 +3,14 @@
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+use zinit_pid1ctl::answer::Version;
 
 use crate::file::{self, Content, FileId, Folder, Path};
 use crate::refusal::{Result, Why, cannot};
 use crate::{report, sys};
 
 use super::Running;
-use super::probe::{self, Version};
+use super::probe;
 use super::verify::verify;
 
 /// Replaces the program by the candidate, if its signature and its answer to a probe are right; true if the predecessor
@@ -18,7 +19,7 @@ use super::verify::verify;
 /// The candidate is opened and read once. The signature is checked of the bytes in memory, and these are written to a
 /// new file, which no other process has ever had open; that file is probed and renamed to the program's path. A whole
 /// program has that path at all times.
-pub fn replace(running: &Running, new: &Path, candidate: &OwnedFd) -> Result<bool> {
+pub fn replace(running: &Running<'_>, new: &Path, candidate: &OwnedFd) -> Result<bool> {
     let program = &running.path;
     let folder = Folder::of(program)?;
     folder.check_owner()?;
@@ -52,8 +53,8 @@ pub fn replace(running: &Running, new: &Path, candidate: &OwnedFd) -> Result<boo
 }
 
 /// Writes, probes and renames a program: whether the predecessor was kept, and the new version.
-fn install(running: &Running, by: &Path, bytes: &[u8], folder: &Folder) -> Result<(bool, Version)> {
-    let version = probe::probe(&write(by, bytes)?, &running.path.with(b".new"))?;
+fn install(running: &Running<'_>, by: &Path, bytes: &[u8], folder: &Folder) -> Result<(bool, Version)> {
+    let version = probe::probe(&write(by, bytes)?, &running.path.with(b".new"), &running.said)?;
     Ok((exchange(running, by, folder)?, version))
 }
 
@@ -84,7 +85,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<OwnedFd> {
 ///
 /// `PATH.old` may already be the running program, if an earlier updater ended before it could answer. It is kept then,
 /// because that is its only name.
-fn exchange(running: &Running, verified: &Path, folder: &Folder) -> Result<bool> {
+fn exchange(running: &Running<'_>, verified: &Path, folder: &Folder) -> Result<bool> {
     let program = &running.path;
     let (old, older) = (program.with(b".old"), program.with(b".old.new"));
     let _of_an_update_that_was_cut_short = rustix::fs::unlink(older.name());

@@ -13,6 +13,8 @@ use core::fmt::Write;
 use rt::raw;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
+use zinit_pid1::model::version::VERSION;
+use zinit_pid1ctl::answer::Answer;
 
 use crate::file::{self, FileId, Folder, Path};
 use crate::refusal::{Result, Why, cannot};
@@ -20,12 +22,13 @@ use crate::{report, sys};
 
 /// Looks for another version; the exit status is 0 only if PID 1 has to re-exec as the program whose path is printed.
 ///
-/// `name` is PID 1's argv\[0\], by which its program is found where there is no `/proc`.
+/// `name` is PID 1's argv\[0\], by which its program is found where there is no `/proc`, and `said` what PID 1 says of
+/// itself.
 // Its frame holds whole programs; in that of `main` they would be resident in each helper that lives long.
 #[inline(never)]
-pub fn update(name: &CStr) -> u8 {
+pub fn update(name: &CStr, said: &CStr) -> u8 {
     sys::set_alarm(TIMEOUT);
-    match Running::find(name).and_then(|running| look(&running).map(|found| (running, found))) {
+    match Running::find(name, said).and_then(|running| look(&running).map(|found| (running, found))) {
         Ok((running, Found::Nothing)) => {
             report(format_args!(
                 "no update is there: {}; did BusyBox's poweroff ask? say zinit poweroff",
@@ -55,7 +58,7 @@ enum Found {
     },
 }
 
-fn look(running: &Running) -> Result<Found> {
+fn look(running: &Running<'_>) -> Result<Found> {
     let new = running.path.with(b".new");
     match file::open(&new) {
         Ok(candidate) => {
@@ -64,7 +67,7 @@ fn look(running: &Running) -> Result<Found> {
         }
         Err(Errno::NOENT) => {
             let Some(program) = running.successor()? else { return Ok(Found::Nothing) };
-            let version = probe::probe(&program, &running.path)?;
+            let version = probe::probe(&program, &running.path, &running.said)?;
             report(format_args!("{} is version {version} now", running.path));
             Ok(Found::Replaced { kept: false })
         }
@@ -81,16 +84,18 @@ fn answer(path: &Path, old: Option<&Path>) {
 }
 
 /// The program that the parent, which is PID 1, runs.
-struct Running {
+struct Running<'a> {
+    /// What it says of itself.
+    said: Answer<'a>,
     /// Its path, which its successor must have too.
     path: Path,
     /// Unknown without `/proc`.
     id: Option<FileId>,
 }
 
-impl Running {
+impl<'a> Running<'a> {
     /// Finds it by `/proc`, or else by the name that it was started with.
-    fn find(name: &CStr) -> Result<Self> {
+    fn find(name: &CStr, said: &'a CStr) -> Result<Self> {
         let parent = rustix::process::getppid().map_or(1, rustix::process::Pid::as_raw_pid);
         let mut link = heapless::String::<32>::new();
         let _fits = write!(link, "/proc/{parent}/exe\0");
@@ -111,7 +116,9 @@ impl Running {
         if !path.name().to_bytes().starts_with(b"/") {
             return Why::Cannot("find", Errno::NOENT).of(&Path::from(c"PID 1's program"));
         }
-        Ok(Self { path, id })
+        let own = Answer::read(VERSION.to_bytes()).map_or(b"".as_slice(), |own| own.arch);
+        let said = Answer::read(said.to_bytes()).unwrap_or(Answer::of_silent(own));
+        Ok(Self { said, path, id })
     }
 
     /// The file that has the program's path now, if it is another one; it is refused unless only root can have put

@@ -5,19 +5,16 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
-use zinit_pid1::model::reexec;
+use zinit_pid1ctl::answer::{Answer, Version};
 
 use crate::file::Path;
 use crate::refusal::{Result, Why};
 use crate::sys;
 
-/// A program's version, as it prints it.
-pub type Version = heapless::String<64>;
-
-/// Runs a program with `--probe`, and returns its version if it reads our version of the re-exec state.
+/// Runs a program with `--probe`, and returns its version if it reads the re-exec state that the running PID 1 writes.
 ///
 /// The open file is executed: `path` is only what a refusal names.
-pub fn probe(program: &OwnedFd, path: &Path) -> Result<Version> {
+pub fn probe(program: &OwnedFd, path: &Path, running: &Answer<'_>) -> Result<Version> {
     let (reading, writing) = raw::pipe();
     let here = rustix::process::getpid();
     let child = match raw::fork(&mut 0) {
@@ -28,7 +25,7 @@ pub fn probe(program: &OwnedFd, path: &Path) -> Result<Version> {
     let Some(child) = Pid::from_raw(child).filter(|_| child > 0) else {
         return Why::Cannot("fork for", Errno::from_raw_os_error(child.wrapping_neg())).of(path);
     };
-    let mut room = [0; 128];
+    let mut room = [0; 512];
     let (length, status) = listen(&reading, child, &mut room);
     let status = match status {
         Some(status) => status,
@@ -41,9 +38,9 @@ pub fn probe(program: &OwnedFd, path: &Path) -> Result<Version> {
     match &room[..length] {
         [0, errno] => Why::Cannot("execute", Errno::from_raw_os_error((*errno).into())).of(path),
         _ if status != 0 => Why::Crashed(status).of(path),
-        answer => match version(answer) {
-            Some(version) => Ok(version),
-            None => Why::Answer.of(path),
+        answer => match Answer::read(answer) {
+            Some(answer) if answer.reads(running.writes) => Ok(answer.version),
+            _ => Why::Answer.of(path),
         },
     }
 }
@@ -82,14 +79,6 @@ fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
         let tick = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
         let _woken = rustix::event::poll(&mut nothing, Some(&tick));
     }
-}
-
-/// The version in an answer of two lines: the program's name and version, and the version of the re-exec state.
-fn version(answer: &[u8]) -> Option<Version> {
-    let line = answer.strip_suffix(reexec::FORMAT_LINE)?.strip_prefix(b"zinit-pid1 ")?.strip_suffix(b"\n")?;
-    let version =
-        core::str::from_utf8(line).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))?;
-    Version::try_from(version).ok()
 }
 
 /// Time for an answer, ms: the program does nothing else.
