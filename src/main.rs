@@ -23,7 +23,7 @@ rt::entry!(program);
 /// Boots, and then runs the loop for the rest of PID 1's life.
 fn program(start: Start) -> ! {
     let mut buf = [0; KERNEL_COMMAND_LINE];
-    let mut sys = Sys::new(start);
+    let sys = Sys::new(start);
     sys.configure();
     sys.set_up();
     // The environment has precedence over the kernel command line. Most words are in both, because the kernel copies
@@ -38,11 +38,11 @@ fn program(start: Start) -> ! {
     log_banner(&sys);
     sys.lock_memory();
     sys.enable_watchdog();
-    run(&mut sys)
+    run(&sys)
 }
 
 /// Runs the event loop. From here on no failure is fatal: each operation is retried or has a deadline.
-fn run(sys: &mut Sys<'_>) -> ! {
+fn run(sys: &Sys<'_>) -> ! {
     let mut actions = Actions::default();
     let mut init = Init::boot(sys.config().policy(sys.role()), sys.reexec_state(), sys.now());
     loop {

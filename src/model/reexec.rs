@@ -4,6 +4,7 @@
 //! environment say is read again. A shutdown is not part of the state, because PID 1 is not replaced once a shutdown
 //! has begun. The format is described in `doc/reexec.md`.
 
+use core::cell::Cell;
 use core::ffi::CStr;
 
 use crate::model::buffer::Buffer;
@@ -16,9 +17,10 @@ use crate::model::time::{Instant, Millis};
 /// The state that the next PID 1 needs, as the numbers of argv\[0\].
 ///
 /// Kept as numbers at all times, because the fault handler may need it at any instruction, and because the kernel
-/// itself writes the pid of a child into it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ReexecState([u32; COUNT]);
+/// itself writes the pid of a child into it. They are cells, because the handler interrupts a loop that refers to them
+/// too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReexecState([Cell<u32>; COUNT]);
 
 /// What PID 1 knows about servers so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,24 +56,23 @@ impl Child {
 
 impl ReexecState {
     /// The state of a first boot.
-    pub const NONE: Self = {
-        let mut numbers = [0; COUNT];
-        numbers[NEXT_BACKOFF] = RESPAWN_DELAY;
-        numbers[FAULT] = FAULT_INTERVAL.wrapping_neg();
-        Self(numbers)
-    };
+    #[must_use]
+    pub fn first() -> Self {
+        Self(DEFAULTS.map(Cell::new))
+    }
 
     /// Appends the state as argv\[0\], with a NUL, to `name`, which has to be empty.
     ///
     /// A number that is the same as in the state of a first boot is left out, but `server` and `generation` never are.
     pub fn encode(&self, name: &mut Buffer) {
         name.extend(NAME);
-        for (index, (number, default)) in self.0.iter().zip(&Self::NONE.0).enumerate() {
-            if number != default || REQUIRED >> index & 1 != 0 {
+        for (index, (number, default)) in self.0.iter().zip(&DEFAULTS).enumerate() {
+            let number = number.get();
+            if number != *default || REQUIRED >> index & 1 != 0 {
                 name.push(b' ');
                 name.extend(table::nth(KEYS, index));
                 name.push(b'=');
-                name.number(*number);
+                name.number(number);
             }
         }
         let sum = crc32(name.as_bytes());
@@ -85,15 +86,15 @@ impl ReexecState {
     /// Words with unknown keys are ignored, so that a later version can add keys.
     #[must_use]
     pub fn decode(name: &CStr) -> Self {
-        let mut state = Self::NONE;
+        let state = Self::first();
         if state.read(name.to_bytes()).is_none() {
-            state = Self::NONE;
+            return Self::first();
         }
         state
     }
 
     /// Reads the numbers of a name; `None` if it is not valid, with some of them changed.
-    fn read(&mut self, name: &[u8]) -> Option<()> {
+    fn read(&self, name: &[u8]) -> Option<()> {
         let end = name.iter().rposition(|byte| *byte == b' ').filter(|end| *end < LOG_LINE)?;
         let (text, last) = name.split_at_checked(end)?;
         if decimal::parse(last.strip_prefix(CRC)?)? != crc32(text) {
@@ -109,9 +110,9 @@ impl ReexecState {
                 return None;
             }
             seen |= bit;
-            *self.0.get_mut(index)? = decimal::parse(number.get(1..)?)?;
+            self.0.get(index)?.set(decimal::parse(number.get(1..)?)?);
         }
-        let backoff = self.0[NEXT_BACKOFF];
+        let backoff = self.0[NEXT_BACKOFF].get();
         let valid = backoff.clamp(RESPAWN_DELAY, RESPAWN_DELAY_MAX) == backoff;
         (valid && seen & REQUIRED == REQUIRED).then_some(())
     }
@@ -119,13 +120,13 @@ impl ReexecState {
     /// A child, if it runs.
     #[must_use]
     pub fn child(&self, child: Child) -> Option<Pid> {
-        self.0.get(child.0).and_then(|number| Pid::new(number.cast_signed()))
+        self.0.get(child.0).and_then(|number| Pid::new(number.get().cast_signed()))
     }
 
     /// Where the kernel writes the pid of a new child, before the child runs.
     #[allow(clippy::indexing_slicing)] // each index is below `CHILDREN`
-    pub const fn slot(&mut self, child: Child) -> &mut u32 {
-        &mut self.0[child.0]
+    pub const fn slot(&self, child: Child) -> &Cell<u32> {
+        &self.0[child.0]
     }
 
     /// The server, if one runs.
@@ -135,105 +136,108 @@ impl ReexecState {
     }
 
     /// Removes a child that was reaped, because another process can get its pid later, and returns which one it was.
-    pub fn forget(&mut self, pid: Pid) -> Option<Child> {
-        let mut numbers = self.0.iter_mut().take(CHILDREN).enumerate();
-        let (index, number) = numbers.find(|(_, number)| **number == pid.raw().unsigned_abs())?;
-        *number = 0;
+    pub fn forget(&self, pid: Pid) -> Option<Child> {
+        let mut numbers = self.0[..CHILDREN].iter().enumerate();
+        let (index, number) = numbers.find(|(_, number)| number.get() == pid.raw().unsigned_abs())?;
+        number.set(0);
         Some(Child(index))
     }
 
     /// Adds a reader of an earlier server's pipes; see [`READERS`] for one too many.
-    pub fn add_reader(&mut self, pid: Pid) {
-        let mut slots = self.0.iter_mut().take(CHILDREN).skip(FIRST_READER);
-        if let Some(free) = slots.find(|number| **number == 0) {
-            *free = pid.raw().unsigned_abs();
+    pub fn add_reader(&self, pid: Pid) {
+        let mut slots = self.0[FIRST_READER..CHILDREN].iter();
+        if let Some(free) = slots.find(|number| number.get() == 0) {
+            free.set(pid.raw().unsigned_abs());
         }
     }
 
     /// The number of readers, with a watcher, which becomes one when its server has ended.
     #[must_use]
     pub fn readers(&self) -> usize {
-        self.0.iter().take(CHILDREN).skip(Child::WATCHER.0).filter(|pid| **pid != 0).count()
+        self.0[Child::WATCHER.0..CHILDREN].iter().filter(|pid| pid.get() != 0).count()
     }
 
     /// True during a soft restart.
     #[must_use]
     pub const fn restarting(&self) -> bool {
-        self.0[RESTARTING] != 0
+        self.0[RESTARTING].get() != 0
     }
 
     /// Sets whether a soft restart is under way.
-    pub const fn set_restarting(&mut self, restarting: bool) {
-        self.0[RESTARTING] = if restarting { 1 } else { 0 };
+    pub fn set_restarting(&self, restarting: bool) {
+        self.0[RESTARTING].set(restarting.into());
     }
 
     /// True if a watcher has saved the services of a server that crashed, for the next server.
     #[must_use]
     pub const fn saved(&self) -> bool {
-        self.0[SAVED] != 0
+        self.0[SAVED].get() != 0
     }
 
     /// Sets whether a watcher has saved services.
-    pub const fn set_saved(&mut self, saved: bool) {
-        self.0[SAVED] = if saved { 1 } else { 0 };
+    pub fn set_saved(&self, saved: bool) {
+        self.0[SAVED].set(saved.into());
     }
 
     /// True if the previous PID 1 was that of a container: a hint that counts only if the kernel does not identify
     /// the role.
     #[must_use]
     pub const fn container(&self) -> bool {
-        self.0[CONTAINER] != 0
+        self.0[CONTAINER].get() != 0
     }
 
     /// Sets whether this is PID 1 of a container.
-    pub const fn set_container(&mut self, container: bool) {
-        self.0[CONTAINER] = if container { 1 } else { 0 };
+    pub fn set_container(&self, container: bool) {
+        self.0[CONTAINER].set(container.into());
     }
 
     /// The file that the server runs, or that the last server ran.
     #[must_use]
     pub const fn server_file(&self) -> FileId {
-        FileId(self.0[SERVER_FILE])
+        FileId(self.0[SERVER_FILE].get())
     }
 
     /// Sets the file that the server runs.
-    pub const fn set_server_file(&mut self, file: FileId) {
-        self.0[SERVER_FILE] = file.0;
+    pub fn set_server_file(&self, file: FileId) {
+        self.0[SERVER_FILE].set(file.0);
     }
 
     /// The server history; its time is rounded up to a unit of 1,024 ms.
     #[must_use]
     #[allow(clippy::as_conversions)] // a widening conversion
     pub const fn history(&self) -> ServerHistory {
-        let started_at = Instant((self.0[STARTED_AT] as u64) << MOMENT);
-        ServerHistory { started_at, next_backoff: self.0[NEXT_BACKOFF], last_good: FileId(self.0[LAST_GOOD]) }
+        let started_at = Instant((self.0[STARTED_AT].get() as u64) << MOMENT);
+        ServerHistory {
+            started_at,
+            next_backoff: self.0[NEXT_BACKOFF].get(),
+            last_good: FileId(self.0[LAST_GOOD].get()),
+        }
     }
 
     /// Sets the server history.
-    pub const fn set_history(&mut self, history: &ServerHistory) {
+    pub fn set_history(&self, history: &ServerHistory) {
         // Rounded up, because 0 means that no server was started.
-        self.0[STARTED_AT] = moment(Instant(history.started_at.0.wrapping_add(1_023)));
-        self.0[NEXT_BACKOFF] = history.next_backoff;
-        self.0[LAST_GOOD] = history.last_good.0;
+        self.0[STARTED_AT].set(moment(Instant(history.started_at.0.wrapping_add(1_023))));
+        self.0[NEXT_BACKOFF].set(history.next_backoff);
+        self.0[LAST_GOOD].set(history.last_good.0);
     }
 
     /// The number of re-execs of PID 1 since the boot.
     #[must_use]
     pub const fn generation(&self) -> u32 {
-        self.0[GENERATION]
+        self.0[GENERATION].get()
     }
 
     /// Adds to the generation: 1 for the next PID 1, -1 if its program could not be executed.
-    pub const fn add_generation(&mut self, more: i32) {
-        self.0[GENERATION] = self.0[GENERATION].wrapping_add_signed(more);
+    pub fn add_generation(&self, more: i32) {
+        self.0[GENERATION].set(self.0[GENERATION].get().wrapping_add_signed(more));
     }
 
     /// Records a fault of PID 1; false if the last one was less than [`FAULT_INTERVAL`] ago.
     #[must_use]
-    pub const fn record_fault(&mut self, now: Instant) -> bool {
-        let last = self.0[FAULT];
-        self.0[FAULT] = moment(now);
-        self.0[FAULT].wrapping_sub(last) >= FAULT_INTERVAL
+    pub fn record_fault(&self, now: Instant) -> bool {
+        let now = moment(now);
+        now.wrapping_sub(self.0[FAULT].replace(now)) >= FAULT_INTERVAL
     }
 }
 
@@ -274,6 +278,14 @@ const LAST_GOOD: usize = CHILDREN + 6;
 const CONTAINER: usize = CHILDREN + 7;
 const SAVED: usize = CHILDREN + 8;
 const COUNT: usize = CHILDREN + 9;
+
+/// The numbers of a first boot.
+const DEFAULTS: [u32; COUNT] = {
+    let mut numbers = [0; COUNT];
+    numbers[NEXT_BACKOFF] = RESPAWN_DELAY;
+    numbers[FAULT] = FAULT_INTERVAL.wrapping_neg();
+    numbers
+};
 
 /// The keys that no name lacks, one bit each.
 const REQUIRED: u32 = 1 << Child::SERVER.0 | 1 << GENERATION;

@@ -16,17 +16,17 @@ use crate::model::time::Millis;
 ///
 /// They are stored as text and parsed where they are used, so that one more setting takes little more space than its
 /// name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Config<'a> {
     /// The value of each name in [`NAMES`]; an empty value stands for the default.
-    values: [&'a CStr; COUNT],
+    values: [Cell<&'a CStr>; COUNT],
     /// `-c` in argv: a hint like `ZINIT_CONTAINER`.
-    container_hint: bool,
+    container_hint: Cell<bool>,
 }
 
 impl Default for Config<'_> {
     fn default() -> Self {
-        Self { values: [c""; COUNT], container_hint: false }
+        Self { values: [const { Cell::new(c"") }; COUNT], container_hint: Cell::new(false) }
     }
 }
 
@@ -34,12 +34,12 @@ impl<'a> Config<'a> {
     /// Reads one `NAME=VALUE`; false if the value was not understood and changed nothing.
     ///
     /// The last word with a name wins, an empty value means the default, and words with unknown names are ignored.
-    pub fn read(&mut self, word: &'a CStr) -> bool {
+    pub fn read(&self, word: &'a CStr) -> bool {
         let bytes = word.to_bytes_with_nul();
         let length = bytes.iter().position(|byte| *byte == b'=').unwrap_or(0);
         let name = bytes.get(..length).unwrap_or(&[]);
         let Some(setting) = table::position(NAMES, name) else { return true };
-        let Some(slot) = self.values.get_mut(setting) else { return true };
+        let Some(slot) = self.values.get(setting) else { return true };
         let start = length.saturating_add(1);
         if start >= bytes.len() {
             return true;
@@ -51,14 +51,14 @@ impl<'a> Config<'a> {
                 _ => setting < STOP_TIMEOUT || choice(setting, value).is_some(),
             };
         if understood {
-            *slot = value;
+            slot.set(value);
         }
         understood
     }
 
     /// Records that `-c` was found in argv.
-    pub const fn container_hint(&mut self, container: bool) {
-        self.container_hint |= container;
+    pub fn container_hint(&self, container: bool) {
+        self.container_hint.set(self.container_hint.get() | container);
     }
 
     /// `ZINIT_SERVER`: the server's program; `None` stands for the first of the default paths.
@@ -83,8 +83,8 @@ impl<'a> Config<'a> {
     /// role.
     #[must_use]
     pub fn container(&self) -> bool {
-        let ours = !matches!(self.values[CONTAINER].to_bytes(), b"" | b"0");
-        self.container_hint || ours || !self.values[CONTAINER_HINT].is_empty()
+        let ours = !matches!(self.values[CONTAINER].get().to_bytes(), b"" | b"0");
+        self.container_hint.get() || ours || !self.values[CONTAINER_HINT].get().is_empty()
     }
 
     /// `ZINIT_MOUNT`: false for `no`, if another program makes the early mounts.
@@ -113,7 +113,7 @@ impl<'a> Config<'a> {
             3 => Level::Debug,
             _ => Level::Trace,
         };
-        let debug = self.values[DEBUG].to_bytes() == b"1";
+        let debug = self.values[DEBUG].get().to_bytes() == b"1";
         if debug { level.max(Level::Debug) } else { level }
     }
 
@@ -129,7 +129,7 @@ impl<'a> Config<'a> {
     /// `ZINIT_STOP_TIMEOUT`: the server's time to stop its services, ms.
     #[must_use]
     pub fn stop_timeout(&self) -> Millis {
-        seconds(self.values[STOP_TIMEOUT]).unwrap_or(STOP_TIMEOUT_S).wrapping_mul(1_000)
+        seconds(self.values[STOP_TIMEOUT].get()).unwrap_or(STOP_TIMEOUT_S).wrapping_mul(1_000)
     }
 
     /// The settings that decisions depend on, and the role.
@@ -149,7 +149,7 @@ impl<'a> Config<'a> {
     /// never.
     #[must_use]
     pub fn watchdog(&self) -> Option<u32> {
-        seconds(self.values[WATCHDOG])
+        seconds(self.values[WATCHDOG].get())
     }
 
     /// `ZINIT_CONTAINER_REBOOT`: true if a container ends by reboot(2), for container engines that then start it
@@ -171,12 +171,12 @@ impl<'a> Config<'a> {
 
     /// The index of the current word among the words that a setting accepts; the first one is the default.
     fn chosen(&self, setting: usize) -> usize {
-        self.values.get(setting).and_then(|word| choice(setting, word)).unwrap_or(0)
+        self.values.get(setting).and_then(|word| choice(setting, word.get())).unwrap_or(0)
     }
 
     /// The value of a free-text setting; `None` stands for the default.
     fn set(&self, setting: usize) -> Option<&'a CStr> {
-        self.values.get(setting).copied().filter(|value| !value.is_empty())
+        self.values.get(setting).map(Cell::get).filter(|value| !value.is_empty())
     }
 }
 

@@ -15,6 +15,7 @@ use zinit_pid1::model::task::REBOOT_ARGUMENT_FILE;
 use super::{mount, raw};
 
 /// The token of PID 1 of a PID namespace.
+#[derive(Clone, Copy)]
 pub struct Pid1(());
 
 /// The token of PID 1 of the machine; see [`Authority::detect`] for a PID 1 whose role cannot be determined.
@@ -22,6 +23,7 @@ pub struct Pid1(());
 pub struct Machine(());
 
 /// The role of this process, with the tokens for what it may do.
+#[derive(Clone, Copy)]
 pub enum Authority {
     /// PID 1 of a PID namespace.
     Container(Pid1),

@@ -1,5 +1,6 @@
 //! Start-up: from the first instruction until the role is known and the log is open.
 
+use core::cell::Cell;
 use core::ffi::CStr;
 
 use rt::start::Start;
@@ -10,7 +11,6 @@ use zinit_pid1::model::process::{Errno, Role};
 use zinit_pid1::model::reexec::Child;
 use zinit_pid1::parse::config::{self, Config};
 
-use super::Sys;
 use super::authority::Authority;
 use super::log::Log;
 use super::mount;
@@ -20,6 +20,7 @@ use super::signal;
 use super::spawn::Report;
 use super::stdio;
 use super::watchdog::Watchdog;
+use super::{Sys, Updater};
 
 impl<'a> Sys<'a> {
     /// Blocks all signals, closes inherited descriptors, and leaves the working directory, which would keep a mount
@@ -37,40 +38,41 @@ impl<'a> Sys<'a> {
         let begins_again = reexec_state.restarting() && reexec_state.child(Child::RESTARTER).is_none();
         let event = begins_again.then_some(Event::Requested(Request::RestartServer));
         Self {
-            authority: Authority::Subreaper,
-            log: Log::NONE,
+            authority: Cell::new(Authority::Subreaper),
+            log: Log::closed(),
             config: Config::default(),
             start,
             reexec_state,
-            shutting_down: false,
+            shutting_down: Cell::new(false),
             std_fds,
-            event,
-            proc: -1,
-            sender: Sender::PID1,
-            server_report: Report::NONE,
-            saver_report: Report::NONE,
-            updater: None,
-            watchdog: Watchdog::NONE,
-            children_pending: true,
-            reap_budget: REAP_BUDGET,
+            event: Cell::new(event),
+            proc: Cell::new(-1),
+            sender: Cell::new(Sender::PID1),
+            server_report: Report::of_none(),
+            saver_report: Report::of_none(),
+            updater: Cell::new(Updater::None),
+            updater_report: Report::of_none(),
+            watchdog: Watchdog::none(),
+            children_pending: Cell::new(true),
+            reap_budget: Cell::new(REAP_BUDGET),
         }
     }
 
     /// Detects the role, makes the early mounts of a machine, and opens the log.
-    pub fn set_up(&mut self) {
-        self.authority = Authority::detect(self.config.container() || self.reexec_state.container());
+    pub fn set_up(&self) {
+        self.authority.set(Authority::detect(self.config.container() || self.reexec_state.container()));
         self.reexec_state.set_container(self.role() == Role::Container);
         // Not after a re-exec: the earlier PID 1 has done this, and any change since then was made on purpose.
         let first = self.reexec_state.generation() == 0;
         let mounts = if first && self.config.mount() { mount::EARLY } else { &[] };
-        if let Some(machine) = self.authority.machine() {
+        if let Some(machine) = self.authority().machine() {
             machine.mount_early(mounts, None);
         }
         // Only a mounted one has `self`.
-        self.proc = raw::open(c"/proc/self/..", libc::O_PATH).map_or(-1, raw::Fd::keep);
-        stdio::fill_std_fds(self.std_fds, self.authority.machine().is_some());
-        self.log.open(self.authority.machine(), self.std_fds.stderr());
-        if let Some(machine) = self.authority.machine() {
+        self.proc.set(raw::open(c"/proc/self/..", libc::O_PATH).map_or(-1, raw::Fd::keep));
+        stdio::fill_std_fds(self.std_fds, self.authority().machine().is_some());
+        self.log.open(self.authority().machine(), self.std_fds.stderr());
+        if let Some(machine) = self.authority().machine() {
             // Repeated with the log, which needs these mounts itself: what failed the first time fails again, and is
             // logged.
             machine.mount_early(mounts, Some(&self.log));
@@ -86,7 +88,7 @@ impl<'a> Sys<'a> {
 
     /// The words of the kernel command line on a machine. None in a container, where it is the host's.
     pub fn kernel_words<'b>(&self, buf: &'b mut [u8]) -> impl Iterator<Item = &'b CStr> + use<'b> {
-        let buf = if self.authority.machine().is_some() { buf } else { &mut [] };
+        let buf = if self.authority().machine().is_some() { buf } else { &mut [] };
         raw::c_strings(config::split(raw::read_file(c"/proc/cmdline", buf)))
     }
 }

@@ -14,20 +14,20 @@ use super::signal;
 impl Sys<'_> {
     /// Installs the fault handler: SIGSEGV and the like re-exec PID 1.
     pub fn install_fault_handler(&self) {
-        signal::set_dispositions(self.authority.pid1().map(|_| handler as signal::Handler), self);
+        signal::set_dispositions(self.authority().pid1().map(|_| handler as signal::Handler), self);
     }
 
     /// Re-execs PID 1. Where that fails, or the last fault was a minute ago or less, or a shutdown has begun, it
     /// reboots the machine, or ends a container with status 128 + `signal`.
-    fn reexec_or_reboot(&mut self, signal: i32) -> ! {
+    fn reexec_or_reboot(&self, signal: i32) -> ! {
         if rustix::process::getpid() == rustix::process::Pid::INIT {
             self.log.record(&Record::new(Message::Fault).number(signal.unsigned_abs()));
-            if !self.shutting_down && self.reexec_state.record_fault(raw::now()) {
+            if !self.shutting_down.get() && self.reexec_state.record_fault(raw::now()) {
                 let _refused = self.reexec(c"/proc/self/exe");
             }
-            if self.authority.machine().is_some() {
+            if self.authority().machine().is_some() {
                 // A further fault must not lead to a re-exec either.
-                self.shutting_down = true;
+                self.shutting_down.set(true);
                 for task in [Task::Sync, Task::Reboot, Task::SysRqReboot] {
                     self.run_to_deadline(task);
                 }
@@ -44,7 +44,7 @@ impl Sys<'_> {
     /// Runs a task in a child until the child exits or the task's timeout has passed, because a dead disk or a driver
     /// can hang; all children are reaped meanwhile. If no child can be forked, PID 1 itself syncs: the data that is
     /// not on the disks yet is worth the risk of hanging.
-    fn run_to_deadline(&mut self, task: Task) {
+    fn run_to_deadline(&self, task: Task) {
         let Event::Spawned(child) = self.run_task(task) else {
             if task == Task::Sync {
                 self.sync();
@@ -69,7 +69,7 @@ impl Sys<'_> {
 
 extern "C" fn handler(signal: i32, _: *const libc::siginfo_t, interrupted: *const signal::Interrupted) -> ! {
     // SAFETY: the kernel passes what was interrupted, and `install_fault_handler` the address of a `Sys` that lives as
-    // long as the process. The code that was interrupted holds it too, and never continues.
-    let sys = unsafe { &mut *(*interrupted).state::<Sys<'static>>() };
+    // long as the process. The code that was interrupted refers to it too: what changes lies in cells.
+    let sys = unsafe { &*(*interrupted).state::<Sys<'static>>() };
     sys.reexec_or_reboot(signal)
 }

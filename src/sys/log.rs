@@ -2,6 +2,7 @@
 //!
 //! A line that is not accepted at once is dropped: PID 1 must not wait for a reader, so its log cannot be complete.
 
+use core::cell::Cell;
 use core::ffi::CStr;
 
 use zinit_pid1::model::buffer::Buffer;
@@ -15,12 +16,12 @@ use super::raw;
 /// The log, and the lowest level that it accepts.
 pub struct Log {
     /// Where lines go, for as long as this process lives.
-    fd: i32,
-    sink: Sink,
+    fd: Cell<i32>,
+    sink: Cell<Sink>,
     /// `/dev/pmsg0`, or -1: opened once, because `/dev` may lie on a disk that hangs later.
-    pmsg: i32,
+    pmsg: Cell<i32>,
     /// Lines of a lower level are not written.
-    pub level: Level,
+    pub level: Cell<Level>,
 }
 
 /// The kind of file to which lines are written, which determines how to write without waiting for a reader.
@@ -38,31 +39,41 @@ enum Sink {
 
 impl Log {
     /// Drops all lines.
-    pub const NONE: Self = Self { fd: STDERR, sink: Sink::None, pmsg: -1, level: Level::Info };
+    pub const fn closed() -> Self {
+        Self::new(Sink::None)
+    }
 
     /// Standard error of a command that a person has typed. It may block, because this user may be unable to reopen a
     /// terminal.
-    pub const STDERR: Self = Self { fd: STDERR, sink: Sink::OwnFile, pmsg: -1, level: Level::Trace };
+    pub const fn of_stderr() -> Self {
+        Self::new(Sink::OwnFile)
+    }
+
+    const fn new(sink: Sink) -> Self {
+        let (fd, sink, pmsg) = (Cell::new(STDERR), Cell::new(sink), Cell::new(-1));
+        Self { fd, sink, pmsg, level: Cell::new(Level::Info) }
+    }
 
     /// Opens the log: the kernel's on a machine where it can be opened, else standard error if this process inherited
     /// one; see kmsg in the kernel's ABI documents.
-    pub fn open(&mut self, machine: Option<&Machine>, has_stderr: bool) {
-        (self.fd, self.sink) = sink(machine, has_stderr);
-        if self.sink == Sink::Kmsg {
-            self.pmsg = open(c"/dev/pmsg0").map_or(-1, raw::Fd::keep);
+    pub fn open(&self, machine: Option<&Machine>, has_stderr: bool) {
+        let (fd, sink) = sink(machine, has_stderr);
+        self.fd.set(fd);
+        self.sink.set(sink);
+        if sink == Sink::Kmsg {
+            self.pmsg.set(open(c"/dev/pmsg0").map_or(-1, raw::Fd::keep));
         }
-        self.level = Level::Info;
     }
 
     /// The kernel's log, for a server whose console has no reader: with the console it would block in its first
     /// write.
     pub fn instead_of_console(&self) -> Option<i32> {
-        (self.sink == Sink::Kmsg && !raw::is_writable(STDERR)).then_some(self.fd)
+        (self.sink.get() == Sink::Kmsg && !raw::is_writable(STDERR)).then_some(self.fd())
     }
 
     /// The descriptor, for a helper that writes lines of its own.
     pub const fn fd(&self) -> i32 {
-        self.fd
+        self.fd.get()
     }
 
     /// Writes a message with an error and with `text` from outside.
@@ -83,22 +94,23 @@ impl Log {
     /// Writes a record with `text` from outside.
     #[inline(never)] // 0.5 kB of stack, which would stay in the frame of its callers
     pub fn write(&self, record: &Record, text: &[u8]) {
-        if record.message.level() > self.level || self.sink == Sink::None {
+        let (fd, sink) = (self.fd.get(), self.sink.get());
+        if record.message.level() > self.level.get() || sink == Sink::None {
             return;
         }
         let mut line = Buffer::default();
-        line::compose(&mut line, record, text, self.sink == Sink::Kmsg);
-        if self.sink == Sink::Kmsg {
+        line::compose(&mut line, record, text, sink == Sink::Kmsg);
+        if sink == Sink::Kmsg {
             if record.message.is_breadcrumb() {
                 // It is memory: no reader is waited for.
-                let _none = raw::write(self.pmsg, line.as_bytes());
+                let _none = raw::write(self.pmsg.get(), line.as_bytes());
             }
-        } else if !raw::is_writable(self.fd) {
+        } else if !raw::is_writable(fd) {
             return;
         }
         // Without a reader the write fails with EPIPE; SIGPIPE is blocked, and ignored when PID 1 takes it.
-        let write = if self.sink == Sink::Shared { raw::write_now } else { raw::write };
-        let _dropped = write(self.fd, line.as_bytes());
+        let write = if sink == Sink::Shared { raw::write_now } else { raw::write };
+        let _dropped = write(fd, line.as_bytes());
     }
 }
 

@@ -10,18 +10,18 @@ use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::Errno;
 use zinit_pid1::model::reexec::{Child, ReexecState, ServerHistory};
 
-use super::Sys;
 use super::raw;
 use super::spawn;
+use super::{Sys, Updater};
 
 impl Sys<'_> {
     /// Decodes the re-exec state of an earlier PID 1; pids that are no longer children of this process are dropped.
     #[inline(never)] // 64 bytes of file
     pub(super) fn inherited(start: Start) -> ReexecState {
-        let mut state = ReexecState::decode(start.name());
+        let state = ReexecState::decode(start.name());
         for child in Child::all() {
             if !state.child(child).is_some_and(raw::is_child) {
-                *state.slot(child) = 0;
+                state.slot(child).set(0);
             }
         }
         state
@@ -33,19 +33,19 @@ impl Sys<'_> {
     }
 
     /// Saves the server history in the re-exec state, because a fault can re-exec PID 1 at any instruction.
-    pub const fn save(&mut self, history: &ServerHistory) {
+    pub fn save(&self, history: &ServerHistory) {
         self.reexec_state.set_history(history);
     }
 
     /// Starts the updater, which looks for another version of PID 1's program, unless it runs already.
-    pub(super) fn spawn_updater(&mut self) {
-        if self.updater.is_some() {
+    pub(super) fn spawn_updater(&self) {
+        if self.updater.get() != Updater::None {
             return;
         }
-        let (event, report) = spawn::updater(self.start, &self.log);
+        let event = spawn::updater(&self.updater_report, self.start, &self.log);
         self.log_fork_failure(&event);
         if let Event::Spawned(pid) = event {
-            self.updater = Some((Some(pid), report));
+            self.updater.set(Updater::Running(pid));
         }
     }
 
@@ -53,12 +53,12 @@ impl Sys<'_> {
     /// that none is lost, and children stay children. If the program cannot be executed, the previous program gets
     /// its name back.
     #[inline(never)] // 8 kB of stack, which would stay in the frame of `run`
-    pub(super) fn reexec_updated(&mut self) {
-        let Some((_, report)) = self.updater.take() else { return };
+    pub(super) fn reexec_updated(&self) {
+        self.updater.set(Updater::None);
         // Two paths, each with its NUL: the program to execute, and the previous program to restore. The last two
         // bytes stay 0.
         let mut paths = [0; 2 * PATH + 2];
-        report.paths(paths.split_at_mut(2 * PATH).0);
+        self.updater_report.paths(paths.split_at_mut(2 * PATH).0);
         // SAFETY: the last two bytes are 0, so the buffer contains two strings that end in NUL.
         let (path, previous) = unsafe {
             let path = CStr::from_ptr(paths.as_ptr().cast());
@@ -73,7 +73,7 @@ impl Sys<'_> {
 
     /// Executes a program as the next PID 1; returns only the error.
     #[inline(never)] // 0.5 kB of stack, which would stay in the frame of `run`
-    pub(super) fn reexec(&mut self, path: &CStr) -> Errno {
+    pub(super) fn reexec(&self, path: &CStr) -> Errno {
         self.set_server_file();
         let mut name = Buffer::default();
         self.reexec_state.add_generation(1);

@@ -103,7 +103,7 @@ fn receive<'a>(connection: &Fd, buf: &'a mut [u8; REPLY]) -> (Option<Message>, &
     let (mut length, mut failure) = (0, Some(Message::ReplyTooLong));
     // A full buffer leaves no space for another byte.
     while length < REPLY {
-        let Ok(count @ 1..) = raw::read(connection, &mut buf[length..]) else {
+        let Ok(count @ 1..) = raw::read(connection.number(), &mut buf[length..]) else {
             // Closed, or reset by a server that exits with unread requests.
             failure = Some(Message::ReplyPart);
             break;

@@ -35,17 +35,17 @@ impl Sys<'_> {
         if !record.message.names_sender() {
             return self.log.record(record);
         }
-        let pid = self.sender.pid.cast_unsigned();
+        let pid = self.sender.get().pid.cast_unsigned();
         let mut path = Buffer::default();
         path.number(pid);
         path.extend(b"/comm\0");
         // SAFETY: it ends in NUL.
         let path = unsafe { CStr::from_ptr(path.as_bytes().as_ptr().cast()) };
         let mut buf = [0; 16];
-        let name: &[u8] = match raw::read_file_in(self.proc, path, &mut buf) {
+        let name: &[u8] = match raw::read_file_in(self.proc.get(), path, &mut buf) {
             [name @ .., _newline] => name,
             [] if pid != 0 => b"gone",
-            [] if self.sender.code > 0 => b"the kernel",
+            [] if self.sender.get().code > 0 => b"the kernel",
             [] => b"a process outside",
         };
         self.log.write(&record.number(pid), name);

@@ -13,38 +13,38 @@ use zinit_pid1::model::task::Task;
 use super::Sys;
 use super::raw;
 use super::signal;
-use super::spawn::{self, Report, Server};
+use super::spawn::{self, Server};
 use super::tasks;
 
-impl Sys<'_> {
-    fn server(&self) -> Server<'_> {
-        let machine = self.authority.machine().is_some();
+impl<'a> Sys<'a> {
+    fn server(&self) -> Server<'_, 'a> {
+        let machine = self.authority().machine().is_some();
         // No server has run yet, in this life of PID 1 or in an earlier one.
         let prepare = machine && self.server_file() == FileId::NONE;
         Server { config: &self.config, start: self.start, machine, prepare }
     }
 
-    pub(super) fn spawn_server(&mut self) {
+    pub(super) fn spawn_server(&self) {
         self.reexec_state.set_restarting(false);
         self.reexec_state.set_saved(false);
-        let (report, writing) = Report::pipe();
+        let (reading, writing) = raw::pipe();
         let event = spawn::fork_in(self.reexec_state.slot(Child::SERVER))
             .unwrap_or_else(|| raw::exit(self.server().execute(&writing, &self.log)));
         if let Event::Spawned(_) = event {
-            self.server_report = report;
+            self.server_report.follow(reading);
         }
-        self.event = Some(event);
+        self.event.set(Some(event));
     }
 
     /// Records the identity of the server's executable, once the child has reported it.
-    pub(super) fn set_server_file(&mut self) {
+    pub(super) fn set_server_file(&self) {
         if let Some(file) = self.server_report.server_file() {
             self.reexec_state.set_server_file(file);
         }
     }
 
     /// The file that the server runs, or that the last server ran, as far as it was reported.
-    pub const fn server_file(&self) -> FileId {
+    pub fn server_file(&self) -> FileId {
         self.reexec_state.server_file()
     }
 
@@ -60,20 +60,20 @@ impl Sys<'_> {
     }
 
     /// Starts a helper that saves the services of the server: that of a soft restart, or the watcher.
-    pub(super) fn spawn_saver(&mut self, what: &CStr, child: Child) -> Event {
-        let (report, writing) = Report::pipe();
+    pub(super) fn spawn_saver(&self, what: &CStr, child: Child) -> Event {
+        let (reading, writing) = raw::pipe();
         let event = spawn::fork_in(self.reexec_state.slot(child)).unwrap_or_else(|| {
             spawn::report_on_stdout(&writing);
             let more = Some(self.config.socket());
             let errno = spawn::exec_with_state(self.start, what, &self.reexec_state, more, &self.log);
             raw::exit(errno.exec_status())
         });
-        self.saver_report = report;
+        self.saver_report.follow(reading);
         event
     }
 
     /// Records the reader that a helper has forked, and which is a child of PID 1 since the helper has exited.
-    pub(super) fn saver_ended(&mut self) {
+    pub(super) fn saver_ended(&self) {
         if let Some(reader) = self.saver_report.reader()
             && raw::is_child(reader)
         {
@@ -90,7 +90,7 @@ impl Sys<'_> {
     /// not 1, and not 0 if there are readers.
     fn others_left(&self) -> usize {
         let mut buf = [0; CHILDREN_LIST];
-        let list = raw::read_file_in(self.proc, c"1/task/1/children", &mut buf);
+        let list = raw::read_file_in(self.proc.get(), c"1/task/1/children", &mut buf);
         // A space follows each pid. All readers are in the list, because those that were reaped are forgotten.
         let children = list.iter().filter(|byte| **byte == b' ').count();
         children.wrapping_sub(self.reexec_state.readers())
@@ -109,17 +109,17 @@ impl Sys<'_> {
         if saved {
             return errno;
         }
-        tasks::run(Task::Terminate, &self.authority, &self.log);
+        tasks::run(Task::Terminate, &self.authority(), &self.log);
         // A number of waits, and not a time: a pause of the container is no time in which processes could end.
         for _ in 0..TERM_GRACE / ORPHANS_CHECK {
             // This process is a child too. A subreaper ends nothing, and waits for nothing.
-            if self.authority.pid1().is_none() || self.others_left() == 1 {
+            if self.authority().pid1().is_none() || self.others_left() == 1 {
                 break;
             }
             // A signal cuts a wait short, which then does not count.
             while signal::wait(Some(ORPHANS_CHECK)).is_ok() {}
         }
-        tasks::run(Task::Kill, &self.authority, &self.log);
+        tasks::run(Task::Kill, &self.authority(), &self.log);
         errno
     }
 
@@ -130,7 +130,7 @@ impl Sys<'_> {
         }
     }
 
-    pub(super) fn spawn_rescue(&mut self) {
+    pub(super) fn spawn_rescue(&self) {
         let running = self.reexec_state.child(Child::RESCUE);
         let (Some(program), None) = (self.config.rescue(), running) else { return };
         let slot = self.reexec_state.slot(Child::RESCUE);

@@ -1,5 +1,6 @@
 //! Forked children: how any child is started, and the server, the tool and the rescue program.
 
+use core::cell::Cell;
 use core::ffi::{CStr, c_char};
 use core::ptr;
 
@@ -20,34 +21,35 @@ use super::stdio;
 
 /// Forks a child, still with all signals blocked: `None` in the child, which has to exit.
 pub fn fork() -> Option<Event> {
-    fork_in(&mut 0)
+    fork_in(&Cell::new(0))
 }
 
 /// Forks a child whose pid the kernel writes into the re-exec state, so that a fault at the next instruction does not
 /// lose it.
-pub fn fork_in(slot: &mut u32) -> Option<Event> {
+pub fn fork_in(slot: &Cell<u32>) -> Option<Event> {
     match raw::fork(slot) {
         0 => None,
         pid => Some(Pid::new(pid).map_or(Event::SpawnFailed(errno(pid.wrapping_neg())), Event::Spawned)),
     }
 }
 
-/// The reading end of a pipe from a child: what it is about to execute, and why that failed.
-pub struct Report(Fd);
+/// The reading end of a pipe from the last child of a kind: what it is about to execute, and why that failed.
+pub struct Report(Cell<i32>);
 
 impl Report {
     /// The report of no child.
-    pub const NONE: Self = Self(Fd::NONE);
+    pub const fn of_none() -> Self {
+        Self(Cell::new(-1))
+    }
 
-    /// Makes the pipe: the report, and the writing end for the child.
-    pub fn pipe() -> (Self, Fd) {
-        let (reading, writing) = raw::pipe();
-        (Self(reading), writing)
+    /// Follows another child, whose pipe this is the reading end of.
+    pub fn follow(&self, reading: Fd) {
+        raw::close(self.0.replace(reading.keep()));
     }
 
     /// Reads the paths that the updater has written.
     pub fn paths(&self, buf: &mut [u8]) {
-        let _nothing = raw::read(&self.0, buf);
+        let _nothing = raw::read(self.0.get(), buf);
     }
 
     /// Reads the pid of the reader that a helper has forked; `None` if there is nothing to read.
@@ -63,20 +65,20 @@ impl Report {
 
     fn number(&self) -> Option<u32> {
         let mut bytes = [0; 4];
-        (raw::read(&self.0, &mut bytes) == Ok(4)).then_some(u32::from_ne_bytes(bytes))
+        (raw::read(self.0.get(), &mut bytes) == Ok(4)).then_some(u32::from_ne_bytes(bytes))
     }
 
     /// Reads the error of a failed execve(2), which follows the file.
     pub fn errno(&self) -> Option<Errno> {
         let mut errno = [0];
-        (raw::read(&self.0, &mut errno) == Ok(1)).then_some(Errno(errno[0]))
+        (raw::read(self.0.get(), &mut errno) == Ok(1)).then_some(Errno(errno[0]))
     }
 }
 
 /// What to start as the server, and how.
-pub struct Server<'a> {
+pub struct Server<'a, 'w> {
     /// The settings.
-    pub config: &'a Config<'a>,
+    pub config: &'a Config<'w>,
     /// The argv and environment of this process.
     pub start: Start,
     /// Whether this is PID 1 of a machine.
@@ -85,7 +87,7 @@ pub struct Server<'a> {
     pub prepare: bool,
 }
 
-impl Server<'_> {
+impl Server<'_, '_> {
     /// Executes the server, and writes to the pipe what [`Report`] reads; returns the exit status of a failure.
     ///
     /// If no pipe could be made, because all descriptors are in use, only the exit status reports it.
@@ -144,13 +146,14 @@ impl Server<'_> {
 
 /// Forks the updater, which looks for an update and writes to the pipe the path of the program that PID 1 has to
 /// execute.
-pub fn updater(start: Start, log: &Log) -> (Event, Report) {
-    let (report, writing) = Report::pipe();
+pub fn updater(report: &Report, start: Start, log: &Log) -> Event {
+    let (reading, writing) = raw::pipe();
     let event = fork().unwrap_or_else(|| {
         report_on_stdout(&writing);
         raw::exit(exec_ctl(start, [c"update", start.name()], Some(VERSION), log).exec_status())
     });
-    (event, report)
+    report.follow(reading);
+    event
 }
 
 /// Makes the pipe of a report the standard output of the program that is executed next.
@@ -185,7 +188,7 @@ pub fn exec_ctl(start: Start, [what, with]: [&CStr; 2], more: Option<&CStr>, log
 }
 
 /// Forks a child that executes the rescue program on the console.
-pub fn rescue(slot: &mut u32, program: &CStr, start: Start, log: &Log) -> Event {
+pub fn rescue(slot: &Cell<u32>, program: &CStr, start: Start, log: &Log) -> Event {
     fork_in(slot).unwrap_or_else(|| {
         let _leader = rustix::process::setsid();
         stdio::take_console();

@@ -29,7 +29,7 @@ impl Sys<'_> {
     /// child can be forked, mostly because of a fork bomb, PID 1 itself makes the calls that help against it and do not
     /// write to a disk.
     pub(super) fn run_task(&self, task: Task) -> Event {
-        let work = || run(task, &self.authority, &self.log).0;
+        let work = || run(task, &self.authority(), &self.log).0;
         let event = spawn::fork().unwrap_or_else(|| {
             if task == Task::EmergencyRemount {
                 // Where this program is missing, the task does what it can.
@@ -48,7 +48,7 @@ impl Sys<'_> {
 
     /// Writes all caches to the disks, in PID 1 itself: it has no deadline but that of the watchdog.
     pub(super) fn sync(&self) {
-        if let Some(machine) = self.authority.machine() {
+        if let Some(machine) = self.authority().machine() {
             self.watchdog.feed();
             machine.sync();
         }

@@ -55,5 +55,5 @@ pub fn number(pid: i32, key: &str) -> u32 {
 /// True if the name is one that an earlier PID 1 could have written.
 pub fn decodes(name: &str) -> bool {
     let name = std::ffi::CString::new(name).expect("there is no NUL");
-    ReexecState::decode(&name) != ReexecState::NONE
+    ReexecState::decode(&name) != ReexecState::first()
 }

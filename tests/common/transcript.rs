@@ -67,7 +67,7 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
             let (role, stop_timeout) = (words::role(place)?, words::number(stop_timeout)?);
             let mut policy =
                 Policy { role, stop_timeout, poweroff: Ending::Poweroff, orphans: Orphans::Keep };
-            let mut before = ReexecState::NONE;
+            let before = ReexecState::first();
             let mut more = more.iter();
             while let Some(word) = more.next() {
                 match *word {
@@ -78,14 +78,14 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
                     }
                     "after" => {
                         before.add_generation(1);
-                        *before.slot(Child::SERVER) = words::number(more.next().ok_or("no pid")?)?;
+                        before.slot(Child::SERVER).set(words::number(more.next().ok_or("no pid")?)?);
                     }
                     "restarter" => {
                         before.set_restarting(true);
-                        *before.slot(Child::RESTARTER) = words::number(more.next().ok_or("no pid")?)?;
+                        before.slot(Child::RESTARTER).set(words::number(more.next().ok_or("no pid")?)?);
                     }
                     "watcher" => {
-                        *before.slot(Child::WATCHER) = words::number(more.next().ok_or("no pid")?)?;
+                        before.slot(Child::WATCHER).set(words::number(more.next().ok_or("no pid")?)?);
                     }
                     word => policy.poweroff = words::poweroff(word)?,
                 }

@@ -136,8 +136,8 @@ impl Machine {
 
 /// The state of a PID 1 that has this server.
 fn state(server: i32) -> String {
-    let (mut state, mut line) = (ReexecState::NONE, Buffer::default());
-    *state.slot(Child::SERVER) = server.unsigned_abs();
+    let (state, mut line) = (ReexecState::first(), Buffer::default());
+    state.slot(Child::SERVER).set(server.unsigned_abs());
     state.encode(&mut line);
     String::from_utf8_lossy(line.as_bytes()).trim_end_matches('\0').to_string()
 }

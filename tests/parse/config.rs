@@ -23,7 +23,7 @@ fn in_force(config: &Config<'_>) -> String {
 /// The current settings after these words, and whether all words were understood.
 fn read(words: &[&str]) -> (String, bool) {
     let words: Vec<CString> = words.iter().copied().map(word).collect();
-    let mut config = Config::default();
+    let config = Config::default();
     let understood: Vec<bool> = words.iter().map(|word| config.read(word)).collect();
     (in_force(&config), understood.into_iter().all(|understood| understood))
 }
@@ -127,7 +127,7 @@ fn a_stop_timeout_is_a_number_of_seconds_up_to_a_day() {
     ];
     for (value, seconds) in good {
         let word = word(format!("ZINIT_STOP_TIMEOUT={value}"));
-        let mut config = Config::default();
+        let config = Config::default();
         assert!(config.read(&word), "{value}");
         assert_eq!(config.stop_timeout(), seconds * 1_000, "{value}");
     }
@@ -165,7 +165,7 @@ fn a_stop_timeout_is_a_number_of_seconds_up_to_a_day() {
 fn the_first_mounts_are_made_unless_the_setting_is_no() {
     let mount = |words: &[&str]| {
         let words: Vec<CString> = words.iter().copied().map(word).collect();
-        let mut config = Config::default();
+        let config = Config::default();
         let understood = words.iter().all(|word| config.read(word));
         (config.mount(), understood)
     };
@@ -193,14 +193,14 @@ fn opt_in_settings_are_off_by_default() {
     ];
     for (line, expected) in table {
         let words: Vec<CString> = line.split(' ').map(word).collect();
-        let mut config = Config::default();
+        let config = Config::default();
         assert!(words.iter().all(|word| config.read(word)), "{line}");
         let found = (config.rescue(), config.watchdog(), config.container_reboot());
         assert_eq!(found, expected, "{line}");
     }
     for bad in ["ZINIT_WATCHDOG=0", "ZINIT_WATCHDOG=on", "ZINIT_WATCHDOG=86401", "ZINIT_CONTAINER_REBOOT=yes"]
     {
-        let (word, mut config) = (word(bad), Config::default());
+        let (word, config) = (word(bad), Config::default());
         assert!(!config.read(&word), "{bad}");
         assert_eq!((config.watchdog(), config.container_reboot()), (None, false), "{bad}");
     }
@@ -214,12 +214,12 @@ fn a_power_off_ends_with_one_of_three_words() {
         ("halt", Ending::Halt),
         ("reboot", Ending::Reboot),
     ] {
-        let (word, mut config) = (word(format!("ZINIT_POWEROFF={value}")), Config::default());
+        let (word, config) = (word(format!("ZINIT_POWEROFF={value}")), Config::default());
         assert!(config.read(&word), "{value}");
         assert_eq!(config.poweroff(), ending, "{value}");
     }
     for value in ["kexec", "off", "Reboot", "reboot "] {
-        let (word, mut config) = (word(format!("ZINIT_POWEROFF={value}")), Config::default());
+        let (word, config) = (word(format!("ZINIT_POWEROFF={value}")), Config::default());
         assert!(!config.read(&word) && config.poweroff() == Ending::Poweroff, "{value}");
     }
 }
@@ -241,7 +241,7 @@ fn a_value_may_have_any_bytes_and_any_length() {
         let value = [b'/', byte];
         for name in ["ZINIT_SERVER=", "ZINIT_CONFIG_DIR=", "ZINIT_SOCKET="] {
             let word = word([name.as_bytes(), &value].concat());
-            let mut config = Config::default();
+            let config = Config::default();
             assert!(config.read(&word));
             let taken = [config.server().unwrap_or_default(), config.config_dir(), config.socket()];
             assert_eq!(taken.iter().filter(|taken| taken.to_bytes() == value).count(), 1, "{name} {byte}");
@@ -250,7 +250,7 @@ fn a_value_may_have_any_bytes_and_any_length() {
         for mut word in words {
             word.push(byte);
             let word = self::word(word);
-            let mut config = Config::default();
+            let config = Config::default();
             let digit = (b'1'..=b'9').contains(&byte) && word.to_bytes().starts_with(b"ZINIT_S");
             assert_eq!(config.read(&word), digit, "{word:?}");
             assert_eq!(in_force(&config) != DEFAULT, digit && byte != b'0', "{word:?}");
@@ -325,7 +325,7 @@ fn no_byte_of_the_kernel_command_line_makes_a_setting_of_what_follows_the_dashes
             line[at] = byte;
             let mut copy = line.clone();
             for word in words(split(&mut copy)) {
-                let mut config = Config::default();
+                let config = Config::default();
                 let word = CStr::from_bytes_with_nul(word).expect("one NUL, at its end");
                 let _understood = config.read(word);
                 // The words after `--` become no setting, unless `--` itself was changed or quoted.
@@ -368,7 +368,7 @@ fn orphans_are_stopped_unless_another_word_says_what_becomes_of_them() {
         ("Keep", Orphans::Stop),
     ] {
         let word = word(format!("ZINIT_ORPHANS={value}"));
-        let mut config = Config::default();
+        let config = Config::default();
         assert_eq!(config.read(&word), value != "Keep", "{value}");
         assert_eq!(config.orphans(), orphans, "{value}");
     }

@@ -237,7 +237,7 @@ fn the_worst_case_is_the_sum_that_the_readme_states() {
             poweroff: Ending::Poweroff,
             orphans: Orphans::Stop,
         };
-        let mut init = Init::boot(policy, &ReexecState::NONE, Instant(1));
+        let mut init = Init::boot(policy, &ReexecState::first(), Instant(1));
         init.handle(Event::Timeout, Instant(0), &mut actions);
         let begin = Instant(5_000);
         let mut _started = Actions::default();

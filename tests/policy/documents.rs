@@ -160,9 +160,9 @@ fn the_example_of_a_re_exec_state_is_what_its_table_says() {
     // The table has the keys that a full state has, in this order.
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     let rows: Vec<&str> = rows.map(|(key, _)| key).collect();
-    let mut full = ReexecState::NONE;
+    let full = ReexecState::first();
     for child in Child::all() {
-        *full.slot(child) = 2;
+        full.slot(child).set(2);
     }
     full.set_history(&ServerHistory { started_at: Instant(1), next_backoff: 2_000, last_good: FileId(1) });
     full.set_server_file(FileId(1));

@@ -176,7 +176,7 @@ impl World {
     fn boot(policy: Policy) -> Self {
         let Policy { role, stop_timeout, poweroff, orphans } = policy;
         let mut actions = Actions::default();
-        let mut init = Init::boot(policy, &ReexecState::NONE, Instant(3_000));
+        let mut init = Init::boot(policy, &ReexecState::first(), Instant(3_000));
         init.handle(Event::Timeout, Instant(3_000), &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (now, model, delays) = (Instant(3_000), Model::Starting, vec![1_000]);

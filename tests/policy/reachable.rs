@@ -206,7 +206,7 @@ impl World {
     fn boot(role: Role, orphans: Orphans) -> Self {
         let mut actions = Actions::default();
         let policy = Policy { role, stop_timeout: STOP_TIMEOUT, poweroff: Ending::Poweroff, orphans };
-        let mut init = Init::boot(policy, &ReexecState::NONE, BOOT);
+        let mut init = Init::boot(policy, &ReexecState::first(), BOOT);
         init.handle(Event::Timeout, BOOT, &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (due, did) = (Some(Due::Server), Did::default());

@@ -19,12 +19,12 @@ fn name(state: &ReexecState) -> CString {
 #[test]
 fn the_name_is_as_the_documents_spell_it() {
     let none = c"zinit-pid1 3: server=0 generation=0 crc=3837610870";
-    assert_eq!(name(&ReexecState::NONE).as_c_str(), none);
-    let mut state = ReexecState::NONE;
+    assert_eq!(name(&ReexecState::first()).as_c_str(), none);
+    let state = ReexecState::first();
     for (child, pid) in
         [(Child::SERVER, 42), (Child::RESCUE, 43), (Child::RESTARTER, 44), (Child::WATCHER, 45)]
     {
-        *state.slot(child) = pid;
+        state.slot(child).set(pid);
     }
     state.add_reader(Pid::new(46).expect("a pid"));
     state.set_history(&ServerHistory {
@@ -54,7 +54,7 @@ fn the_name_is_as_the_documents_spell_it() {
 
 #[test]
 fn a_child_that_was_reaped_is_forgotten_and_its_place_is_free() {
-    let mut state = ReexecState::NONE;
+    let state = ReexecState::first();
     let pids = (100..).map(|pid| Pid::new(pid).expect("a pid"));
     for pid in pids.take(READERS + 1) {
         state.add_reader(pid);
@@ -67,10 +67,10 @@ fn a_child_that_was_reaped_is_forgotten_and_its_place_is_free() {
     state.add_reader(Pid::new(105).expect("a pid"));
     assert_eq!(readers(&state), [100, 101, 105, 103]);
     assert_eq!(state.readers(), READERS);
-    *state.slot(Child::SERVER) = 42;
-    *state.slot(Child::RESTARTER) = 43;
+    state.slot(Child::SERVER).set(42);
+    state.slot(Child::RESTARTER).set(43);
     assert_eq!(state.readers(), READERS, "a phase waits for these");
-    *state.slot(Child::WATCHER) = 44;
+    state.slot(Child::WATCHER).set(44);
     assert_eq!(state.readers(), READERS + 1);
     state.forget(Pid::new(42).expect("a pid"));
     assert_eq!(state.server(), None);
@@ -80,7 +80,7 @@ fn a_child_that_was_reaped_is_forgotten_and_its_place_is_free() {
 #[test]
 fn a_time_is_rounded_up() {
     for (since, handed_over) in [(0, 0), (1, 1_024), (1_024, 1_024), (1_025, 2_048)] {
-        let mut state = ReexecState::NONE;
+        let state = ReexecState::first();
         state.set_history(&ServerHistory { started_at: Instant(since), ..state.history() });
         assert_eq!(state.history().started_at, Instant(handed_over));
     }
@@ -109,7 +109,7 @@ fn unknown_keys_are_ignored_and_missing_ones_have_the_value_of_a_first_boot() {
 #[test]
 fn other_names_are_a_first_boot() {
     let good = "zinit-pid1 3: server=42 generation=3 good=8";
-    assert_ne!(read(good), ReexecState::NONE);
+    assert_ne!(read(good), ReexecState::first());
     for other in [
         "",
         "/sbin/init",
@@ -130,32 +130,32 @@ fn other_names_are_a_first_boot() {
         "zinit-pid1 3: server=42 generation=3 backoff=999",
         "zinit-pid1 3: server=42 generation=3 backoff=30001",
     ] {
-        assert_eq!(read(other), ReexecState::NONE, "{other:?}");
+        assert_eq!(read(other), ReexecState::first(), "{other:?}");
     }
     let long = format!("{good} {}", "x".repeat(LOG_LINE));
-    assert_eq!(read(&long), ReexecState::NONE, "longer than any name that is written");
+    assert_eq!(read(&long), ReexecState::first(), "longer than any name that is written");
 }
 
 #[test]
 fn every_truncation_and_every_change_of_a_byte_is_a_first_boot() {
     let good = seal("zinit-pid1 3: server=42 generation=3 started=59").into_bytes();
     let decode = |name: &[u8]| ReexecState::decode(&CString::new(name).expect("there is no NUL"));
-    assert_ne!(decode(&good), ReexecState::NONE);
+    assert_ne!(decode(&good), ReexecState::first());
     for length in 0..good.len() {
-        assert_eq!(decode(&good[..length]), ReexecState::NONE, "{length}");
+        assert_eq!(decode(&good[..length]), ReexecState::first(), "{length}");
     }
     for index in 0..good.len() {
         for byte in (1..=u8::MAX).filter(|byte| *byte != good[index]) {
             let mut other = good.clone();
             other[index] = byte;
-            assert_eq!(decode(&other), ReexecState::NONE, "{}", other.escape_ascii());
+            assert_eq!(decode(&other), ReexecState::first(), "{}", other.escape_ascii());
         }
     }
 }
 
 #[test]
 fn a_fault_is_survived_once_a_minute() {
-    let mut state = ReexecState::NONE;
+    let state = ReexecState::first();
     for (time, survived) in [(0, true), (60_000, false), (120_416, false), (182_000, true), (242_000, false)]
     {
         assert_eq!(state.record_fault(Instant(time)), survived, "{time}");
@@ -171,9 +171,9 @@ proptest! {
         since: u32, delay in 1_000_u32..=30_000, good: u32, file: u32, generation: i32, fault: u32,
         restarting: bool, container: bool,
     ) {
-        let mut state = ReexecState::NONE;
+        let state = ReexecState::first();
         for (child, pid) in Child::all().zip(pids) {
-            *state.slot(child) = pid;
+            state.slot(child).set(pid);
         }
         let history = ServerHistory {
             started_at: Instant(u64::from(since) << 10), next_backoff: delay, last_good: FileId(good),
@@ -186,7 +186,7 @@ proptest! {
         let _either = state.record_fault(Instant(u64::from(fault) << 10));
         prop_assert_eq!(name(&state).as_bytes().last().map(u8::is_ascii_digit), Some(true), "it fits");
         let read = ReexecState::decode(&name(&state));
-        prop_assert_eq!(read, state);
+        prop_assert_eq!(&read, &state);
         for (child, pid) in Child::all().zip(pids) {
             prop_assert_eq!(read.child(child), Pid::new(pid.cast_signed()));
         }

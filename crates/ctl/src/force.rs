@@ -2,6 +2,8 @@
 //!
 //! The right to do so is a value of type [`Forced`], which only that option yields.
 
+use core::cell::Cell;
+
 use rt::{raw, signal};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions};
@@ -28,7 +30,7 @@ impl Forced {
     /// that fails.
     pub fn end(&self) -> Errno {
         signal::block_all();
-        match raw::fork(&mut 0) {
+        match raw::fork(&Cell::new(0)) {
             0 => {
                 rustix::fs::sync();
                 raw::exit(0)

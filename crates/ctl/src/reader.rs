@@ -3,6 +3,7 @@
 //! It is a process of its own that lives until each of its pipes is at its end. It has no timer: it runs only when a
 //! service writes.
 
+use core::cell::Cell;
 use core::mem::MaybeUninit;
 
 use rt::{raw, signal};
@@ -25,7 +26,7 @@ pub fn spawn(pipes: &mut Pipes) -> Option<u32> {
     }
     // TERM to all must not reach the reader before it blocks it: services would get SIGPIPE while they stop.
     signal::block_all();
-    let pid = raw::fork(&mut 0);
+    let pid = raw::fork(&Cell::new(0));
     if pid == 0 {
         let failed = Reader::new(pipes.held()).and_then(|reader| reader.run()).err();
         if let Some(errno) = failed {

@@ -5,6 +5,7 @@
 //! first. One that lies in a file on that disk could not be written to any more, and would stay dirty: so those on loop
 //! devices are made read-only before.
 
+use core::cell::Cell;
 use core::ffi::CStr;
 use core::fmt::{self, Write};
 
@@ -84,7 +85,7 @@ impl Machine {
     fn each_by_itself(&self, only_loops: bool, timeout: Millis) {
         let mut devices = devices(only_loops);
         for device in &mut devices {
-            device.child = match raw::fork(&mut 0) {
+            device.child = match raw::fork(&Cell::new(0)) {
                 0 => raw::exit(self.make_read_only(device).into()),
                 child => child,
             };

@@ -6,6 +6,7 @@
 //! # Safety
 //! Each function passes arguments as the kernel's signature requires, syscalls(2).
 
+use core::cell::Cell;
 use core::ffi::CStr;
 
 use crate::arch::syscall;
@@ -72,9 +73,9 @@ pub fn open_in(folder: i32, path: &CStr, flags: i32) -> Result<Fd> {
 const LARGE_FILE: i32 = if cfg!(target_pointer_width = "32") { libc::O_LARGEFILE } else { 0 };
 
 /// Reads what is available, read(2): the number of bytes, which is at most the buffer's length.
-pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<i32> {
+pub fn read(fd: i32, buffer: &mut [u8]) -> Result<i32> {
     // SAFETY: the kernel writes into the buffer and not beyond.
-    checked(unsafe { syscall(libc::SYS_read, [word(fd.0), address(buffer.as_mut_ptr()), buffer.len()]) })
+    checked(unsafe { syscall(libc::SYS_read, [word(fd), address(buffer.as_mut_ptr()), buffer.len()]) })
 }
 
 /// Reads a small file, or the part of it that fits; empty if it cannot be read. It never blocks on a pipe or device.
@@ -85,7 +86,7 @@ pub fn read_file<'a>(path: &CStr, buf: &'a mut [u8]) -> &'a mut [u8] {
 /// The same for a file below an open folder.
 pub fn read_file_in<'a>(folder: i32, path: &CStr, buf: &'a mut [u8]) -> &'a mut [u8] {
     let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let length = open_in(folder, path, flags).and_then(|file| read(&file, buf));
+    let length = open_in(folder, path, flags).and_then(|file| read(file.number(), buf));
     buf.get_mut(..length.unwrap_or(0) as usize).unwrap_or(&mut [])
 }
 
@@ -176,11 +177,11 @@ pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
 ///
 /// The kernel also writes the pid to `pid`, in the parent's memory only, before the child runs. QEMU's user emulation,
 /// which runs containers of other architectures, writes it in the child instead.
-pub fn fork(pid: &mut u32) -> i32 {
+pub fn fork(pid: &Cell<u32>) -> i32 {
     let flags = word(libc::SIGCHLD | libc::CLONE_PARENT_SETTID);
     // SAFETY: there is one thread, no memory is shared, and the kernel writes one number.
-    let child = unsafe { syscall(libc::SYS_clone, [flags, 0, address(&raw mut *pid)]) as i32 };
-    *pid = child.max(0).cast_unsigned();
+    let child = unsafe { syscall(libc::SYS_clone, [flags, 0, address(pid.as_ptr())]) as i32 };
+    pid.set(child.max(0).cast_unsigned());
     child
 }
 

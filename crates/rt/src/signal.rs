@@ -3,6 +3,8 @@
 //! # Safety
 //! The structures are those of the kernel and not of libc: a sigset has 64 bits, on all architectures but MIPS.
 
+use core::ptr;
+
 use crate::arch::{RESTORER_WORDS, syscall};
 use crate::raw::{Result, address, checked, word};
 use crate::time::{self, Time};
@@ -20,7 +22,7 @@ pub fn block_all() {
 /// in the area into which the initial stack can grow, 256 kB below anything in use, so it takes no memory until then.
 /// Its distance from `state` is fixed, so that the handler finds it without a global: [`Interrupted::state`].
 pub fn set_dispositions<T>(handler: Option<Handler>, state: *const T) {
-    let stack = [address(state).wrapping_sub(FAULT_STACK), 0, 0x4_0000];
+    let stack = [state.expose_provenance().wrapping_sub(FAULT_STACK), 0, 0x4_0000];
     // SAFETY: the kernel reads one structure.
     unsafe { syscall(libc::SYS_sigaltstack, [address(stack.as_ptr()), 0]) };
     for signal in 1..65 {
@@ -61,8 +63,8 @@ pub struct Interrupted {
 
 impl Interrupted {
     /// The address that was passed to [`set_dispositions`] as `state`.
-    pub const fn state<T>(&self) -> *mut T {
-        self.stack.wrapping_add(FAULT_STACK) as *mut T
+    pub fn state<T>(&self) -> *const T {
+        ptr::with_exposed_provenance(self.stack.wrapping_add(FAULT_STACK))
     }
 }
 
@@ -73,7 +75,7 @@ pub fn unblock_all() {
 
 /// Waits for a signal, and for no longer than `timeout` ms if that is given: EAGAIN then, sigtimedwait(2).
 pub fn wait(timeout: Option<u32>) -> Result<i32> {
-    wait_info(timeout, core::ptr::null_mut())
+    wait_info(timeout, ptr::null_mut())
 }
 
 /// The same, and writes who has sent the signal, sigaction(2), unless `info` is null.

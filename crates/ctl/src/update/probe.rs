@@ -1,5 +1,7 @@
 //! Checks whether a program can replace PID 1, by running it with `--probe`.
 
+use core::cell::Cell;
+
 use rt::raw;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::OwnedFd;
@@ -17,7 +19,7 @@ use crate::sys;
 pub fn probe(program: &OwnedFd, path: &Path, running: &Answer<'_>) -> Result<Version> {
     let (reading, writing) = raw::pipe();
     let here = rustix::process::getpid();
-    let child = match raw::fork(&mut 0) {
+    let child = match raw::fork(&Cell::new(0)) {
         0 => exec(program, writing.number(), here),
         pid => pid,
     };
@@ -66,7 +68,7 @@ fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
         let ended = rustix::process::waitpid(Some(child), WaitOptions::NOHANG);
         // Read after waitpid, so that everything that the child wrote before its exit is read.
         while let Some(free) = room.get_mut(length..).filter(|free| !free.is_empty())
-            && let Ok(taken @ 1..) = raw::read(pipe, free)
+            && let Ok(taken @ 1..) = raw::read(pipe.number(), free)
         {
             length += taken as usize;
         }
