@@ -10,7 +10,7 @@
 //! - no sequence of events panics or fills the list of actions.
 
 use crate::model::action::{Action, Actions};
-use crate::model::event::{Event, Request};
+use crate::model::event::{Ending, Event, Request};
 use crate::model::limits::{LATE, RESTART_TIMEOUT, SAVE_TIMEOUT};
 use crate::model::message::{Message, Record};
 use crate::model::policy::Policy;
@@ -72,10 +72,10 @@ impl Init {
         self.0.servers.file = file;
     }
 
-    /// True once the end of the machine, or of this process, has begun.
+    /// How the machine, or this process, ends, once that has begun.
     #[must_use]
-    pub const fn shutting_down(&self) -> bool {
-        self.0.shutting_down()
+    pub const fn ending(&self) -> Option<Ending> {
+        self.0.ending()
     }
 
     /// The server history that the next PID 1 needs, if this one is replaced now.

@@ -47,11 +47,12 @@ fn run(sys: &Sys<'_>) -> ! {
     let mut init = Init::boot(sys.config().policy(sys.role()), sys.reexec_state(), sys.now());
     loop {
         // A shutdown is not handed over, and has reset what only a next server would need.
-        if !init.shutting_down() {
+        let ending = init.ending();
+        if ending.is_none() {
             sys.save(init.history());
         }
         for action in actions.as_slice() {
-            sys.perform(action);
+            sys.perform(action, ending);
         }
         let event = sys.wait(init.deadline());
         actions.clear();

@@ -198,7 +198,7 @@ impl State {
     fn run_next(&mut self, ending: Ending, task: Task, now: Instant, actions: &mut Actions) {
         self.fork_until = Instant(0);
         // For other endings the watchdog stays enabled: a halt that replaces a refused reboot must not last.
-        if task == Task::SyncAgain && matches!(ending, Ending::Poweroff | Ending::Halt) {
+        if task == Task::SyncAgain && ending.is_off() {
             actions.add(Action::WatchdogStop);
         }
         match task.next(ending) {

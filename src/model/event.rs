@@ -65,3 +65,11 @@ pub enum Ending {
     /// Stop; power stays on.
     Halt,
 }
+
+impl Ending {
+    /// True if nothing runs afterwards, so that the watchdog must not reset the machine.
+    #[must_use]
+    pub const fn is_off(self) -> bool {
+        matches!(self, Self::Poweroff | Self::Halt)
+    }
+}

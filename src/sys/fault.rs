@@ -2,7 +2,8 @@
 //!
 //! A forked child has the handler too, until it executes another program.
 
-use zinit_pid1::model::event::Event;
+use zinit_pid1::model::event::{Ending, Event};
+use zinit_pid1::model::limits::POWER_FAILURE_TIMEOUT;
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::Errno;
 use zinit_pid1::model::task::Task;
@@ -17,18 +18,26 @@ impl Sys<'_> {
         signal::set_dispositions(self.authority().pid1().map(|_| handler as signal::Handler), self);
     }
 
-    /// Re-execs PID 1. Where that fails, or the last fault was a minute ago or less, or a shutdown has begun, it
-    /// reboots the machine, or ends a container with status 128 + `signal`.
+    /// Re-execs PID 1. Where that fails, or the last fault was a minute ago or less, or a shutdown has begun, it writes
+    /// the disks and ends the machine: as the shutdown would have done, else by a reboot. A container ends with status
+    /// 128 + `signal`.
     fn reexec_or_reboot(&self, signal: i32) -> ! {
         if rustix::process::getpid() == rustix::process::Pid::INIT {
             self.log.record(&Record::new(Message::Fault).number(signal.unsigned_abs()));
-            if !self.shutting_down.get() && self.reexec_state.record_fault(raw::now()) {
+            if self.ending.get().is_none() && self.reexec_state.record_fault(raw::now()) {
                 let _refused = self.reexec(c"/proc/self/exe");
             }
             if self.authority().machine().is_some() {
+                let ending = self.ending.get().unwrap_or(Ending::Reboot);
                 // A further fault must not lead to a re-exec either.
-                self.shutting_down.set(true);
-                for task in [Task::Sync, Task::Reboot, Task::SysRqReboot] {
+                self.ending.set(Some(ending));
+                self.run_to_deadline(Task::Sync);
+                let mut by_sysrq = Task::SysRqReboot;
+                if ending.is_off() {
+                    self.watchdog.close(true);
+                    by_sysrq = Task::SysRqPoweroff;
+                }
+                for task in [Task::of(ending), by_sysrq] {
                     self.run_to_deadline(task);
                 }
                 self.log.error(Message::DeadEnd, Errno::NONE);
@@ -51,7 +60,9 @@ impl Sys<'_> {
             }
             return;
         };
-        let end = raw::now() + task.timeout();
+        let timeout = task.timeout();
+        let timeout = if self.power_fails.get() { timeout.min(POWER_FAILURE_TIMEOUT) } else { timeout };
+        let end = raw::now() + timeout;
         loop {
             let now = raw::now();
             if now >= end {

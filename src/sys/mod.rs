@@ -30,8 +30,8 @@ use core::cell::Cell;
 use core::ffi::CStr;
 
 use rt::start::Start;
-use zinit_pid1::model::action::{Action, Method};
-use zinit_pid1::model::event::Event;
+use zinit_pid1::model::action::Action;
+use zinit_pid1::model::event::{Ending, Event};
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::{Errno, Exit, Pid, Role};
 use zinit_pid1::model::reexec::{Child, ReexecState};
@@ -54,8 +54,10 @@ pub struct Sys<'a> {
     authority: Cell<Authority>,
     log: Log,
     start: Start,
-    /// A shutdown has begun: a fault no longer leads to a re-exec.
-    shutting_down: Cell<bool>,
+    /// How the machine ends, once something was done for that: a fault no longer leads to a re-exec.
+    ending: Cell<Option<Ending>>,
+    /// The power was said to fail.
+    power_fails: Cell<bool>,
     std_fds: InheritedFds,
     /// An event that [`wait`](Self::wait) has not returned yet.
     event: Cell<Option<Event>>,
@@ -156,8 +158,9 @@ impl<'a> Sys<'a> {
         raw::now()
     }
 
-    /// Performs one action; if the action forks, the next event is its answer.
-    pub fn perform(&self, action: &Action) {
+    /// Performs one action; if the action forks, the next event is its answer. `ending` is that of the machine, once it
+    /// has begun.
+    pub fn perform(&self, action: &Action, ending: Option<Ending>) {
         match *action {
             Action::EndOrphans => {
                 let event = spawn::fork().unwrap_or_else(|| raw::exit(self.end_orphans().0));
@@ -180,9 +183,7 @@ impl<'a> Sys<'a> {
             Action::RollBack => self.roll_back(),
             Action::Rpc(method) => {
                 self.reexec_state.set_restarting(true);
-                if method == Method::Shutdown {
-                    self.shutting_down.set(true);
-                }
+                self.ending.set(ending);
                 let server = self.reexec_state.server();
                 let event = spawn::fork().unwrap_or_else(|| {
                     raw::exit(rpc::run(method, self.config.socket(), server, &self.log).status())
@@ -190,7 +191,7 @@ impl<'a> Sys<'a> {
                 self.event.set(Some(event));
             }
             Action::RunTask(task) => {
-                self.shutting_down.set(true);
+                self.ending.set(ending);
                 self.event.set(Some(self.run_task(task)));
             }
             Action::Signal(pid, signal) => signal::send(pid, signal),

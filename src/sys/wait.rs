@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use zinit_pid1::model::event::Event;
+use zinit_pid1::model::event::{Event, Request};
 use zinit_pid1::model::limits::REAP_BUDGET;
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::{Exit, Pid};
@@ -53,6 +53,9 @@ impl Sys<'_> {
         if let Some(request) = signal.ok().and_then(signals::request) {
             // SAFETY: the kernel has written it together with the signal.
             self.sender.set(Sender::of(unsafe { info.assume_init_ref() }));
+            if request == Request::PowerFailure {
+                self.power_fails.set(true);
+            }
             self.event.set(Some(Event::Requested(request)));
         }
     }
@@ -62,7 +65,7 @@ impl Sys<'_> {
         match raw::wait() {
             (0, _) => {
                 self.children_pending.set(false);
-                if self.shutting_down.get() && self.only_readers_left() {
+                if self.ending.get().is_some() && self.only_readers_left() {
                     self.event.set(Some(Event::OnlyReaders));
                 }
             }

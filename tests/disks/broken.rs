@@ -228,6 +228,28 @@ fn a_second_fault_of_pid_1_ends_a_machine_with_a_dead_disk() {
 }
 
 #[test]
+fn a_fault_after_a_power_failure_powers_off_within_its_time() {
+    let dead = Disk::new(Kind::Ext4, "dead");
+    let machine = Image::new()
+        .disk(&dead)
+        .writer("dead/data", "")
+        .once_written(
+            "trap '' TERM; say ready; read now </dev/console; kill -PWR 1
+             until dmesg | grep -q 'power off begins'; do sleep 0.1; done; sleep 0.5; kill -SEGV 1; sleep 60",
+        )
+        .boot();
+    machine.line("driver: ready");
+    machine.monitor("block_set_io_throttle dead 1 0 0 0 0 0");
+    machine.types(b"\n");
+    machine.line("fault, signal 11");
+    machine.line_within("reboot: Power down", 120);
+    let text = machine.ends("reboot: Power down");
+    let took = seconds(&text, "fault, signal 11", "reboot: Power down");
+    // Without a failing power a dead disk gets 45 s.
+    assert!((10.0..20.0).contains(&took), "{took}: {text}");
+}
+
+#[test]
 fn a_fault_without_proc_ends_a_machine_with_a_dead_disk() {
     let dead = Disk::new(Kind::Ext4, "dead");
     let machine = Image::new()

@@ -164,6 +164,26 @@ fn a_machine_survives_a_fault_of_pid_1_and_restarts_after_a_second_one() {
 }
 
 #[test]
+fn a_fault_during_a_power_off_or_a_halt_does_not_make_it_a_reboot() {
+    for (signal, begins, ends) in
+        [(38, "power off begins", "reboot: Power down"), (37, "halt begins", "reboot: System halted")]
+    {
+        let machine = Image::new()
+            // It ignores the server's TERM, so that the server is still at work.
+            .driver(&format!(
+                "trap '' TERM; until zinit list; do sleep 0.1; done; kill -{signal} 1
+                 until dmesg | grep -q '{begins}'; do sleep 0.1; done; sleep 0.5; kill -SEGV 1; sleep 60",
+            ))
+            .boot();
+        machine.line(begins);
+        machine.line("fault, signal 11");
+        machine.line(ends);
+        let text = machine.log.text();
+        assert!(!text.contains("server goes on") && !text.contains("processes left"), "{text}");
+    }
+}
+
+#[test]
 fn five_hundred_orphans_that_exit_at_once_are_reaped() {
     let machine = Image::new()
         .copy(crate::common::guest(), "bin/guest")
