@@ -1,8 +1,8 @@
 //! What is logged: the messages with their levels and texts, and the values of one line.
 
 use crate::model::process::{Errno, Exit, Pid, Signal};
-use crate::model::table;
 use crate::model::task::Task;
+use crate::model::{table, template};
 
 /// The severity of a line, most severe first, in the order of the words in `ZINIT_LOG_LEVEL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,15 +57,16 @@ macro_rules! messages {
                 self >= Self::AlreadyEnding
             }
 
-            /// The text of the line, with placeholders for its values.
+            /// The text of the line, with a byte of [`template`] for each of its values.
             #[must_use]
             pub fn template(self) -> &'static [u8] {
                 #[allow(clippy::as_conversions)] // the variant's number is the index of its template
-                table::nth(TEMPLATES.as_bytes(), self as usize)
+                table::nth(&PACKED, self as usize)
             }
         }
 
-        const TEMPLATES: &str = concat!($($template, "\n",)*);
+        /// The texts of all lines, with placeholders for their values.
+        pub const TEMPLATES: &str = concat!($($template, "\n",)*);
     };
 }
 
@@ -202,6 +203,8 @@ messages! {
     /// The shutdown of a container, or of a process that is not PID 1, has begun.
     StopBegun Info "stop begins";
 }
+
+static PACKED: [u8; template::packed_length(TEMPLATES.as_bytes())] = template::pack(TEMPLATES.as_bytes()).0;
 
 /// A message with its values; those that its template does not use keep their values from [`Record::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -14,5 +14,6 @@ pub mod rate;
 pub mod reexec;
 pub mod table;
 pub mod task;
+pub mod template;
 pub mod time;
 pub mod version;

@@ -5,7 +5,7 @@
 use crate::model::buffer::Buffer;
 use crate::model::message::Record;
 use crate::model::process::{Errno, Exit, Pid, Signal};
-use crate::model::table;
+use crate::model::template;
 use crate::text::names;
 
 /// Writes a line with its newline into `line`, which has to be empty.
@@ -31,25 +31,21 @@ pub fn compose(line: &mut Buffer, record: &Record, text: &[u8], kmsg: bool) {
 
 /// Appends the template with the values of its placeholders.
 fn fill_in(line: &mut Buffer, record: &Record, text: &[u8]) {
-    let mut pieces = table::split(record.message.template(), b'%');
-    line.extend(pieces.next().unwrap_or_default());
-    for piece in pieces {
-        let length = piece.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
-        let (placeholder, rest) = piece.split_at_checked(length).unwrap_or_default();
-        match table::position(PLACEHOLDERS, placeholder) {
-            Some(ERRNO) => errno(line, record.errno),
-            Some(EXIT) => exit(line, record.exit),
-            Some(MS) => {
+    for byte in record.message.template() {
+        match *byte {
+            template::ERRNO => errno(line, record.errno),
+            template::EXIT => exit(line, record.exit),
+            template::MS => {
                 line.number(record.number);
                 line.extend(b" ms");
             }
-            Some(NUMBER) => line.number(record.number),
-            Some(PID) => line.number(record.pid.map_or(0, Pid::raw).cast_unsigned()),
-            Some(SIGNAL) => line.extend(names::signal(record.signal)),
-            Some(TASK) => line.extend(names::task(record.task)),
-            _text => from_outside(line, text),
+            template::NUMBER => line.number(record.number),
+            template::PID => line.number(record.pid.map_or(0, Pid::raw).cast_unsigned()),
+            template::SIGNAL => line.extend(names::signal(record.signal)),
+            template::TASK => line.extend(names::task(record.task)),
+            template::TEXT => from_outside(line, text),
+            byte => line.push(byte),
         }
-        line.extend(rest);
     }
 }
 
@@ -86,12 +82,3 @@ fn from_outside(line: &mut Buffer, text: &[u8]) {
         line.push(if matches!(byte, b' '..=b'~') { *byte } else { b'?' });
     }
 }
-
-const PLACEHOLDERS: &[u8] = b"errno\nexit\nms\nnumber\npid\nsignal\ntask";
-const ERRNO: usize = 0;
-const EXIT: usize = 1;
-const MS: usize = 2;
-const NUMBER: usize = 3;
-const PID: usize = 4;
-const SIGNAL: usize = 5;
-const TASK: usize = 6;
