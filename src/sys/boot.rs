@@ -78,7 +78,6 @@ impl<'a> Sys<'a> {
             // logged.
             machine.mount_early(mounts, Some(&self.log));
             if first {
-                machine.raise_open_files();
                 machine.leave_terminal();
                 if !self.config.mount() {
                     self.log.error(Message::NotMounted, Errno::NONE);

@@ -7,6 +7,7 @@ use rt::raw;
 use rt::start::Start;
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::io::{Errno, Result};
+use zinit_pid1::model::limits::OPEN_FILES;
 use zinit_pid1::model::process::Errno as Status;
 use zinit_pid1ctl::hostname::host_name;
 
@@ -21,6 +22,10 @@ pub fn start(start: Start) -> u8 {
     // Whoever else calls this gets the program that is asked for, on a machine that stays as it is.
     if process::parent_is_pid1_of_machine() {
         link_descriptors();
+        // Of PID 1 too, which starts all later programs.
+        for process in [1, 0] {
+            sys::raise_open_files(process, OPEN_FILES);
+        }
         if let Err(errno) = set_host_name() {
             tell(format_args!("cannot take the name in /etc/hostname: {}", errno_name(errno)));
         }

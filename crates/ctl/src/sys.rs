@@ -43,6 +43,21 @@ pub fn exec_words(start: Start, words: usize) -> i32 {
     start.words().nth(words - 1).map_or(libc::EINVAL, |path| start.exec_behind(path, words))
 }
 
+/// Raises the hard limit of open files of a process to a number at least, prlimit(2); 0 is this process.
+pub fn raise_open_files(process: usize, least: u64) {
+    // The soft limit and the hard one.
+    let mut limit = [0_u64; 2];
+    let call = |new, old| {
+        // SAFETY: the kernel reads or writes two numbers.
+        unsafe { syscall(libc::SYS_prlimit64, [process, libc::RLIMIT_NOFILE as usize, new, old]) };
+    };
+    call(0, address(limit.as_mut_ptr()));
+    if limit[1] < least {
+        limit[1] = least;
+        call(address(limit.as_ptr()), 0);
+    }
+}
+
 /// Brings a network interface up, netdevice(7).
 pub fn bring_up(interface: [u8; 16]) -> raw::Result<()> {
     /// `struct ifreq` with flags.
