@@ -13,7 +13,7 @@ use crate::common::trace::Trace;
 use crate::common::updatable::{
     Change, HANGS, NEWER, Updatable, furnish, generation, inode, offer, offer_bytes, write_alone,
 };
-use crate::common::{program, until};
+use crate::common::{minisign, program, until};
 
 #[test]
 fn a_signed_candidate_replaces_pid_1_and_the_server_keeps_running() {
@@ -22,8 +22,11 @@ fn a_signed_candidate_replaces_pid_1_and_the_server_keeps_running() {
     let old = fs::read(&path).expect("the program");
     let new = offer(&path, NEWER);
     pid1.signal(libc::SIGUSR2);
-    pid1.line("zinit-pid1ctl: ");
-    pid1.line("is signed: a newer one");
+    let signed = pid1.line("zinit-pid1ctl: ");
+    // minisign shows the number in the untrusted comment of the key.
+    let key = fs::read_to_string(pid1.folder.path().join("key")).expect("the key");
+    let key = key.lines().next().and_then(|line| line.split(' ').next_back()).expect("a number");
+    assert!(signed.ends_with(&format!(".new is signed by key {key:0>16}: a newer one")), "{signed}");
     pid1.line(&format!("is version {} now", env!("CARGO_PKG_VERSION")));
     pid1.line("the server goes on");
     pid1.log.nth(&format!("version {}, PID 1 of a container", env!("CARGO_PKG_VERSION")), 2);
@@ -173,6 +176,10 @@ fn each_refusal_has_its_reason_and_changes_nothing() {
 #[test]
 fn without_a_key_that_only_root_can_write_no_candidate_is_accepted() {
     for (change, refused) in [
+        (
+            "echo one more >>/etc/zinit/update.pub",
+            "/etc/zinit/update.pub: the key is no public key of minisign",
+        ),
         ("rm /etc/zinit/update.pub", "/etc/zinit/update.pub: cannot open it: ENOENT"),
         (
             "chmod 664 /etc/zinit/update.pub",
@@ -190,6 +197,22 @@ fn without_a_key_that_only_root_can_write_no_candidate_is_accepted() {
         pid1.line("no update: exited 1");
         assert_eq!(generation(pid1.pid1()), 0);
     }
+}
+
+#[test]
+fn a_candidate_may_be_signed_with_any_key_of_the_file() {
+    let mut updatable = Updatable::new();
+    let folder = updatable.setup.folder.path().to_path_buf();
+    minisign(&folder, &["-G", "-W", "-p", "other", "-s", "another secret"]);
+    let run = format!(
+        "cat {0}/other {0}/key >/etc/zinit/update.pub; exec {1} \"$@\"",
+        folder.display(),
+        updatable.path.display()
+    );
+    updatable.setup = updatable.setup.run(&run);
+    let (mut pid1, path) = updatable.start();
+    offer(&path, NEWER);
+    is_replaced_and_obeys(&mut pid1);
 }
 
 /// A process other than PID 1 does the same, and its arguments are not those of the command line tool.

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::common::{Folder, minisign};
 use proptest::prelude::*;
-use zinit_pid1ctl::minisign::{Refusal, verify};
+use zinit_pid1ctl::minisign::{self, Refusal};
 
 /// A key, and a file that was signed with it.
 struct Signed {
@@ -22,6 +22,11 @@ fn signed(length: usize, words: &[&str]) -> Signed {
     minisign(folder.path(), &[&["-S", "-s", "secret", "-m", "file", "-x", "signature"], words].concat());
     let read = |name: &str| fs::read(folder.path().join(name)).expect(name);
     Signed { key: read("key"), signature: read("signature"), file }
+}
+
+/// The trusted comment of an accepted signature.
+fn verify<'a>(key: &[u8], signature: &'a [u8], file: &[u8]) -> Result<&'a [u8], Refusal> {
+    minisign::verify(key, signature, file).map(|signed| signed.comment)
 }
 
 const KINDS: [&[&str]; 2] = [&["-H"], &["-l"]];
@@ -81,6 +86,75 @@ fn each_refusal_has_its_reason() {
     }
     let comment = String::from_utf8(mine.signature.clone()).expect("text").replace("timestamp", "timestomp");
     assert_eq!(verify(&mine.key, comment.as_bytes(), &mine.file), Err(Refusal::Comment));
+}
+
+#[test]
+fn of_several_keys_the_one_that_the_signature_names_is_used() {
+    let [first, second, third] = [KINDS[0], KINDS[1], KINDS[0]].map(|kind| signed(100, kind));
+    let all = [&first.key[..], &second.key, &third.key].concat();
+    for one in [&first, &second, &third] {
+        let signed = minisign::verify(&all, &one.signature, &one.file).expect("it is signed");
+        // minisign writes the number of a key into the untrusted comment of its file.
+        let shown = String::from_utf8_lossy(&one.key[..line_end(&one.key)]).into_owned();
+        let (shown, mine) = (shown.rsplit(' ').next().expect("a number"), signed.key.to_string());
+        // Some versions leave out zeros in front.
+        assert_eq!(format!("{shown:0>16}"), mine);
+    }
+    let two = [&first.key[..], &third.key].concat();
+    assert_eq!(verify(&two, &second.signature, &second.file), Err(Refusal::OtherKey));
+    assert_eq!(verify(&all, &second.signature, b"another file"), Err(Refusal::File));
+    let comment = String::from_utf8(third.signature.clone()).expect("text").replace("timestamp", "timestomp");
+    assert_eq!(verify(&all, comment.as_bytes(), &third.file), Err(Refusal::Comment));
+    // Each key of the file has to be one, also those that are not used.
+    let text = String::from_utf8(second.key.clone()).expect("text");
+    for torn in ["\n", "untrusted comment: \n", text.trim_end(), text.lines().nth(1).expect("a key")] {
+        let keys = [&first.key[..], torn.as_bytes()].concat();
+        assert_eq!(verify(&keys, &first.signature, &first.file), Err(Refusal::Key), "{torn}");
+    }
+    assert_eq!(verify(b"", &first.signature, &first.file), Err(Refusal::Key));
+}
+
+/// Nobody can make two keys of one number with minisign, but a number is only eight bytes that somebody wrote.
+#[test]
+fn each_key_of_the_number_is_tried() {
+    let [mine, other] = [KINDS[0], KINDS[1]].map(|kind| signed(100, kind));
+    let comment = String::from_utf8(mine.signature.clone()).expect("text").replace("timestamp", "timestomp");
+    let twin = with_number_of(&mine.key, &other.key);
+    for keys in [[&twin[..], &mine.key], [&mine.key[..], &twin]].map(|two| two.concat()) {
+        assert!(verify(&keys, &mine.signature, &mine.file).is_ok());
+        assert_eq!(verify(&keys, &mine.signature, b"another file"), Err(Refusal::File));
+        assert_eq!(verify(&keys, comment.as_bytes(), &mine.file), Err(Refusal::Comment));
+    }
+    assert_eq!(verify(&twin, &mine.signature, &mine.file), Err(Refusal::File));
+}
+
+/// A key file of another key with the number of the first one.
+fn with_number_of(key: &[u8], other: &[u8]) -> Vec<u8> {
+    let line = |key: &[u8]| key[line_end(key) + 1..].trim_ascii_end().to_vec();
+    let decoded = |key: &[u8]| base64(&line(key));
+    let mut bytes = decoded(other);
+    bytes[2..10].copy_from_slice(&decoded(key)[2..10]);
+    [&other[..=line_end(other)], to_base64(&bytes).as_bytes(), b"\n"].concat()
+}
+
+const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Decodes the 42 bytes of a key, which need no padding.
+fn base64(text: &[u8]) -> Vec<u8> {
+    let group = |group: &[u8]| {
+        let digit = |letter: &u8| DIGITS.iter().position(|digit| digit == letter).expect("a digit") as u32;
+        let bits = group.iter().fold(0, |bits, letter| bits << 6 | digit(letter));
+        bits.to_be_bytes()[1..].to_vec()
+    };
+    text.chunks(4).flat_map(group).collect()
+}
+
+fn to_base64(bytes: &[u8]) -> String {
+    let group = |group: &[u8]| {
+        let bits = group.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte));
+        [18, 12, 6, 0].map(|shift| char::from(DIGITS[bits >> shift & 63]))
+    };
+    bytes.chunks(3).flat_map(group).collect()
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! Verifies signatures of minisign.
+//! Verifies signatures of minisign, with one or several keys.
 //!
 //! Both kinds are supported: of the file's BLAKE2b-512 hash, minisign's default, and of the file itself. Keys and
 //! signatures must be formatted exactly as minisign does it; only the text of the untrusted comment is free, since it is
 //! not signed. The formats are described at <https://jedisct1.github.io/minisign/>.
+
+use core::fmt;
 
 use blake2::{Blake2b512, Digest};
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -14,9 +16,9 @@ pub enum Refusal {
     Comment,
     /// The file or its signature was changed.
     File,
-    /// The key file is not a public key of minisign.
+    /// The key file is not one or more public keys of minisign.
     Key,
-    /// The signature was made with another key.
+    /// The signature was made with a key that is not in the key file.
     OtherKey,
     /// The signature file is not a signature of minisign.
     Signature,
@@ -36,39 +38,61 @@ impl Refusal {
     }
 }
 
-/// Returns the trusted comment, if `signature` was made with the secret key of `key` for this `file`.
+/// A signature that was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signed<'a> {
+    /// The number of the key that it was made with.
+    pub key: KeyId,
+    /// The trusted comment.
+    pub comment: &'a [u8],
+}
+
+/// The number of a key, which minisign shows in hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyId([u8; ID]);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{:016X}", u64::from_le_bytes(self.0))
+    }
+}
+
+/// Accepts `signature`, if it was made for this `file` with the secret key of one of `keys`, which are key files one
+/// after the other.
 ///
 /// # Errors
 /// Returns why the signature is not accepted.
-pub fn verify<'a>(key: &[u8], signature: &'a [u8], file: &[u8]) -> Result<&'a [u8], Refusal> {
-    let (id, key) = read_key(key).ok_or(Refusal::Key)?;
+pub fn verify<'a>(keys: &[u8], signature: &'a [u8], file: &[u8]) -> Result<Signed<'a>, Refusal> {
+    // A file that is torn behind the key in question is refused too.
+    let mut lines = Lines(keys);
+    while read_key(&mut lines).map(|_| !lines.is_over()).ok_or(Refusal::Key)? {}
     let parts = Parts::read(signature).ok_or(Refusal::Signature)?;
-    if parts.key != id {
-        return Err(Refusal::OtherKey);
+    let hash = Blake2b512::digest(file);
+    let signed = if parts.hashed { hash.as_slice() } else { file };
+    let mut refusal = Refusal::OtherKey;
+    let mut lines = Lines(keys);
+    while let Some((id, key)) = read_key(&mut lines) {
+        // Several keys may have one number.
+        if id == parts.key {
+            match parts.verify(&key, signed) {
+                Ok(()) => return Ok(Signed { key: id, comment: parts.comment }),
+                // The signature itself was made with this key.
+                Err(_) if refusal == Refusal::Comment => {}
+                Err(this) => refusal = this,
+            }
+        }
     }
-    let signed = match parts.hashed {
-        true => key.verify_strict(&Blake2b512::digest(file), &parts.signature),
-        false => key.verify_strict(file, &parts.signature),
-    };
-    signed.map_err(|_| Refusal::File)?;
-    // The second signature is of the first one followed by the comment.
-    let mut both = heapless::Vec::<u8, { SIGNATURE + COMMENT }>::new();
-    let whole = both.extend_from_slice(&parts.signature.to_bytes()).is_ok()
-        && both.extend_from_slice(parts.comment).is_ok()
-        && key.verify_strict(&both, &parts.of_both).is_ok();
-    if whole { Ok(parts.comment) } else { Err(Refusal::Comment) }
+    Err(refusal)
 }
 
 /// Reads a public key and its number.
-fn read_key(file: &[u8]) -> Option<(KeyId, VerifyingKey)> {
-    let mut lines = Lines(file);
+fn read_key(lines: &mut Lines<'_>) -> Option<(KeyId, VerifyingKey)> {
     lines.next()?.strip_prefix(UNTRUSTED)?;
     let key: [u8; 2 + ID + 32] = base64(lines.next()?)?;
-    lines.is_over().then_some(())?;
     let (kind, rest) = key.split_first_chunk()?;
     let (id, point) = rest.split_first_chunk()?;
     (kind == b"Ed").then_some(())?;
-    Some((*id, VerifyingKey::from_bytes(point.try_into().ok()?).ok()?))
+    Some((KeyId(*id), VerifyingKey::from_bytes(point.try_into().ok()?).ok()?))
 }
 
 /// The fields of a signature file.
@@ -98,7 +122,18 @@ impl<'a> Parts<'a> {
             _ => return None,
         };
         let signature = Signature::from_bytes(signature.try_into().ok()?);
-        Some(Self { hashed, key: *key, signature, comment, of_both: Signature::from_bytes(&of_both) })
+        Some(Self { hashed, key: KeyId(*key), signature, comment, of_both: Signature::from_bytes(&of_both) })
+    }
+
+    /// Checks both signatures; `signed` is the file or its hash.
+    fn verify(&self, key: &VerifyingKey, signed: &[u8]) -> Result<(), Refusal> {
+        key.verify_strict(signed, &self.signature).map_err(|_| Refusal::File)?;
+        // The second signature is of the first one followed by the comment.
+        let mut both = heapless::Vec::<u8, { SIGNATURE + COMMENT }>::new();
+        let whole = both.extend_from_slice(&self.signature.to_bytes()).is_ok()
+            && both.extend_from_slice(self.comment).is_ok()
+            && key.verify_strict(&both, &self.of_both).is_ok();
+        if whole { Ok(()) } else { Err(Refusal::Comment) }
     }
 }
 
@@ -152,8 +187,6 @@ fn base64<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     }
     Some(bytes)
 }
-
-type KeyId = [u8; ID];
 
 const ID: usize = 8;
 const SIGNATURE: usize = 64;

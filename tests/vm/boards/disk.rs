@@ -49,7 +49,7 @@ fn a_root_is_clean_after_two_replacements_of_pid_1() {
     ] {
         machine.line(&format!("update refused, {whose}: it has to be root's, and writable by nobody else"));
     }
-    machine.line("zinit-pid1.new is signed: a newer one");
+    machine.line("zinit-pid1.new is signed by key ");
     machine.line("driver: /sbin/zinit-pid1 (deleted)");
     machine.line("driver: /sbin/zinit-pid1, server as before: yes");
     let text = machine.ends("reboot: Power down");

@@ -19,8 +19,9 @@ pub fn verify(new: &Path, candidate: &[u8], signature: &mut Content) -> Result<(
     let signature_path = new.with(b".minisig");
     signature.read(&signature_path, &file::open_checked(&signature_path)?)?;
     match minisign::verify(&key, signature, candidate) {
-        Ok(comment) => {
-            report(format_args!("{new} is signed: {}", comment.escape_ascii()));
+        Ok(signed) => {
+            let comment = signed.comment.escape_ascii();
+            report(format_args!("{new} is signed by key {}: {comment}", signed.key));
             Ok(())
         }
         Err(refusal) => {
