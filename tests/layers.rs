@@ -72,6 +72,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("ctl/start", "file hostname model process refusal report sys"),
     ("ctl/hostname", ""),
     ("ctl/answer", "model"),
+    ("ctl/comment", "answer"),
     ("ctl/", "answer cli file model parse print probe process refusal report stat sys verify"),
 ];
 

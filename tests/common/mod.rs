@@ -82,7 +82,7 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A newer version of the program, signed by the real minisign, in a folder with the key.
+/// A newer version of the program, signed by `scripts/sign`, in a folder with the key.
 pub struct Update(Folder);
 
 impl Update {
@@ -92,7 +92,7 @@ impl Update {
         let mut newer = std::fs::read(program()).expect("the program");
         newer.push(0);
         std::fs::write(update.file("new"), newer).expect("a file");
-        minisign(update.0.path(), &["-S", "-s", "secret", "-t", "a newer one", "-m", "new"]);
+        sign(&update.file("secret"), &update.file("new"), &update.file("new.minisig"));
         update
     }
 
@@ -100,6 +100,13 @@ impl Update {
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
+}
+
+/// Signs a program of ours as its builder does.
+pub fn sign(secret: &Path, program: &Path, signature: &Path) {
+    let output = Command::new(root().join("scripts/sign")).args([secret, program, signature]).output();
+    let output = output.expect("scripts/sign runs");
+    assert!(output.status.success(), "{output:?}");
 }
 
 /// Runs minisign in a folder.

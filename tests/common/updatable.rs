@@ -5,8 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use zinit_pid1ctl::answer::Answer;
+
 use super::namespace::{Namespace, Setup};
-use super::{minisign, program, reexec, with_tool};
+use super::{minisign, program, reexec, sign, with_tool};
 
 /// Namespaces in which PID 1 can be replaced: a copy of the program, zinit-pid1ctl, and a key.
 pub struct Updatable {
@@ -72,15 +74,45 @@ pub fn offer(path: &Path, change: Change) -> Vec<u8> {
     bytes
 }
 
+/// Puts any signed bytes there, as what they say that they are, or else as the running version.
 pub fn offer_bytes(path: &Path, bytes: &[u8]) {
+    if Answer::find(bytes).is_none() {
+        return offer_as(path, bytes, &comment(env!("CARGO_PKG_VERSION")));
+    }
+    let (new, signature) = put(path, bytes);
+    sign(&folder(path).join("secret"), &new, &signature);
+}
+
+/// Puts them there with this trusted comment.
+pub fn offer_as(path: &Path, bytes: &[u8], comment: &str) {
+    let (new, signature) = put(path, bytes);
+    sign_as(&folder(path), &new, &signature, comment);
+}
+
+/// Signs any file with this trusted comment.
+pub fn sign_as(folder: &Path, file: &Path, signature: &Path, comment: &str) {
+    let [file, signature] = [file, signature].map(|path| path.display().to_string());
+    minisign(folder, &["-S", "-s", "secret", "-t", comment, "-m", &file, "-x", &signature]);
+}
+
+/// What is signed of a version of the program.
+pub fn comment(version: &str) -> String {
+    format!("file:zinit-pid1 version:{version} arch:{}", std::env::consts::ARCH)
+}
+
+/// Writes a candidate, and returns its path and that of its signature.
+fn put(path: &Path, bytes: &[u8]) -> (PathBuf, PathBuf) {
     let (new, signature) = (path.with_extension("new"), path.with_extension("new.minisig"));
     for old in [&new, &signature] {
         let _none = fs::remove_file(old);
     }
     write_alone(&new, bytes);
-    let folder = path.parent().and_then(Path::parent).expect("a folder");
-    let words = ["-S", "-s", "secret", "-t", "a newer one", "-m", &new.display().to_string()];
-    minisign(folder, &[&words[..], &["-x", &signature.display().to_string()]].concat());
+    (new, signature)
+}
+
+/// The folder with the secret key.
+fn folder(path: &Path) -> PathBuf {
+    path.parent().and_then(Path::parent).expect("a folder").to_path_buf()
 }
 
 /// Writes a file that no process has open for writing afterwards: another thread may fork this process meanwhile, and

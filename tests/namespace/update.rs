@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::common::namespace::{Log, Namespace, children, state, status};
 use crate::common::trace::Trace;
 use crate::common::updatable::{
-    Change, HANGS, NEWER, Updatable, furnish, generation, inode, offer, offer_bytes, write_alone,
+    Change, HANGS, NEWER, Updatable, comment, furnish, generation, inode, offer, offer_bytes, write_alone,
 };
 use crate::common::{minisign, program, until};
 
@@ -26,7 +26,11 @@ fn a_signed_candidate_replaces_pid_1_and_the_server_keeps_running() {
     // minisign shows the number in the untrusted comment of the key.
     let key = fs::read_to_string(pid1.folder.path().join("key")).expect("the key");
     let key = key.lines().next().and_then(|line| line.split(' ').next_back()).expect("a number");
-    assert!(signed.ends_with(&format!(".new is signed by key {key:0>16}: a newer one")), "{signed}");
+    assert!(
+        signed
+            .ends_with(&format!(".new is signed by key {key:0>16}: {}", comment(env!("CARGO_PKG_VERSION")))),
+        "{signed}"
+    );
     pid1.line(&format!("is version {} now", env!("CARGO_PKG_VERSION")));
     pid1.line("the server goes on");
     pid1.log.nth(&format!("version {}, PID 1 of a container", env!("CARGO_PKG_VERSION")), 2);

@@ -12,6 +12,25 @@ fn our_own_answer_is_understood() {
 }
 
 #[test]
+fn an_answer_is_found_in_a_program() {
+    let program = std::fs::read(crate::common::program()).expect("the program");
+    assert_eq!(Answer::find(&program), Answer::read(VERSION.to_bytes()));
+    let answer = b"zinit-pid1 1.2.3\narch x\nhand-over 4\nreads 4\n";
+    for before in [&b""[..], b"zinit-pid1 1\0", b"zinit-pid1 zinit-pid1 ", b"\xffzinit-pid1 9.9.9\narch y\0"]
+    {
+        let program = [before, answer, b"\0reads 5\n\0"].concat();
+        let found = Answer::find(&program).expect("an answer");
+        assert_eq!(found.version.to_string(), "1.2.3");
+        assert!(found.reads(b"4") && !found.reads(b"5"));
+    }
+    // One that is cut off may be cut within a number.
+    for end in 0..answer.len() {
+        assert_eq!(Answer::find(&answer[..end]), None);
+    }
+    assert_eq!(Answer::find(answer), None);
+}
+
+#[test]
 fn a_later_answer_may_say_more() {
     let text = b"zinit-pid1 1.20.3\nsings yes\narch riscv64\nhand-over 5\nreads 4\nreads 5\n";
     let later = Answer::read(text).expect("it says all");

@@ -5,6 +5,7 @@ mod common;
 
 mod answer;
 mod cli;
+mod comment;
 mod config;
 mod deadline;
 mod hostname;
@@ -14,3 +15,4 @@ mod proc;
 mod procstat;
 mod protocol;
 mod rpc;
+mod sign;

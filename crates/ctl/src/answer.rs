@@ -30,6 +30,16 @@ impl<'a> Answer<'a> {
         Some(Self { version, arch: value(text, b"arch ")?, writes: value(text, b"hand-over ")?, text })
     }
 
+    /// Finds the answer of a program in its file, where a NUL ends it; `None` if it is none of PID 1.
+    #[must_use]
+    pub fn find(program: &'a [u8]) -> Option<Self> {
+        let starts = program.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME);
+        starts.filter_map(|(start, _)| program.get(start..)).find_map(|text| {
+            let end = text.iter().position(|byte| *byte == 0)?;
+            Self::read(text.get(..end)?)
+        })
+    }
+
     /// What a PID 1 is that says nothing of itself: one from before this was told, of this program's architecture.
     #[must_use]
     pub const fn of_silent(arch: &'a [u8]) -> Self {

@@ -18,6 +18,7 @@
 
 pub mod answer;
 pub mod cli;
+pub mod comment;
 pub mod deadline;
 pub mod hostname;
 mod json;
