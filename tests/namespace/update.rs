@@ -4,14 +4,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::namespace::{Log, Namespace, children, state, status};
 use crate::common::trace::Trace;
 use crate::common::updatable::{
-    Change, HANGS, NEWER, Updatable, comment, furnish, generation, inode, offer, offer_bytes, write_alone,
+    Change, HANGS, NEWER, Updatable, comment, furnish, generation, inode, offer, offer_as, offer_bytes,
+    sign_as, write_alone,
 };
 use crate::common::{minisign, program, until};
 
@@ -173,6 +174,291 @@ fn each_refusal_has_its_reason_and_changes_nothing() {
     refuses(&mut pid1, ".new: it is empty, or larger");
     offer_bytes(&path, b"#!/bin/sh\nexit 1\n");
     refuses(&mut pid1, "cannot execute it: ENOENT");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+/// The path of a file in the mount namespace of PID 1.
+fn inside(pid1: &mut Namespace, path: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{}/root{path}", pid1.pid1()))
+}
+
+/// The program, as another version of it; both have the same length.
+fn as_version(version: &str) -> Vec<u8> {
+    let mut bytes = fs::read(program()).expect("the program");
+    let running = format!("zinit-pid1 {}\narch ", env!("CARGO_PKG_VERSION")).into_bytes();
+    let other = format!("zinit-pid1 {version}\narch ").into_bytes();
+    let at = bytes.windows(running.len()).position(|window| window == running).expect("an answer");
+    bytes[at..at + other.len()].copy_from_slice(&other);
+    bytes
+}
+
+#[test]
+fn a_signature_for_something_else_is_refused_before_it_is_executed() {
+    let (mut pid1, path) = Updatable::new().start();
+    let (pid, server) = (pid1.pid1(), pid1.server());
+    let (version, arch) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    let good = comment(version);
+    // This one would hang in its probe.
+    let mut hangs = fs::read(program()).expect("the program");
+    HANGS(&mut hangs);
+    let cases = [
+        ("a newer one".to_string(), ".new.minisig: its trusted comment has no word file:".to_string()),
+        (
+            good.replace("arch:", "timestamp:"),
+            ".new.minisig: its trusted comment has no word arch:".to_string(),
+        ),
+        (
+            format!("{good} version:9.9.9"),
+            ".new.minisig: its trusted comment has the word version: twice".to_string(),
+        ),
+        (good.replace(version, "9.9"), ".new: it is signed as version:9.9, not version:X.Y.Z".to_string()),
+        (
+            format!("file:zinit-server version:0.0.1 arch:{arch}"),
+            ".new: it is signed as file:zinit-server, not file:zinit-pid1".to_string(),
+        ),
+        (good.replace(arch, "s390x"), format!(".new: it is signed as arch:s390x, not arch:{arch}")),
+        (
+            comment("0.0.9"),
+            format!(
+                ".new: it is signed as version:0.0.9, below the running {version}, and /etc/zinit/update.allow-downgrade is not there"
+            ),
+        ),
+    ];
+    for (count, (comment, refusal)) in cases.into_iter().enumerate() {
+        offer_as(&path, &hangs, &comment);
+        let said = pid1.log.text().len();
+        pid1.signal(libc::SIGUSR2);
+        pid1.log.nth("no update: exited 1", count + 1);
+        let text = pid1.log.text();
+        assert!(text[said..].contains(&format!("{}{refusal}\n", path.display())), "{refusal}:\n{text}");
+    }
+    // What is signed as another version or architecture than it is can be told only by a probe.
+    let mut foreign = fs::read(program()).expect("the program");
+    let text = format!("\narch {arch}\n").into_bytes();
+    let at = foreign.windows(text.len()).position(|window| window == text).expect("an answer");
+    foreign[at + 6] = b'Y';
+    let answer = format!("Y{}", &arch[1..]);
+    let own = fs::read(program()).expect("the program");
+    for (count, (bytes, signed, refusal)) in [
+        (&own, comment("9.9.9"), format!("version:9.9.9, and answers {version} to --probe")),
+        (&as_version("0.9.9"), good.clone(), format!("version:{version}, and answers 0.9.9 to --probe")),
+        (&foreign, good, format!("arch:{arch}, and answers {answer} to --probe")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        offer_as(&path, bytes, &signed);
+        pid1.signal(libc::SIGUSR2);
+        pid1.line(&format!(".new: it is signed as {refusal}"));
+        pid1.log.nth("no update: exited 1", count + 8);
+    }
+    assert_eq!((generation(pid), pid1.server()), (0, server));
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn an_older_version_is_installed_only_where_root_allows_it() {
+    let (mut pid1, path) = Updatable::new().start();
+    let (pid, server) = (pid1.pid1(), pid1.server());
+    let allow = inside(&mut pid1, "/etc/zinit/update.allow-downgrade");
+    offer_bytes(&path, &as_version("0.0.9"));
+    let mut count = 0;
+    let mut refuses = |pid1: &mut Namespace, line: &str| {
+        pid1.signal(libc::SIGUSR2);
+        pid1.line(line);
+        count += 1;
+        pid1.log.nth("no update: exited 1", count);
+    };
+    refuses(&mut pid1, ".new: it is signed as version:0.0.9, below the running ");
+    let named = "update refused, /etc/zinit/update.allow-downgrade: ";
+    fs::create_dir(&allow).expect("a folder");
+    refuses(&mut pid1, &format!("{named}it is no regular file"));
+    fs::remove_dir(&allow).expect("a folder");
+    symlink("/dev/null", &allow).expect("a link");
+    refuses(&mut pid1, &format!("{named}cannot open it: ELOOP"));
+    fs::remove_file(&allow).expect("a link");
+    fs::write(&allow, "").expect("a file");
+    fs::set_permissions(&allow, fs::Permissions::from_mode(0o664)).expect("a mode");
+    refuses(&mut pid1, &format!("{named}it has to be root's, and writable by nobody else"));
+    assert_eq!(generation(pid), 0);
+
+    fs::set_permissions(&allow, fs::Permissions::from_mode(0o400)).expect("a mode");
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("is version 0.0.9 now");
+    until("the update", || generation(pid) == 1);
+    assert_eq!(pid1.server(), server);
+    // The version that runs now is the older one, which tells it: back to the newer one is no downgrade.
+    fs::remove_file(&allow).expect("a file");
+    offer(&path, NEWER);
+    pid1.signal(libc::SIGUSR2);
+    until("the update", || generation(pid) == 2);
+    assert_eq!(pid1.server(), server);
+    offer_bytes(&path, &as_version("0.0.9"));
+    refuses(&mut pid1, &format!("below the running {}", env!("CARGO_PKG_VERSION")));
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
+fn a_file_from_a_package_manager_has_to_be_signed_where_that_is_required() {
+    let (mut pid1, path) = Updatable::new().start();
+    let (pid, server) = (pid1.pid1(), pid1.server());
+    let folder = pid1.folder.path().to_path_buf();
+    let require = inside(&mut pid1, "/etc/zinit/update.require-signature");
+    // Whatever has this name counts.
+    symlink("nowhere", &require).expect("a link");
+    let signature = PathBuf::from(format!("{}.minisig", path.display()));
+    let install = |bytes: &[u8], comment: &str| {
+        let other = path.with_extension("package");
+        write_alone(&other, bytes);
+        fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).expect("a mode");
+        sign_as(&folder, &other, &signature, comment);
+        fs::rename(&other, &path).expect("another file");
+    };
+    let (own, good) = (fs::read(program()).expect("the program"), comment(env!("CARGO_PKG_VERSION")));
+    let mut count = 0;
+    let mut refuses = |pid1: &mut Namespace, line: &str| {
+        pid1.signal(libc::SIGUSR2);
+        pid1.line(&format!("update refused, {}{line}", path.display()));
+        count += 1;
+        pid1.log.nth("no update: exited 1", count);
+        assert_eq!(generation(pid), 0);
+    };
+    install(&own, &good);
+    fs::remove_file(&signature).expect("a file");
+    refuses(&mut pid1, ".minisig: cannot open it: ENOENT");
+    fs::write(&signature, "nothing").expect("a file");
+    refuses(&mut pid1, ".minisig: the signature is no signature of minisign");
+    let mut hangs = own.clone();
+    HANGS(&mut hangs);
+    install(&hangs, &comment("0.0.9"));
+    refuses(&mut pid1, ": it is signed as version:0.0.9, below the running ");
+    install(&hangs, &good.replace("zinit-pid1", "zinit-server"));
+    refuses(&mut pid1, ": it is signed as file:zinit-server, not file:zinit-pid1");
+    install(&own, &comment("9.9.9"));
+    refuses(&mut pid1, ": it is signed as version:9.9.9, and answers ");
+    install(&own, &good);
+    let mut file = OpenOptions::new().append(true).open(&path).expect("a file");
+    file.write_all(b"more").expect("a file");
+    drop(file);
+    refuses(&mut pid1, ".minisig: the file is not what was signed");
+
+    install(&own, &good);
+    pid1.signal(libc::SIGUSR2);
+    pid1.line(&format!("{} is signed by key ", path.display()));
+    until("the update", || generation(pid) == 1);
+    assert_eq!(pid1.server(), server);
+    assert!(signature.exists(), "it is the package manager's");
+    // Without the rule it is as before.
+    fs::remove_file(&require).expect("a link");
+    install(&as_version("0.0.9"), "none");
+    pid1.signal(libc::SIGUSR2);
+    pid1.line("is version 0.0.9 now");
+    until("the update", || generation(pid) == 2);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+/// A person asks in the namespaces of PID 1 what an update would do: exit status, and all that is printed.
+fn check(pid1: &mut Namespace, trace: &[&str]) -> (Option<i32>, String) {
+    let mut check = Command::new("nsenter");
+    check.args([
+        "--target",
+        &pid1.pid1().to_string(),
+        "--user",
+        "--mount",
+        "--pid",
+        "--preserve-credentials",
+    ]);
+    check.arg("--").args(trace).args(["/sbin/zinit-pid1ctl", "update", "--check"]);
+    let output = check.env("PATH", "/usr/bin:/bin").output().expect("nsenter runs: package util-linux");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn a_check_says_what_an_update_would_do_and_does_nothing() {
+    let (mut pid1, path) = Updatable::new().start();
+    let (pid, server) = (pid1.pid1(), pid1.server());
+    let version = env!("CARGO_PKG_VERSION");
+    let folder = path.parent().expect("a folder").to_path_buf();
+    let files = || {
+        let files = fs::read_dir(&folder).expect("a folder").map(|file| {
+            let file = file.expect("an entry");
+            let data = file.metadata().expect("a file");
+            (file.file_name(), data.ino(), data.ctime(), data.ctime_nsec())
+        });
+        let folder = fs::metadata(&folder).expect("a folder");
+        let mut files: Vec<_> = files.collect();
+        files.push(("folder".into(), 0, folder.ctime(), folder.ctime_nsec()));
+        files.sort();
+        files
+    };
+    let checks = |pid1: &mut Namespace, trace: &[&str], status: i32, lines: &[String]| {
+        let before = files();
+        let (code, text) = check(pid1, trace);
+        let expected: String = lines.iter().map(|line| format!("zinit-pid1: {line}\n")).collect();
+        assert_eq!((code, text), (Some(status), expected));
+        assert_eq!(files(), before, "{lines:?}");
+    };
+    let shown = path.display();
+    checks(&mut pid1, &[], 3, &[format!("no update is there: {shown}.new")]);
+
+    offer(&path, NEWER);
+    // It need not be executable, as in an update.
+    fs::set_permissions(path.with_extension("new"), fs::Permissions::from_mode(0o600)).expect("a mode");
+    let key = fs::read_to_string(pid1.folder.path().join("key")).expect("the key");
+    let key = key.lines().next().and_then(|line| line.split(' ').next_back()).expect("a number");
+    let signed = |comment: &str| format!("{shown}.new is signed by key {key:0>16}: {comment}");
+    let good = [
+        signed(&comment(version)),
+        format!("{shown}.new would replace version {version} by version {version}"),
+    ];
+    checks(&mut pid1, &[], 0, &good);
+    // The kernel may refuse files in memory that can be executed.
+    let strace = [
+        "strace",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=memfd_create",
+        "-e",
+        "inject=memfd_create:error=EACCES",
+    ];
+    let refused = format!("update refused, {shown}.new: cannot execute it: EACCES (no permission)");
+    checks(&mut pid1, &strace, 1, &[good[0].clone(), refused]);
+    fs::set_permissions(path.with_extension("new"), fs::Permissions::from_mode(0o700)).expect("a mode");
+    checks(&mut pid1, &strace, 0, &good);
+
+    let older = comment("0.0.9");
+    offer_as(&path, b"none", &older);
+    let refused = format!(
+        "it is signed as version:0.0.9, below the running {version}, and /etc/zinit/update.allow-downgrade is not there"
+    );
+    checks(&mut pid1, &[], 1, &[signed(&older), format!("update refused, {shown}.new: {refused}")]);
+    let newer = comment("9.9.9");
+    offer_as(&path, &fs::read(program()).expect("the program"), &newer);
+    let refused = format!("it is signed as version:9.9.9, and answers {version} to --probe");
+    checks(&mut pid1, &[], 1, &[signed(&newer), format!("update refused, {shown}.new: {refused}")]);
+    for used in ["new", "new.minisig"] {
+        fs::remove_file(path.with_extension(used)).expect("a file");
+    }
+
+    // A file from a package manager; the version that runs is not in that file.
+    let other = path.with_extension("package");
+    write_alone(&other, &as_version("0.9.9"));
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).expect("a mode");
+    fs::rename(&other, &path).expect("another file");
+    checks(&mut pid1, &[], 0, &[format!("{shown} would replace version {version} by version 0.9.9")]);
+    fs::write(inside(&mut pid1, "/etc/zinit/update.require-signature"), "").expect("a file");
+    let refused =
+        format!("update refused, {shown}.minisig: cannot open it: ENOENT (no such file or directory)");
+    checks(&mut pid1, &[], 1, &[refused]);
+    assert_eq!((generation(pid), pid1.server()), (0, server));
+    assert!(!pid1.log.text().contains("update"), "{}", pid1.log.text());
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
 }

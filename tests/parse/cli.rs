@@ -7,7 +7,9 @@ use zinit_pid1::model::limits::REBOOT_ARGUMENT;
 use zinit_pid1::model::process::Signal;
 use zinit_pid1::parse::cli::{CliMode, cli_mode, is_container_hint};
 use zinit_pid1::signals;
-use zinit_pid1ctl::cli::Command::{self, Ask, End, Force, Help, Refused, Status, Supervise, Version, Warn};
+use zinit_pid1ctl::cli::Command::{
+    self, Ask, CheckUpdate, End, Force, Help, Refused, Status, Supervise, Version, Warn,
+};
 use zinit_pid1ctl::cli::{Refusal, Text, parse, signal};
 
 /// The words of a line, of which a part in quotes is one.
@@ -62,6 +64,8 @@ fn each_word_has_one_meaning() {
         ("zinit-pid1 shutdown -r now", REBOOT),
         ("zinit-pid1 restart-server", Ask(Signal::USR1)),
         ("zinit-pid1 update", Ask(Signal::USR2)),
+        ("zinit-pid1 update --check", CheckUpdate),
+        ("zinit-pid1 -c update --check --help", Help),
         ("zinit-pid1 status", Status),
         ("zinit-pid1 status --help", Help),
         ("zinit-pid1 update -V", Version),
@@ -316,6 +320,11 @@ fn an_unknown_word_does_nothing() {
         "zinit-pid1 status -f",
         "zinit-pid1 status reboot",
         "zinit-pid1 update -f",
+        "zinit-pid1 update check",
+        "zinit-pid1 update --check --check",
+        "zinit-pid1 update --check now",
+        "zinit-pid1 --check update",
+        "zinit-pid1 status --check",
         "zinit-pid1 restart-server -f",
         "zinit-pid1 restart-server -p",
         "reboot reboot",

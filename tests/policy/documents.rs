@@ -93,6 +93,34 @@ fn the_manual_of_zinit_pid1ctl_explains_every_line_for_the_log() {
     assert_eq!(missing, [""; 0]);
 }
 
+/// Why a task gives up: the texts of all refusals in the code, of which each match has an arm for each reason.
+#[test]
+fn the_table_of_refusals_has_every_one_and_no_other() {
+    let page = read("doc/zinit-pid1ctl.8");
+    let table = section(&page, "DIAGNOSTICS").split_once("\n.Ss Refusals\n").expect("a table").1;
+    let table = table.split("\n.Ss ").next().expect("a first part");
+    let rows = table.lines().filter_map(|line| line.strip_prefix(".It Sy ")).map(without_values);
+    let rows: Vec<String> = rows.collect();
+    let mut reasons = BTreeSet::new();
+    for (file, start) in [
+        ("refusal", "\nimpl fmt::Display for Refusal {"),
+        ("comment", "\nimpl fmt::Display for Refusal {"),
+        ("minisign", "\nimpl Refusal {"),
+    ] {
+        let source = read(&format!("crates/ctl/src/{file}.rs"));
+        let block = source.split_once(start).unwrap_or_else(|| panic!("{file}: no {start}")).1;
+        let block = block.split("\n}\n").next().expect("a first part");
+        let texts = block.split('"').skip(1).step_by(2).map(without_values);
+        // The file stands in front of each; a key and its value are one text.
+        let texts = texts.filter(|text| text != "%: ").map(|text| text.replace("%%", "%"));
+        let before = reasons.len();
+        reasons.extend(texts);
+        assert!(reasons.len() >= before + 5, "{file}: {reasons:#?}");
+    }
+    assert_eq!(rows.iter().cloned().collect::<BTreeSet<_>>(), reasons);
+    assert_eq!(rows.len(), reasons.len(), "a row is there twice");
+}
+
 #[test]
 fn each_limit_is_in_a_manual_by_its_name() {
     let pages = read("doc/zinit-pid1.8") + &read("doc/zinit-pid1ctl.8");

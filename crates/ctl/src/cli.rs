@@ -22,6 +22,8 @@ pub type Text = heapless::Vec<u8, { REBOOT_ARGUMENT - 1 }>;
 pub enum Command<'a> {
     /// Send PID 1 this signal.
     Ask(Signal),
+    /// Say what an update would do.
+    CheckUpdate,
     /// Ask PID 1 for this ending; the text is for the kernel, and empty for any other ending than a reboot.
     End(Ending, Text),
     /// End the machine without PID 1, whatever becomes of its services.
@@ -42,7 +44,7 @@ pub enum Command<'a> {
 
 /// The usage text.
 pub const USAGE: &str = "\
-zinit-pid1 [-c] [--supervise] | -V | status | restart-server | update
+zinit-pid1 [-c] [--supervise] | -V | status | restart-server | update [--check]
 zinit-pid1 halt|kexec|poweroff|reboot [-f], reboot ARGUMENT..., shutdown [-r|-H|-P] [now [MESSAGE...]]
 ";
 
@@ -102,6 +104,10 @@ pub fn parse<'a>(name: &CStr, mut words: impl Iterator<Item = &'a CStr> + Clone)
             b"-V" | b"--version" | b"--probe" => return Command::Version,
             b"restart-server" => Command::Ask(Signal::USR1),
             b"status" => Command::Status,
+            b"update" if words.clone().next() == Some(c"--check") => {
+                words.next();
+                Command::CheckUpdate
+            }
             b"update" => Command::Ask(Signal::USR2),
             [b'-', b't', seconds @ ..] if is_init && take_seconds(seconds, &mut words).is_some() => continue,
             b"0" if is_init => end::command(Ending::Poweroff),

@@ -135,13 +135,13 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// A value to be shown; of a longer one the first 64 bytes.
+/// A value to be shown; of a longer one the first 40 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word(heapless::Vec<u8, 64>);
+pub struct Word(heapless::Vec<u8, SHOWN>);
 
 impl Word {
     fn of(value: &[u8]) -> Self {
-        Self(value.iter().copied().take(64).collect())
+        Self(value.iter().copied().take(SHOWN).collect())
     }
 }
 
@@ -158,6 +158,8 @@ fn value<'a>(text: &'a [u8], key: &'static str) -> Result<&'a [u8], Refusal> {
     let first = values.next().ok_or(Refusal::Missing(key))?;
     if values.next().is_some() { Err(Refusal::Twice(key)) } else { Ok(first) }
 }
+
+const SHOWN: usize = 40;
 
 /// The program that is updated.
 const NAME: &[u8] = b"zinit-pid1";

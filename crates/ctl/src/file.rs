@@ -5,7 +5,7 @@ use core::fmt;
 use core::ops::Deref;
 
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::fs::{FileType, MemfdFlags, Mode, OFlags, SeekFrom, Stat};
 
 use crate::refusal::{Result, Why, cannot, errno_name};
 use crate::report;
@@ -55,7 +55,9 @@ impl Content {
         self.0.clear();
         let mut piece = [0; 4096];
         loop {
-            let taken = rustix::io::read(file, &mut piece[..]).map_err(cannot("read", path))?;
+            // Whoever else reads the open file begins at its start.
+            let taken = rustix::io::pread(file, &mut piece[..], self.0.len() as u64);
+            let taken = taken.map_err(cannot("read", path))?;
             if taken == 0 {
                 break;
             }
@@ -113,6 +115,25 @@ impl Folder {
 pub fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     rustix::fs::open(path.name(), flags, Mode::empty())
+}
+
+/// Writes all of it.
+pub fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> rustix::io::Result<()> {
+    while !bytes.is_empty() {
+        let written = rustix::io::write(file, bytes)?;
+        bytes = bytes.get(written..).unwrap_or(&[]);
+    }
+    Ok(())
+}
+
+/// An executable file with these bytes that has no name, memfd_create(2).
+pub fn in_memory(bytes: &[u8]) -> rustix::io::Result<OwnedFd> {
+    let make = |flags| rustix::fs::memfd_create(c"zinit-pid1", MemfdFlags::CLOEXEC | flags);
+    // Before Linux 6.3 all were executable, and the flag was none.
+    let file = make(MemfdFlags::EXEC).or_else(|_| make(MemfdFlags::empty()))?;
+    write_all(&file, bytes)?;
+    rustix::fs::seek(&file, SeekFrom::Start(0))?;
+    Ok(file)
 }
 
 /// Opens a file that [`check`] accepts.

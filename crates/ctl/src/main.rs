@@ -1,7 +1,7 @@
 //! zinit-pid1ctl: tasks that PID 1 leaves to another program, and the command line tool.
 //!
 //! Responsible for:
-//! - `--helper update NAME VERSION`: finds another version of PID 1's program, puts it in its place and prints its path;
+//! - `--helper update NAME SAID`: finds another version of PID 1's program, puts it in its place and prints its path;
 //! - `--helper rollback PATH`: puts the previous file of the server back;
 //! - `--helper start SERVER ARGUMENTS`: prepares the machine before its first server, and executes that;
 //! - `--helper orphans STATE [adopted]`: ends the processes that a server left behind;
@@ -98,7 +98,11 @@ fn run_helper(task: &CStr, argument: &CStr, more: &CStr) -> u8 {
 #[inline(never)]
 fn run_command(command: Command<'_>) -> u8 {
     match command {
-        Command::Ask(_) | Command::End(..) | Command::Status if !pid1_is_zinit_pid1() => FAILED,
+        Command::Ask(_) | Command::CheckUpdate | Command::End(..) | Command::Status
+            if !pid1_is_zinit_pid1() =>
+        {
+            FAILED
+        }
         Command::Ask(signal) => signal_pid1(signal),
         Command::End(ending, text) => match argument::set(ending, &text) {
             Ok(()) => signal_pid1(cli::signal(ending)),
@@ -107,6 +111,7 @@ fn run_command(command: Command<'_>) -> u8 {
                 FAILED
             }
         },
+        Command::CheckUpdate => update::check(),
         Command::Status => status::status(),
         Command::Force(_) => {
             let errno = Forced::by(&command).map_or(Errno::INVAL, |forced| forced.end());

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use rustix::io::Errno;
-use zinit_pid1ctl::minisign;
+use zinit_pid1ctl::{comment, minisign};
 
 use crate::file::{self, Path};
 
@@ -28,6 +28,8 @@ pub enum Why {
     Lasting,
     /// Another update holds the lock.
     Busy,
+    /// It is signed as another program than the expected one.
+    Comment(comment::Refusal),
     /// The kernel refused a call: what was to be done, and the error.
     Cannot(&'static str, Errno),
     /// The program ended with this wait status instead of an answer to `--probe`.
@@ -65,6 +67,7 @@ impl fmt::Display for Refusal {
             Why::Container => to.write_str("a container has no use for it"),
             Why::Lasting => to.write_str("it is on a disk, and would count at the next reboot too"),
             Why::Busy => to.write_str("another update of it is at work"),
+            Why::Comment(refusal) => refusal.fmt(to),
             Why::Cannot(action, errno) => write!(to, "cannot {action} it: {}", errno_name(*errno)),
             Why::Crashed(status) => write!(to, "it did not answer to --probe, wait status {status}"),
             Why::Hung => to.write_str("it did not answer to --probe in time"),

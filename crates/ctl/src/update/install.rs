@@ -3,59 +3,58 @@
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
-use zinit_pid1ctl::answer::Version;
 
 use crate::file::{self, Content, FileId, Folder, Path};
 use crate::refusal::{Result, Why, cannot};
-use crate::{report, sys};
+use crate::sys;
 
-use super::Running;
-use super::probe;
 use super::verify::verify;
+use super::{Found, Running};
 
-/// Replaces the program by the candidate, if its signature and its answer to a probe are right; true if the predecessor
-/// was kept.
+/// Replaces the program by the candidate, if its signature and its answer to a probe are right.
 ///
 /// The candidate is opened and read once. The signature is checked of the bytes in memory, and these are written to a
 /// new file, which no other process has ever had open; that file is probed and renamed to the program's path. A whole
 /// program has that path at all times.
-pub fn replace(running: &Running<'_>, new: &Path, candidate: &OwnedFd) -> Result<bool> {
+pub fn replace(running: &Running<'_>, new: Path, candidate: &OwnedFd) -> Result<Found> {
     let program = &running.path;
     let folder = Folder::of(program)?;
     folder.check_owner()?;
-    let checked = file::check(new, candidate)?;
+    let checked = file::check(&new, candidate)?;
     // Only a precaution against a copy in progress: some file systems do not support leases.
     if sys::is_being_written(candidate) {
-        return Why::BeingWritten.of(new);
+        return Why::BeingWritten.of(&new);
     }
     let (mut bytes, mut signature) = (Content::default(), Content::default());
-    bytes.read(new, candidate)?;
-    verify(new, &bytes, &mut signature)?;
+    bytes.read(&new, candidate)?;
+    let signed = verify(running, &new, &bytes, &mut signature)?;
+    if running.only_checks {
+        // The candidate itself need not be executable, and is only probed where a copy in memory is not.
+        let copy = file::in_memory(&bytes);
+        let version = running.try_successor(copy.as_ref().unwrap_or(candidate), &new, Some(&signed))?;
+        return Ok(Found { path: new, version, kept: false });
+    }
 
     // A second updater, of a PID 1 that was re-executed after a fault, would use the same names.
     let _lock = Lock::take(program)?;
     let verified = program.with(b".verified");
-    let done = install(running, &verified, &bytes, &folder);
-    if done.is_err() {
+    let installed = write(&verified, &bytes).and_then(|file| {
+        let version = running.try_successor(&file, &new, Some(&signed))?;
+        Ok((exchange(running, &verified, &folder)?, version))
+    });
+    if installed.is_err() {
         let _may_not_be_there = rustix::fs::unlink(verified.name());
     }
-    let (kept, version) = done?;
+    let (kept, version) = installed?;
     // The candidate is removed, unless another one has replaced it by now. A candidate that is left is only installed
     // once more.
-    if file::link_id(new) == Some(checked) {
-        for used in [new, &new.with(b".minisig")] {
+    if file::link_id(&new) == Some(checked) {
+        for used in [&new, &new.with(b".minisig")] {
             let _left = rustix::fs::unlink(used.name());
         }
     }
     folder.sync();
-    report(format_args!("{program} is version {version} now"));
-    Ok(kept)
-}
-
-/// Writes, probes and renames a program: whether the predecessor was kept, and the new version.
-fn install(running: &Running<'_>, by: &Path, bytes: &[u8], folder: &Folder) -> Result<(bool, Version)> {
-    let version = probe::probe(&write(by, bytes)?, &running.path.with(b".new"), &running.said)?;
-    Ok((exchange(running, by, folder)?, version))
+    Ok(Found { path: new, version, kept })
 }
 
 /// Writes a program to a new file, and opens that for reading only.
@@ -64,11 +63,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<OwnedFd> {
     let _of_an_update_that_was_cut_short = rustix::fs::unlink(path.name());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let writer = rustix::fs::open(path.name(), flags, Mode::RWXU).map_err(failed)?;
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let written = rustix::io::write(&writer, rest).map_err(failed)?;
-        rest = rest.get(written..).unwrap_or(&[]);
-    }
+    file::write_all(&writer, bytes).map_err(failed)?;
     rustix::fs::fchmod(&writer, Mode::from_raw_mode(0o755)).map_err(failed)?;
     rustix::fs::fsync(&writer).map_err(failed)?;
     // The kernel does not execute a file that is open for writing.

@@ -13,10 +13,16 @@ use crate::file::Path;
 use crate::refusal::{Result, Why};
 use crate::sys;
 
-/// Runs a program with `--probe`, and returns its version if it reads the re-exec state that the running PID 1 writes.
+/// What a program said of itself.
+pub struct Facts {
+    pub version: Version,
+    pub arch: heapless::Vec<u8, 64>,
+}
+
+/// Runs a program with `--probe`, and returns what it says, if it reads the re-exec state that the running PID 1 writes.
 ///
 /// The open file is executed: `path` is only what a refusal names.
-pub fn probe(program: &OwnedFd, path: &Path, running: &Answer<'_>) -> Result<Version> {
+pub fn probe(program: &OwnedFd, path: &Path, running: &Answer<'_>) -> Result<Facts> {
     let (reading, writing) = raw::pipe();
     let here = rustix::process::getpid();
     let child = match raw::fork(&Cell::new(0)) {
@@ -41,7 +47,11 @@ pub fn probe(program: &OwnedFd, path: &Path, running: &Answer<'_>) -> Result<Ver
         [0, errno] => Why::Cannot("execute", Errno::from_raw_os_error((*errno).into())).of(path),
         _ if status != 0 => Why::Crashed(status).of(path),
         answer => match Answer::read(answer) {
-            Some(answer) if answer.reads(running.writes) => Ok(answer.version),
+            Some(answer) if answer.reads(running.writes) => {
+                // A longer name is none that anybody signs.
+                let arch = answer.arch.iter().copied().take(64).collect();
+                Ok(Facts { version: answer.version, arch })
+            }
             _ => Why::Answer.of(path),
         },
     }
