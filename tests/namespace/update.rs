@@ -14,7 +14,7 @@ use crate::common::updatable::{
     Change, HANGS, NEWER, Updatable, comment, furnish, generation, inode, offer, offer_as, offer_bytes,
     sign_as, write_alone,
 };
-use crate::common::{minisign, program, until};
+use crate::common::{minisign, program, tool, until};
 
 #[test]
 fn a_signed_candidate_replaces_pid_1_and_the_server_keeps_running() {
@@ -172,6 +172,9 @@ fn each_refusal_has_its_reason_and_changes_nothing() {
     refuses(&mut pid1, "it is empty, or larger than 262144 bytes");
     offer(&path, |bytes| bytes.resize(262_145, 0));
     refuses(&mut pid1, ".new: it is empty, or larger");
+    // zinit-pid1ctl knows the same version, but is no PID 1.
+    offer_as(&path, &fs::read(tool()).expect("the tool"), &comment(env!("CARGO_PKG_VERSION")));
+    refuses(&mut pid1, "it did not answer to --probe, wait status 512");
     offer_bytes(&path, b"#!/bin/sh\nexit 1\n");
     refuses(&mut pid1, "cannot execute it: ENOENT");
     pid1.signal(libc::SIGTERM);

@@ -319,6 +319,11 @@ fn an_unknown_word_does_nothing() {
         "zinit-pid1 reboot -c",
         "zinit-pid1 status -f",
         "zinit-pid1 status reboot",
+        // Only zinit-pid1 itself answers this.
+        "zinit-pid1 --probe",
+        "zinit-pid1 status --probe",
+        "reboot --probe",
+        "shutdown --probe",
         "zinit-pid1 update -f",
         "zinit-pid1 update check",
         "zinit-pid1 update --check --check",

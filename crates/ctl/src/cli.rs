@@ -101,7 +101,7 @@ pub fn parse<'a>(name: &CStr, mut words: impl Iterator<Item = &'a CStr> + Clone)
         let command = match word.to_bytes() {
             b"-c" | b"--container" => continue,
             b"-h" | b"--help" => return Command::Help,
-            b"-V" | b"--version" | b"--probe" => return Command::Version,
+            b"-V" | b"--version" => return Command::Version,
             b"restart-server" => Command::Ask(Signal::USR1),
             b"status" => Command::Status,
             b"update" if words.clone().next() == Some(c"--check") => {
@@ -181,7 +181,7 @@ fn alone<'a>(command: Command<'a>, mut words: impl Iterator<Item = &'a CStr>) ->
     match words.next().map(|word| (word, word.to_bytes())) {
         None => command,
         Some((_, b"-h" | b"--help")) => Command::Help,
-        Some((_, b"-V" | b"--version" | b"--probe")) => Command::Version,
+        Some((_, b"-V" | b"--version")) => Command::Version,
         Some((word, _)) => Command::Refused(Refusal::Unknown, word),
     }
 }

@@ -61,7 +61,7 @@ impl<'a> End<'a> {
             b"--force" => self.force = true,
             b"--exec" if self.ending == Ending::Kexec => {}
             b"--help" => return Err(Stop::Help),
-            b"--version" | b"--probe" => return Err(Stop::Version),
+            b"--version" => return Err(Stop::Version),
             b"--wtmp-only" => return refused(Refusal::Wtmp, word),
             b"--no-sync" | b"--no-wall" | b"--no-wtmp" | b"--quiet" | b"--verbose" => {}
             other => match long_ending(other) {

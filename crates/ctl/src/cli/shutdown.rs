@@ -75,7 +75,7 @@ impl<'a> Options<'a> {
         let mut with = self;
         match word.to_bytes() {
             b"--help" => return Err(Stop::Help),
-            b"--version" | b"--probe" => return Err(Stop::Version),
+            b"--version" => return Err(Stop::Version),
             b"--show" => with.cancel = Some(word),
             // None of these means anything here, and no word of `shutdown` passes by PID 1.
             b"--force" | b"--no-wall" | b"--quiet" | b"--verbose" => {}
