@@ -262,6 +262,23 @@ fn a_signature_for_something_else_is_refused_before_it_is_executed() {
 }
 
 #[test]
+fn a_long_comment_is_cut_and_its_line_ends() {
+    let (mut pid1, path) = Updatable::new().start();
+    let long = format!("{} {}", comment(env!("CARGO_PKG_VERSION")), "x".repeat(4_000));
+    let bytes = [&fs::read(program()).expect("the program")[..], b"\0"].concat();
+    offer_as(&path, &bytes, &long);
+    let (status, text) = check(&mut pid1, &[]);
+    assert_eq!((status, text.lines().count()), (Some(0), 2), "{text}");
+    pid1.signal(libc::SIGUSR2);
+    let line = pid1.line(" is signed by key ");
+    assert!(line.ends_with("xxx") && line.len() < 1_000, "{line}");
+    let line = pid1.line(" now");
+    assert!(line.starts_with("zinit-pid1ctl: "), "{line}");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
 fn an_older_version_is_installed_only_where_root_allows_it() {
     let (mut pid1, path) = Updatable::new().start();
     let (pid, server) = (pid1.pid1(), pid1.server());

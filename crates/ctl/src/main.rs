@@ -170,16 +170,37 @@ fn write_out(text: &[u8]) -> u8 {
 
 /// Prints a line for a person.
 fn print(fd: i32, line: fmt::Arguments<'_>) {
-    let mut buf = heapless::String::<500>::new();
-    let _fits = writeln!(buf, "zinit-pid1: {line}");
-    let _nobody_reads = raw::write(fd, buf.as_bytes());
+    let mut buf = Line::<500>::default();
+    let _whole = write!(buf, "zinit-pid1: {line}");
+    let _nobody_reads = raw::write(fd, buf.end());
 }
 
 /// Writes a line to PID 1's log, which is a helper's standard error.
 fn report(line: fmt::Arguments<'_>) {
-    let mut buf = heapless::String::<1_000>::new();
-    let _cut = writeln!(buf, "zinit-pid1ctl: {line}");
-    sys::log(buf.as_bytes());
+    let mut buf = Line::<1_000>::default();
+    let _whole = write!(buf, "zinit-pid1ctl: {line}");
+    sys::log(buf.end());
+}
+
+/// A line, of which what does not fit is cut off.
+#[derive(Default)]
+struct Line<const N: usize>(heapless::Vec<u8, N>);
+
+impl<const N: usize> Line<N> {
+    /// The line with its newline.
+    fn end(&mut self) -> &[u8] {
+        self.0.truncate(N - 1);
+        let _fits = self.0.push(b'\n');
+        &self.0
+    }
+}
+
+impl<const N: usize> Write for Line<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let free = N - self.0.len();
+        let _fits = self.0.extend_from_slice(&text.as_bytes()[..text.len().min(free)]);
+        Ok(())
+    }
 }
 
 const FAILED: u8 = 1;
