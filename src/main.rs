@@ -24,6 +24,7 @@ rt::entry!(program);
 fn program(start: Start) -> ! {
     let mut buf = [0; KERNEL_COMMAND_LINE];
     let sys = Sys::new(start);
+    sys.install_fault_handler();
     sys.configure();
     sys.set_up();
     // The environment has precedence over the kernel command line. Most words are in both, because the kernel copies
@@ -34,7 +35,6 @@ fn program(start: Start) -> ! {
         }
     }
     sys.configure();
-    sys.install_fault_handler();
     log_banner(&sys);
     sys.lock_memory();
     sys.enable_watchdog();
@@ -78,6 +78,7 @@ fn log_banner(sys: &Sys<'_>) {
         }
     };
     sys.log(message, Errno::NONE, env!("CARGO_PKG_VERSION").as_bytes());
+    sys.take_name();
     if sys.reexec_state().server().is_some() {
         sys.log(Message::ServerAdopted, Errno::NONE, &[]);
     }

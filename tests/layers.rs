@@ -30,7 +30,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("sys/mod", "model parse"),
     ("sys/cli", "log model parse raw rpc spawn"),
     ("sys/boot", "authority log model mount parse raw sender signal spawn stdio watchdog"),
-    ("sys/fault", "model raw signal"),
+    ("sys/fault", "model raw reexec signal"),
     ("sys/sender", "model raw"),
     ("sys/wait", "model raw reaper sender signal signals"),
     ("sys/raw", "model parse"),
@@ -73,6 +73,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("ctl/hostname", ""),
     ("ctl/answer", "model"),
     ("ctl/comment", "answer"),
+    ("ctl/update/restore", "file install model refusal report running"),
     ("ctl/", "answer cli file model parse print probe process refusal report stat sys verify"),
 ];
 

@@ -143,6 +143,8 @@ messages! {
     ServerMissing Error "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin";
     /// The server exited, and the next one is started after a delay.
     ServerRespawn Warn "server %pid %exit, respawn in %ms";
+    /// An update had a fault, and this is the program before it.
+    PutBack Error "the update had a fault, signal %number: it is undone";
     /// This PID 1 was re-executed and continues with the same server.
     ServerAdopted Info "the server goes on";
     /// A server was forked.

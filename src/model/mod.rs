@@ -4,6 +4,8 @@
 
 pub mod action;
 pub mod buffer;
+pub mod checksum;
+pub mod child;
 pub mod decimal;
 pub mod event;
 pub mod limits;

@@ -8,11 +8,14 @@ use core::cell::Cell;
 use core::ffi::CStr;
 
 use crate::model::buffer::Buffer;
+use crate::model::checksum::crc32;
+pub use crate::model::child::Child;
+use crate::model::child::{CHILDREN, FIRST_READER};
 use crate::model::decimal;
-use crate::model::limits::{FAULT_INTERVAL, LOG_LINE, READERS, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
+use crate::model::limits::{FAULT_INTERVAL, LOG_LINE, RESPAWN_DELAY, RESPAWN_DELAY_MAX};
 use crate::model::process::{FileId, Pid};
 use crate::model::table;
-use crate::model::time::{Instant, Millis};
+use crate::model::time::{Instant, Millis, Moment};
 
 /// The state that the next PID 1 needs, as the numbers of argv\[0\].
 ///
@@ -32,26 +35,6 @@ pub struct ServerHistory {
     pub next_backoff: Millis,
     /// The file of the last server that ran for that long.
     pub last_good: FileId,
-}
-
-/// A child that outlives the request that started it, so that the next PID 1 has to know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Child(usize);
-
-impl Child {
-    /// The server.
-    pub const SERVER: Self = Self(0);
-    /// The rescue program.
-    pub const RESCUE: Self = Self(1);
-    /// The helper of a soft restart.
-    pub const RESTARTER: Self = Self(2);
-    /// The helper that watches the server's services.
-    pub const WATCHER: Self = Self(3);
-
-    /// All of them; the last ones are the readers of earlier servers' pipes.
-    pub fn all() -> impl Iterator<Item = Self> {
-        (0..CHILDREN).map(Self)
-    }
 }
 
 impl ReexecState {
@@ -143,7 +126,7 @@ impl ReexecState {
         Some(Child(index))
     }
 
-    /// Adds a reader of an earlier server's pipes; see [`READERS`] for one too many.
+    /// Adds a reader of an earlier server's pipes; see [`READERS`](crate::model::limits::READERS) for one too many.
     pub fn add_reader(&self, pid: Pid) {
         let mut slots = self.0[FIRST_READER..CHILDREN].iter();
         if let Some(free) = slots.find(|number| number.get() == 0) {
@@ -204,9 +187,8 @@ impl ReexecState {
 
     /// The server history; its time is rounded up to a unit of 1,024 ms.
     #[must_use]
-    #[allow(clippy::as_conversions)] // a widening conversion
     pub const fn history(&self) -> ServerHistory {
-        let started_at = Instant((self.0[STARTED_AT].get() as u64) << MOMENT);
+        let started_at = Moment(self.0[STARTED_AT].get()).instant();
         ServerHistory {
             started_at,
             next_backoff: self.0[NEXT_BACKOFF].get(),
@@ -217,7 +199,7 @@ impl ReexecState {
     /// Sets the server history.
     pub fn set_history(&self, history: &ServerHistory) {
         // Rounded up, because 0 means that no server was started.
-        self.0[STARTED_AT].set(moment(Instant(history.started_at.0.wrapping_add(1_023))));
+        self.0[STARTED_AT].set(Moment::of(Instant(history.started_at.0.wrapping_add(1_023))).0);
         self.0[NEXT_BACKOFF].set(history.next_backoff);
         self.0[LAST_GOOD].set(history.last_good.0);
     }
@@ -236,38 +218,41 @@ impl ReexecState {
     /// Records a fault of PID 1; false if the last one was less than [`FAULT_INTERVAL`] ago.
     #[must_use]
     pub fn record_fault(&self, now: Instant) -> bool {
-        let now = moment(now);
-        now.wrapping_sub(self.0[FAULT].replace(now)) >= FAULT_INTERVAL
+        let now = Moment::of(now);
+        now.since(Moment(self.0[FAULT].replace(now.0))) >= FAULT_INTERVAL
+    }
+
+    /// Records an update: the next PID 1 is another program than this one, which is the file `before`. No file undoes
+    /// that.
+    pub fn record_update(&self, now: Instant, before: FileId) {
+        self.0[UPDATED].set(Moment::of(now).0);
+        self.0[BEFORE].set(before.0);
+    }
+
+    /// The program that ran before an update, if the update was less than [`FAULT_INTERVAL`] ago; none a second time.
+    #[must_use]
+    pub fn take_before(&self, now: Instant) -> FileId {
+        let before = FileId(self.0[BEFORE].replace(0));
+        let recent = Moment::of(now).since(Moment(self.0[UPDATED].get())) < FAULT_INTERVAL;
+        if recent { before } else { FileId::NONE }
+    }
+
+    /// The signal of the fault by which this program, the one before an update, was put back; 0 if it was not.
+    #[must_use]
+    pub const fn put_back(&self) -> u32 {
+        self.0[PUT_BACK].get()
+    }
+
+    /// Sets by which fault the next program is put back.
+    pub fn set_put_back(&self, signal: u32) {
+        self.0[PUT_BACK].set(signal);
     }
 }
-
-/// A point in time in units of 1,024 ms since the boot: dividing by 1,000 takes more instructions.
-#[allow(clippy::as_conversions)] // 32 bits are enough for 139 years
-const fn moment(time: Instant) -> u32 {
-    (time.0 >> MOMENT) as u32
-}
-
-/// CRC-32 of IEEE 802.3, bit by bit: a table would take 1 kB.
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut sum = u32::MAX;
-    for byte in bytes {
-        sum ^= u32::from(*byte);
-        for _ in 0..8 {
-            sum = (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg());
-        }
-    }
-    !sum
-}
-
-/// The binary logarithm of the unit of a moment, ms.
-const MOMENT: u32 = 10;
 
 /// The keys, in the order of the numbers: first the pids of children.
 const KEYS: &[u8] = b"server\nrescue\nrestarter\nwatcher\nreader1\nreader2\nreader3\nreader4\n\
-    generation\nbackoff\nfault\nrestarting\nstarted\nfile\ngood\ncontainer\nsaved";
+    generation\nbackoff\nfault\nrestarting\nstarted\nfile\ngood\ncontainer\nsaved\nupdated\nbefore\nputback";
 
-const FIRST_READER: usize = 4;
-const CHILDREN: usize = FIRST_READER + READERS;
 const GENERATION: usize = CHILDREN;
 const NEXT_BACKOFF: usize = CHILDREN + 1;
 const FAULT: usize = CHILDREN + 2;
@@ -277,7 +262,10 @@ const SERVER_FILE: usize = CHILDREN + 5;
 const LAST_GOOD: usize = CHILDREN + 6;
 const CONTAINER: usize = CHILDREN + 7;
 const SAVED: usize = CHILDREN + 8;
-const COUNT: usize = CHILDREN + 9;
+const UPDATED: usize = CHILDREN + 9;
+const BEFORE: usize = CHILDREN + 10;
+const PUT_BACK: usize = CHILDREN + 11;
+const COUNT: usize = CHILDREN + 12;
 
 /// The numbers of a first boot.
 const DEFAULTS: [u32; COUNT] = {

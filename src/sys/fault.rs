@@ -10,22 +10,29 @@ use zinit_pid1::model::task::Task;
 
 use super::Sys;
 use super::raw;
+use super::reexec::PROGRAM;
 use super::signal;
 
 impl Sys<'_> {
-    /// Installs the fault handler: SIGSEGV and the like re-exec PID 1.
+    /// Installs the fault handler: SIGSEGV and the like re-exec PID 1, from its first lines on, because a version that
+    /// has a fault there must not end the machine.
     pub fn install_fault_handler(&self) {
-        signal::set_dispositions(self.authority().pid1().map(|_| handler as signal::Handler), self);
+        signal::set_dispositions(is_pid1().then_some(handler), self);
     }
 
-    /// Re-execs PID 1. Where that fails, or the last fault was a minute ago or less, or a shutdown has begun, it writes
+    /// Re-execs PID 1: as the program before an update that was made less than a minute ago, else as the same program.
+    /// Where that fails, or the last fault was a minute ago or less, or a shutdown has begun, it writes
     /// the disks and ends the machine: as the shutdown would have done, else by a reboot. A container ends with status
     /// 128 + `signal`.
     fn reexec_or_reboot(&self, signal: i32) -> ! {
-        if rustix::process::getpid() == rustix::process::Pid::INIT {
+        if is_pid1() {
             self.log.record(&Record::new(Message::Fault).number(signal.unsigned_abs()));
-            if self.ending.get().is_none() && self.reexec_state.record_fault(raw::now()) {
-                let _refused = self.reexec(c"/proc/self/exe");
+            if self.ending.get().is_none() {
+                let first = self.reexec_state.record_fault(raw::now());
+                self.reexec_before(signal.unsigned_abs());
+                if first {
+                    let _refused = self.reexec(PROGRAM);
+                }
             }
             if self.authority().machine().is_some() {
                 let ending = self.ending.get().unwrap_or(Ending::Reboot);
@@ -76,6 +83,10 @@ impl Sys<'_> {
             }
         }
     }
+}
+
+fn is_pid1() -> bool {
+    rustix::process::getpid() == rustix::process::Pid::INIT
 }
 
 extern "C" fn handler(signal: i32, _: *const libc::siginfo_t, interrupted: *const signal::Interrupted) -> ! {

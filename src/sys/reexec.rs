@@ -6,9 +6,10 @@ use rt::start::Start;
 use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::event::Event;
 use zinit_pid1::model::limits::PATH;
-use zinit_pid1::model::message::Message;
-use zinit_pid1::model::process::Errno;
+use zinit_pid1::model::message::{Message, Record};
+use zinit_pid1::model::process::{Errno, FileId};
 use zinit_pid1::model::reexec::{Child, ReexecState, ServerHistory};
+use zinit_pid1::model::time::Instant;
 
 use super::raw;
 use super::spawn;
@@ -49,6 +50,16 @@ impl Sys<'_> {
         }
     }
 
+    /// Has the updater give this program its name back, if it is the one before an update that had a fault.
+    pub fn take_name(&self) {
+        let signal = self.reexec_state.put_back();
+        if signal > 0 {
+            self.log.record(&Record::new(Message::PutBack).number(signal));
+            self.reexec_state.set_put_back(0);
+            self.spawn_updater();
+        }
+    }
+
     /// Re-execs PID 1 as the program that the updater has installed. Signals stay blocked and pending meanwhile, so
     /// that none is lost, and children stay children. If the program cannot be executed, the previous program gets
     /// its name back.
@@ -64,7 +75,9 @@ impl Sys<'_> {
             let path = CStr::from_ptr(paths.as_ptr().cast());
             (path, CStr::from_ptr(paths.as_ptr().add(path.count_bytes() + 1).cast()))
         };
+        self.reexec_state.record_update(raw::now(), spawn::file_id(PROGRAM));
         let errno = self.reexec(path);
+        self.reexec_state.record_update(Instant(0), FileId::NONE);
         // In a child, because a disk may hang by now. Without one the new program, which has answered its probe, stays.
         let event = spawn::fork().unwrap_or_else(|| raw::exit(raw::rename(previous, path).0));
         self.log_fork_failure(&event);
@@ -83,4 +96,29 @@ impl Sys<'_> {
         self.reexec_state.add_generation(-1);
         errno
     }
+
+    /// Executes `PATH.old`, if PID 1's program has become PATH by an update less than a minute ago, and `PATH.old` still
+    /// is the file that ran before it. It returns if that is not so, or if it cannot be executed.
+    #[inline(never)] // 4 kB of stack
+    pub(super) fn reexec_before(&self, signal: u32) {
+        let before = self.reexec_state.take_before(raw::now());
+        let mut path = [0; PATH + OLD.len()];
+        let length = raw::read_link(PROGRAM, path.split_at_mut(PATH).0).unwrap_or(0) as usize;
+        if let Some(end) = path.get_mut(length..length.wrapping_add(OLD.len())) {
+            end.copy_from_slice(OLD);
+        }
+        // SAFETY: the last byte is 0.
+        let path = unsafe { CStr::from_ptr(path.as_ptr().cast()) };
+        if before != FileId::NONE && before == spawn::file_id(path) {
+            self.reexec_state.set_put_back(signal);
+            let _errno = self.reexec(path);
+            self.reexec_state.set_put_back(0);
+        }
+    }
 }
+
+/// The program that runs.
+pub(super) const PROGRAM: &CStr = c"/proc/self/exe";
+
+/// What the name of the program before an update ends in.
+const OLD: &[u8] = b".old\0";

@@ -2,7 +2,7 @@
 
 use zinit_pid1::model::process::{Pid, Signal};
 
-pub use rt::signal::{Handler, Interrupted, block_all, set_dispositions, unblock_all, wait, wait_info};
+pub use rt::signal::{Interrupted, block_all, set_dispositions, unblock_all, wait, wait_info};
 
 /// Sends a signal to one child, kill(2). An error is ignored: if the child has exited, wait(2) reports it.
 pub fn send(pid: Pid, signal: Signal) {

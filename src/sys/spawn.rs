@@ -93,10 +93,7 @@ impl Server<'_, '_> {
     /// If no pipe could be made, because all descriptors are in use, only the exit status reports it.
     pub fn execute(&self, report: &Fd, log: &Log) -> u8 {
         let path = self.path();
-        let file = path.and_then(|path| raw::statx(path).ok()).map_or(FileId::NONE, |file| {
-            let (seconds, nanoseconds) = (file.stx_mtime.tv_sec as u64, file.stx_mtime.tv_nsec.into());
-            FileId::new(file.stx_ino, seconds, nanoseconds)
-        });
+        let file = path.map_or(FileId::NONE, file_id);
         let _sent = raw::write(report.number(), &file.0.to_ne_bytes());
         let errno = self.exec(path, log);
         let _sent = raw::write(report.number(), &[errno.0]);
@@ -217,6 +214,14 @@ unsafe fn exec(start: Start, path: &CStr, argv: *const *const c_char, log: &Log)
     let message = if no_interpreter { Message::ExecNoInterpreter } else { Message::ExecFailed };
     log.message(message, errno, path.to_bytes());
     errno
+}
+
+/// The file that a path leads to; none if there is none.
+pub fn file_id(path: &CStr) -> FileId {
+    raw::statx(path).map_or(FileId::NONE, |file| {
+        let (seconds, nanoseconds) = (file.stx_mtime.tv_sec as u64, file.stx_mtime.tv_nsec.into());
+        FileId::new(file.stx_ino, seconds, nanoseconds)
+    })
 }
 
 /// True if a file exists, access(2).

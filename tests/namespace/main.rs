@@ -11,6 +11,7 @@ mod instants;
 mod memory;
 mod orphans;
 mod pidns;
+mod put_back;
 mod reader;
 mod real;
 mod rollback;

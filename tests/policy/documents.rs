@@ -198,6 +198,8 @@ fn the_example_of_a_re_exec_state_is_what_its_table_says() {
     full.set_container(true);
     full.set_saved(true);
     full.add_generation(1);
+    full.record_update(Instant(1_024), FileId(1));
+    full.set_put_back(1);
     let _first = full.record_fault(Instant(1));
     let mut name = Buffer::default();
     full.encode(&mut name);

@@ -28,7 +28,7 @@ fn record(message: Message) -> Record {
 }
 
 /// The messages in their order, so that none can be left out.
-const MESSAGES: [(Message, Level, &str); 63] = [
+const MESSAGES: [(Message, Level, &str); 64] = [
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (Message::BootSubreaper, Level::Warn, "version TEXT, not PID 1: it only runs the server"),
     (Message::BootMachine, Level::Info, "version TEXT, PID 1 of this machine"),
@@ -76,6 +76,7 @@ const MESSAGES: [(Message, Level, &str); 63] = [
     (Message::ServerKilled, Level::Error, "server 42 does not end, sending KILL"),
     (Message::ServerMissing, Level::Error, "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin"),
     (Message::ServerRespawn, Level::Warn, "server 42 exited 1, respawn in 2500 ms"),
+    (Message::PutBack, Level::Error, "the update had a fault, signal 2500: it is undone"),
     (Message::ServerAdopted, Level::Info, "the server goes on"),
     (Message::ServerStarted, Level::Info, "server 42 started"),
     (Message::SettingUnknown, Level::Warn, "TEXT: not understood, ignored"),

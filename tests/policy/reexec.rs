@@ -38,9 +38,11 @@ fn the_name_is_as_the_documents_spell_it() {
     state.set_saved(true);
     state.add_generation(3);
     assert!(state.record_fault(Instant(77 * 1_024)), "there was no fault before");
+    state.record_update(Instant(78 * 1_024), FileId(9));
+    state.set_put_back(11);
     let all =
         c"zinit-pid1 3: server=42 rescue=43 restarter=44 watcher=45 reader1=46 generation=3 backoff=2000 \
-        fault=77 restarting=1 started=59 file=7 good=8 container=1 saved=1 crc=2357121566";
+        fault=77 restarting=1 started=59 file=7 good=8 container=1 saved=1 updated=78 before=9 putback=11 crc=3281545762";
     assert_eq!(name(&state).as_c_str(), all);
     assert_eq!(ReexecState::decode(all), state);
     // What a program says of itself has to fit to what it does.
@@ -50,6 +52,19 @@ fn the_name_is_as_the_documents_spell_it() {
         std::env::consts::ARCH
     );
     assert_eq!(VERSION.to_str(), Ok(said.as_str()));
+}
+
+#[test]
+fn the_program_before_an_update_is_told_once_and_only_for_a_minute() {
+    for (later, told) in
+        [(0, FileId(9)), (59, FileId(9)), (60, FileId::NONE), (u64::from(u32::MAX), FileId::NONE)]
+    {
+        let state = ReexecState::first();
+        assert_eq!(state.take_before(Instant(0)), FileId::NONE, "there was no update");
+        state.record_update(Instant(5_000 * 1_024), FileId(9));
+        let now = Instant((5_000 + later) * 1_024);
+        assert_eq!([state.take_before(now), state.take_before(now)], [told, FileId::NONE], "{later}");
+    }
 }
 
 #[test]

@@ -57,3 +57,34 @@ fn a_root_is_clean_after_two_replacements_of_pid_1() {
     assert!(!text.contains("cannot"), "{text}");
     clean_and_whole(&[(&root, "mnt/data", written)], &text);
 }
+
+#[test]
+fn the_boot_after_an_update_that_had_a_fault_runs_the_program_before_it() {
+    let update = Update::new();
+    let root = Image::new()
+        .copy(update.file("key"), "etc/zinit/update.pub")
+        .copy(update.file("new"), "sbin/zinit-pid1.new")
+        .copy(update.file("new.minisig"), "sbin/zinit-pid1.new.minisig")
+        .driver(
+            "until zinit list; do sleep 0.1; done; chown -R 0:0 /sbin /etc; old=$(wc -c </sbin/zinit-pid1)
+             state() { tr '\\0' '\\n' </proc/1/cmdline | head -n 1; }
+             if [ ! -e /sbin/zinit-pid1.bad ]; then
+                 zinit-pid1 update; until state | grep -q '^zinit-pid1 .* generation=1 '; do sleep 0.1; done
+                 say $(($(wc -c </proc/1/exe) - old)) byte more; until dmesg | grep -q 'goes on'; do sleep 0.1; done
+                 kill -ILL 1; until dmesg | grep -q 'is the program before the update'; do sleep 0.1; done
+             fi
+             say $(readlink /proc/1/exe) $(($(wc -c </proc/1/exe) - old)) more, bad $(($(wc -c </sbin/zinit-pid1.bad) - old)) more
+             zinit poweroff",
+        )
+        .into_disk("root");
+    let boot = || Image::new().without_server().disk(&root).hands_over_to("root").boot();
+    let machine = boot();
+    machine.line("driver: 1 byte more");
+    machine.line("the update had a fault, signal 4: it is undone");
+    machine.line("driver: /sbin/zinit-pid1 0 more, bad 1 more");
+    machine.ends("reboot: Power down");
+    let machine = boot();
+    machine.line("driver: /sbin/zinit-pid1 0 more, bad 1 more");
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("is undone"), "{text}");
+}

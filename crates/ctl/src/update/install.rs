@@ -102,7 +102,7 @@ fn exchange(running: &Running<'_>, verified: &Path, folder: &Folder) -> Result<b
 }
 
 /// The right to replace the program, which one process at a time holds.
-struct Lock {
+pub struct Lock {
     path: Path,
     /// Holds the lock while it is open.
     _file: OwnedFd,
@@ -110,7 +110,7 @@ struct Lock {
 
 impl Lock {
     /// Takes the lock, on a file that only root can open: any user who can open a file can lock it, flock(2).
-    fn take(program: &Path) -> Result<Self> {
+    pub fn take(program: &Path) -> Result<Self> {
         let path = program.with(b".lock");
         let failed = |errno| cannot("lock", &path)(errno);
         // Open for writing too, which NFS requires for an exclusive lock.

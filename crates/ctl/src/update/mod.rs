@@ -5,6 +5,7 @@
 
 mod install;
 mod probe;
+mod restore;
 mod running;
 mod verify;
 
@@ -36,6 +37,9 @@ pub fn update(name: &CStr, said: &CStr) -> u8 {
         Ok(running) => running,
         Err(refusal) => return refused(refusal),
     };
+    if let Some(path) = restore::name_of(&running, name) {
+        return restore::restore(&running, &path).map_or_else(refused, |()| NOTHING);
+    }
     match look(&running) {
         Ok(None) => {
             report(format_args!(
