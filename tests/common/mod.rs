@@ -16,6 +16,7 @@ pub mod refuse;
 pub mod services;
 pub mod trace;
 pub mod updatable;
+pub mod variant;
 pub mod vm;
 
 use std::os::fd::{FromRawFd, OwnedFd};
