@@ -20,4 +20,5 @@ mod sender;
 mod services;
 mod successor;
 mod surroundings;
+mod trial;
 mod update;

@@ -744,8 +744,8 @@ fn a_request_at_any_instant_of_an_update_is_handled() {
         let (mut pid1, path) = Updatable::new().start();
         offer(&path, NEWER);
         pid1.signal(libc::SIGUSR2);
-        // The whole update takes some 20 ms.
-        std::thread::sleep(Duration::from_micros(step * 700));
+        // The whole update takes some 40 ms.
+        std::thread::sleep(Duration::from_micros(step * 1_200));
         pid1.signal(libc::SIGTERM);
         pid1.ends_well();
         assert_eq!(pid1.diary().matches("system.shutdown").count(), 1, "{}", pid1.log.text());

@@ -44,7 +44,14 @@ pub enum Why {
     Signature(minisign::Refusal),
     /// It is empty or too large.
     Size,
+    /// As PID 1 of namespaces the program ended with this wait status, and wrote this last line.
+    CrashedAsPid1(i32, LastLine),
+    /// As PID 1 of namespaces the program did not do this in time, and wrote this last line.
+    HungAsPid1(&'static str, LastLine),
 }
+
+/// The last line that a program wrote, as far as it fits.
+pub type LastLine = heapless::Vec<u8, 160>;
 
 impl Why {
     /// Refuses a file for this reason.
@@ -75,6 +82,14 @@ impl fmt::Display for Refusal {
             Why::NotOurs => to.write_str("it has to be root's, and writable by nobody else"),
             Why::Signature(refusal) => to.write_str(refusal.words()),
             Why::Size => write!(to, "it is empty, or larger than {} bytes", file::SIZE_MAX),
+            Why::CrashedAsPid1(status, line) => {
+                let line = line.escape_ascii();
+                write!(to, "as PID 1 of namespaces it ended with wait status {status}, its last line: {line}")
+            }
+            Why::HungAsPid1(what, line) => {
+                let line = line.escape_ascii();
+                write!(to, "as PID 1 of namespaces it did not {what} in time, its last line: {line}")
+            }
         }
     }
 }

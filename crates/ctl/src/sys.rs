@@ -3,9 +3,9 @@
 //! # Safety
 //! Each function passes arguments as the kernel's signature requires, syscalls(2).
 
-use core::cell::UnsafeCell;
-use core::ops::Range;
-use core::sync::atomic::{AtomicBool, Ordering};
+mod lent;
+
+use core::ffi::CStr;
 
 use rt::arch::syscall;
 use rt::raw::{self, address, word};
@@ -14,6 +14,8 @@ use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
 use zinit_pid1::model::process::Signal;
 use zinit_pid1::model::time::Instant;
+
+pub use lent::{Lent, release_all_but, release_stack};
 
 /// The monotonic clock.
 pub fn now() -> Instant {
@@ -146,86 +148,6 @@ impl Log {
 /// The device number of `/dev/kmsg`, mem(4).
 const KMSG: u64 = libc::makedev(1, 11);
 
-/// Gives the memory of all statics but these, and of the stack below the caller, back to the kernel.
-///
-/// For a forked child that never returns to functions that use other statics: these have their initial value again.
-pub fn release_all_but(kept: &[Range<usize>; 2]) {
-    unsafe extern "C" {
-        // Of the linker.
-        static __bss_start: u8;
-        static _end: u8;
-    }
-    let end = (&raw const _end).addr();
-    let [first, second] = kept;
-    let (first, second) = if first.start < second.start { (first, second) } else { (second, first) };
-    release((&raw const __bss_start).addr(), first.start);
-    release(first.end, second.start);
-    release(second.end, end);
-    release_stack();
-}
-
-/// Gives the memory of the stack below the caller back to the kernel.
-#[inline(never)] // else what its caller uses could be below `here`
-pub fn release_stack() {
-    let here = 0_u8;
-    // A page is spared, for the frame of this function and what lies below its pointer.
-    let end = (&raw const here).addr() - PAGE;
-    release(end - STACK, end);
-}
-
-/// Gives the whole pages between two addresses back to the kernel, madvise(2); they are zero then.
-///
-/// Nobody uses them: they are between statics that are used, or below the stack.
-fn release(from: usize, to: usize) {
-    let (from, to) = (from.next_multiple_of(PAGE), to / PAGE * PAGE);
-    if from < to {
-        // SAFETY: what was there is not used again. The kernel skips addresses that are not mapped.
-        unsafe { syscall(libc::SYS_madvise, [from, to - from, word(libc::MADV_DONTNEED)]) };
-    }
-}
-
-/// The smallest size of a page, bytes; with larger ones the kernel refuses the address, and nothing is released.
-const PAGE: usize = 4_096;
-
-/// Bytes of the stack that are released at most: more than the deepest of the functions here uses.
-const STACK: usize = 1_048_576;
-
-/// A value in `.bss` or `.data` that is lent once, for as long as the process lives.
-///
-/// This program has one thread.
-pub struct Lent<T> {
-    value: UnsafeCell<T>,
-    lent: AtomicBool,
-}
-
-// SAFETY: the value can be reached only by the one reference that `take` returns.
-unsafe impl<T: Send> Sync for Lent<T> {}
-
-impl<T> Lent<T> {
-    /// A value that was not lent yet.
-    pub const fn new(value: T) -> Self {
-        Self { value: UnsafeCell::new(value), lent: AtomicBool::new(false) }
-    }
-
-    /// Where the value lies.
-    pub fn addresses(&'static self) -> Range<usize> {
-        let start = address(self);
-        start..start + size_of::<Self>()
-    }
-
-    /// The value, at the first call.
-    #[allow(clippy::mut_from_ref, reason = "it returns one reference in all")]
-    pub fn take(&'static self) -> Option<&'static mut T> {
-        // Not `swap`, which on aarch64 is a function of a library that is not linked.
-        if self.lent.load(Ordering::Relaxed) {
-            return None;
-        }
-        self.lent.store(true, Ordering::Relaxed);
-        // SAFETY: this is the only reference: a second call returns above, and there is no second thread.
-        Some(unsafe { &mut *self.value.get() })
-    }
-}
-
 /// True if a process has the file open for writing: the kernel refuses a read lease then, fcntl(2).
 ///
 /// The lease is given back at once, because it would delay the next process that opens the file.
@@ -260,12 +182,37 @@ pub fn exec_probe(program: &OwnedFd, stdout: i32) -> i32 {
         address(envp.as_ptr()),
         word(libc::AT_EMPTY_PATH),
     ];
-    // SAFETY: the first call takes numbers, the second one arrays of C strings that end in NULL.
-    let answer = unsafe {
-        syscall(libc::SYS_dup3, [word(stdout), word(libc::STDOUT_FILENO), 0]);
-        syscall(libc::SYS_execveat, arguments)
-    };
+    place(stdout, libc::STDOUT_FILENO);
+    // SAFETY: both arrays end in NULL, their strings in NUL.
+    let answer = unsafe { syscall(libc::SYS_execveat, arguments) };
     answer.wrapping_neg() as i32
+}
+
+/// Forks a child that is PID 1 of PID and mount namespaces of its own, and with `user` root of a user namespace, clone(2):
+/// 0 in the child, the child's pid in the parent, or a negative error number.
+pub fn fork_as_pid1(user: bool) -> i32 {
+    let more = if user { libc::CLONE_NEWUSER } else { 0 };
+    let flags = word(libc::SIGCHLD | libc::CLONE_NEWPID | libc::CLONE_NEWNS | more);
+    // SAFETY: there is one thread, and no memory is shared.
+    unsafe { syscall(libc::SYS_clone, [flags, 0]) as i32 }
+}
+
+/// Executes a program that is to take itself for PID 1 of a container and then only to answer `--probe`, see
+/// [`VERSION`](zinit_pid1::model::version::VERSION); returns the error number.
+pub fn exec_as_pid1(path: &CStr, stdin: &OwnedFd, [stdout, stderr]: [&raw::Fd; 2]) -> i32 {
+    let argv = [c"zinit-pid1".as_ptr(), c"-c".as_ptr(), core::ptr::null()];
+    let envp = [c"ZINIT_CONFIG_DIR=--probe".as_ptr(), core::ptr::null()];
+    place(stdin.as_raw_fd(), libc::STDIN_FILENO);
+    place(stdout.number(), libc::STDOUT_FILENO);
+    place(stderr.number(), libc::STDERR_FILENO);
+    // SAFETY: both arrays end in NULL, their strings in NUL.
+    unsafe { raw::execve(path, argv.as_ptr().cast(), envp.as_ptr().cast()) }
+}
+
+/// Makes an open file also that of this number, dup3(2), for a program that is executed next.
+fn place(file: i32, number: i32) {
+    // SAFETY: three numbers.
+    unsafe { syscall(libc::SYS_dup3, [word(file), word(number), 0]) };
 }
 
 /// Gives this process a copy of all mounts, which nobody else sees, unshare(2).

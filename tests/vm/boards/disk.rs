@@ -54,6 +54,7 @@ fn a_root_is_clean_after_two_replacements_of_pid_1() {
     machine.line("driver: /sbin/zinit-pid1, server as before: yes");
     let text = machine.ends("reboot: Power down");
     assert_eq!(text.matches("zinit-pid1: the server goes on").count(), 2, "{text}");
+    assert_eq!(text.matches(" works as PID 1").count(), 2, "{text}");
     assert!(!text.contains("cannot"), "{text}");
     clean_and_whole(&[(&root, "mnt/data", written)], &text);
 }

@@ -7,6 +7,7 @@ mod install;
 mod probe;
 mod restore;
 mod running;
+mod trial;
 mod verify;
 
 use core::ffi::CStr;

@@ -1,4 +1,4 @@
-//! Checks whether a program can replace PID 1, by running it with `--probe`.
+//! Checks whether a program can replace PID 1, by running it with `--probe`, and as PID 1 if it says that it can be.
 
 use core::cell::Cell;
 
@@ -12,6 +12,8 @@ use zinit_pid1ctl::answer::{Answer, Version};
 use crate::file::Path;
 use crate::refusal::{Result, Why};
 use crate::sys;
+
+use super::trial;
 
 /// What a program said of itself.
 pub struct Facts {
@@ -34,20 +36,19 @@ pub fn probe(program: &OwnedFd, path: &Path, running: &Answer<'_>) -> Result<Fac
         return Why::Cannot("fork for", Errno::from_raw_os_error(child.wrapping_neg())).of(path);
     };
     let mut room = [0; 512];
-    let (length, status) = listen(&reading, child, &mut room);
-    let status = match status {
-        Some(status) => status,
-        None => {
-            let _ended = rustix::process::kill_process(child, Signal::KILL);
-            let _reaped = rustix::process::waitpid(Some(child), WaitOptions::empty());
-            return Why::Hung.of(path);
-        }
+    let (length, status) = listen(&reading, child, &mut room, &mut |_| {});
+    let Some(status) = status else {
+        end(child);
+        return Why::Hung.of(path);
     };
     match &room[..length] {
         [0, errno] => Why::Cannot("execute", Errno::from_raw_os_error((*errno).into())).of(path),
         _ if status != 0 => Why::Crashed(status).of(path),
         answer => match Answer::read(answer) {
             Some(answer) if answer.reads(running.writes) => {
+                if answer.can_be_tried() {
+                    trial::try_as_pid1(program, path)?;
+                }
                 // A longer name is none that anybody signs.
                 let arch = answer.arch.iter().copied().take(64).collect();
                 Ok(Facts { version: answer.version, arch })
@@ -70,8 +71,20 @@ fn exec(program: &OwnedFd, writing: i32, parent: Pid) -> ! {
     raw::exit(1)
 }
 
-/// Reads the child's output until it ends: the length, and its wait status, or `None` after the timeout.
-fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
+/// Ends a child.
+pub fn end(child: Pid) {
+    let _ended = rustix::process::kill_process(child, Signal::KILL);
+    let _reaped = rustix::process::waitpid(Some(child), WaitOptions::empty());
+}
+
+/// Reads the child's output until it ends: the length, and its wait status, or `None` after the timeout. `heard` is
+/// called with what was read so far.
+pub fn listen(
+    pipe: &raw::Fd,
+    child: Pid,
+    room: &mut [u8],
+    heard: &mut dyn FnMut(&[u8]),
+) -> (usize, Option<i32>) {
     let end = sys::now() + TIMEOUT;
     let mut length = 0;
     loop {
@@ -82,6 +95,7 @@ fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
         {
             length += taken as usize;
         }
+        heard(&room[..length]);
         match ended {
             Ok(Some((_, status))) => return (length, Some(status.as_raw())),
             _ if sys::now() >= end => return (length, None),
@@ -93,5 +107,5 @@ fn listen(pipe: &raw::Fd, child: Pid, room: &mut [u8]) -> (usize, Option<i32>) {
     }
 }
 
-/// Time for an answer, ms: the program does nothing else.
+/// Time for an answer, ms, and for the life of a PID 1 that is tried: the program does nothing else.
 const TIMEOUT: u32 = 5_000;
