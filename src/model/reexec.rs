@@ -222,6 +222,20 @@ impl ReexecState {
         now.since(Moment(self.0[FAULT].replace(now.0))) >= FAULT_INTERVAL
     }
 
+    /// The time of the last fault, if there was one.
+    #[must_use]
+    pub fn fault(&self) -> Option<Instant> {
+        let fault = self.0[FAULT].get();
+        (fault != DEFAULTS[FAULT]).then_some(Moment(fault).instant())
+    }
+
+    /// The time of the last update, if there was one.
+    #[must_use]
+    pub fn updated(&self) -> Option<Instant> {
+        let updated = self.0[UPDATED].get();
+        (updated != 0).then_some(Moment(updated).instant())
+    }
+
     /// Records an update: the next PID 1 is another program than this one, which is the file `before`. No file undoes
     /// that.
     pub fn record_update(&self, now: Instant, before: FileId) {

@@ -18,6 +18,7 @@ mod rollback;
 mod second;
 mod sender;
 mod services;
+mod status;
 mod successor;
 mod surroundings;
 mod trial;

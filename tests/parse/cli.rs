@@ -8,7 +8,7 @@ use zinit_pid1::model::process::Signal;
 use zinit_pid1::parse::cli::{CliMode, cli_mode, is_container_hint};
 use zinit_pid1::signals;
 use zinit_pid1ctl::cli::Command::{
-    self, Ask, CheckUpdate, End, Force, Help, Refused, Status, Supervise, Version, Warn,
+    self, Ask, CheckUpdate, End, Force, Help, Refused, Status, StatusJson, Supervise, Version, Warn,
 };
 use zinit_pid1ctl::cli::{Refusal, Text, parse, signal};
 
@@ -67,6 +67,8 @@ fn each_word_has_one_meaning() {
         ("zinit-pid1 update --check", CheckUpdate),
         ("zinit-pid1 -c update --check --help", Help),
         ("zinit-pid1 status", Status),
+        ("zinit-pid1 status --json", StatusJson),
+        ("zinit-pid1 status --json --help", Help),
         ("zinit-pid1 status --help", Help),
         ("zinit-pid1 update -V", Version),
         ("zinit-pid1 -c reboot", REBOOT),
@@ -318,6 +320,7 @@ fn an_unknown_word_does_nothing() {
         "zinit-pid1 reboot -r",
         "zinit-pid1 reboot -c",
         "zinit-pid1 status -f",
+        "zinit-pid1 status --json --json",
         "zinit-pid1 status reboot",
         // Only zinit-pid1 itself answers this.
         "zinit-pid1 --probe",

@@ -34,6 +34,8 @@ pub enum Command<'a> {
     Refused(Refusal, &'a CStr),
     /// Print what PID 1 does.
     Status,
+    /// Print that for a monitor.
+    StatusJson,
     /// No command: zinit-pid1 supervises a server then.
     Supervise,
     /// Print the version.
@@ -44,7 +46,7 @@ pub enum Command<'a> {
 
 /// The usage text.
 pub const USAGE: &str = "\
-zinit-pid1 [-c] [--supervise] | -V | status | restart-server | update [--check]
+zinit-pid1 [-c] [--supervise] | -V | status [--json] | restart-server | update [--check]
 zinit-pid1 halt|kexec|poweroff|reboot [-f], reboot ARGUMENT..., shutdown [-r|-H|-P] [now [MESSAGE...]]
 ";
 
@@ -103,6 +105,10 @@ pub fn parse<'a>(name: &CStr, mut words: impl Iterator<Item = &'a CStr> + Clone)
             b"-h" | b"--help" => return Command::Help,
             b"-V" | b"--version" => return Command::Version,
             b"restart-server" => Command::Ask(Signal::USR1),
+            b"status" if words.clone().next() == Some(c"--json") => {
+                words.next();
+                Command::StatusJson
+            }
             b"status" => Command::Status,
             b"update" if words.clone().next() == Some(c"--check") => {
                 words.next();

@@ -98,7 +98,7 @@ fn run_helper(task: &CStr, argument: &CStr, more: &CStr) -> u8 {
 #[inline(never)]
 fn run_command(command: Command<'_>) -> u8 {
     match command {
-        Command::Ask(_) | Command::CheckUpdate | Command::End(..) | Command::Status
+        Command::Ask(_) | Command::CheckUpdate | Command::End(..) | Command::Status | Command::StatusJson
             if !pid1_is_zinit_pid1() =>
         {
             FAILED
@@ -112,7 +112,8 @@ fn run_command(command: Command<'_>) -> u8 {
             }
         },
         Command::CheckUpdate => update::check(),
-        Command::Status => status::status(),
+        Command::Status => status::status(false),
+        Command::StatusJson => status::status(true),
         Command::Force(_) => {
             let errno = Forced::by(&command).map_or(Errno::INVAL, |forced| forced.end());
             print(libc::STDERR_FILENO, format_args!("reboot(2) refused: {}", errno_name(errno)));

@@ -1,34 +1,139 @@
 //! Prints the state of PID 1, read from `/proc`: `zinit-pid1 status`.
 
+use core::ffi::CStr;
+use core::fmt;
+
+use nanojson::{SerializeError, Serializer, SliceWriter, WriteError};
 use rt::raw;
 use zinit_pid1::model::decimal;
+use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::table;
+use zinit_pid1::model::time::Instant;
 use zinit_pid1::parse::procstat;
 
-use crate::{print, process};
+use crate::{print, process, sys};
 
-/// Prints version, server, children and zombies; the exit status is 0 if a server runs and else 3, the Linux Standard
-/// Base's "not running".
-pub fn status() -> u8 {
+/// Prints what is known in lines, or as one object of JSON; the exit status is 0 if a server runs and else 3, the Linux
+/// Standard Base's "not running".
+pub fn status(as_json: bool) -> u8 {
     let mut room = [0; ROOM];
-    let place = match process::is_of_machine() {
-        None => "an unknown place",
-        Some(true) => "this machine",
-        Some(false) => "a container",
-    };
-    let version = version(raw::read_file(c"/proc/1/exe", &mut room)).escape_ascii();
-    print(STDOUT, format_args!("version {version}, PID 1 of {place}"));
-    let up = seconds(table::field(raw::read_file(c"/proc/uptime", &mut room), 0), FRACTION);
-    let seen = look(&mut room);
-    match seen.server {
-        Some((server, since)) => {
-            print(STDOUT, format_args!("server {server} runs for {} s", up.saturating_sub(since)))
-        }
-        None => print(STDOUT, format_args!("no server runs")),
+    let found = Found::read(&mut room);
+    if as_json {
+        let mut text = [0; 512];
+        // Numbers and short words: they fit.
+        let length = found.json(&mut text).unwrap_or(0);
+        let _nobody_reads = raw::write(libc::STDOUT_FILENO, &text[..length]);
+    } else {
+        found.lines();
     }
-    print(STDOUT, format_args!("{} children", seen.children));
-    print(STDOUT, format_args!("{} zombies", seen.zombies));
-    if seen.server.is_some() { 0 } else { 3 }
+    if found.seen.server.is_some() { 0 } else { 3 }
+}
+
+/// What is known of PID 1.
+struct Found {
+    /// Version and architecture in its program, which may not be the installed one; only root can read it.
+    program: Option<[Word; 2]>,
+    /// True for PID 1 of the machine, false for that of a container.
+    machine: Option<bool>,
+    /// What the last PID 1 has handed over.
+    handed: ReexecState,
+    /// Now, s since the boot.
+    up: u32,
+    seen: Seen,
+}
+
+type Word = heapless::String<32>;
+
+impl Found {
+    fn read(room: &mut [u8]) -> Self {
+        let program = program(raw::read_file(c"/proc/1/exe", room));
+        let handed = handed(process::read(1, "cmdline", room));
+        let up = seconds(table::field(raw::read_file(c"/proc/uptime", room), 0), FRACTION);
+        Self { program, machine: process::is_of_machine(), handed, up, seen: look(room) }
+    }
+
+    /// The server, and for how many seconds it runs.
+    fn server(&self) -> [Option<u32>; 2] {
+        let server = self.seen.server;
+        [server.map(|(pid, _)| pid), server.map(|(_, since)| self.up.saturating_sub(since))]
+    }
+
+    fn lines(&self) {
+        let version = self.program.as_ref().map_or("unknown", |[version, _]| version);
+        let place = match self.machine {
+            None => "an unknown place",
+            Some(true) => "this machine",
+            Some(false) => "a container",
+        };
+        line(format_args!("version {version}, PID 1 of {place}"));
+        line(format_args!("generation {}", self.handed.generation()));
+        for (what, time) in [("update", self.handed.updated()), ("fault", self.handed.fault())] {
+            match ago(time) {
+                Some(seconds) => line(format_args!("last {what} {seconds} s ago")),
+                None => line(format_args!("no {what} so far")),
+            }
+        }
+        match self.server() {
+            [Some(server), Some(age)] => line(format_args!("server {server} runs for {age} s")),
+            _ => line(format_args!("no server runs")),
+        }
+        line(format_args!("{} children", self.seen.children));
+        line(format_args!("{} zombies", self.seen.zombies));
+    }
+
+    /// Writes the object, with a newline; its length.
+    fn json(&self, text: &mut [u8]) -> Result<usize, SerializeError<WriteError>> {
+        let mut writer = SliceWriter::new(text);
+        let mut json = Serializer::<_, 1>::new(&mut writer);
+        json.object_begin()?;
+        let [version, arch] = match &self.program {
+            Some(words) => words.each_ref().map(|word| Some(word.as_str())),
+            None => [None; 2],
+        };
+        let role = self.machine.map(|machine| if machine { "machine" } else { "container" });
+        for (key, word) in [("version", version), ("arch", arch), ("role", role)] {
+            json.member(key)?;
+            match word {
+                Some(word) => json.string(word)?,
+                None => json.null()?,
+            }
+        }
+        let [server, age] = self.server();
+        for (key, number) in [
+            ("generation", Some(self.handed.generation())),
+            ("last_update", ago(self.handed.updated())),
+            ("last_fault", ago(self.handed.fault())),
+            ("server", server),
+            ("server_age", age),
+            ("children", Some(self.seen.children)),
+            ("zombies", Some(self.seen.zombies)),
+        ] {
+            json.member(key)?;
+            match number {
+                Some(number) => json.unsigned(number.into())?,
+                None => json.null()?,
+            }
+        }
+        json.object_end()?;
+        nanojson::Write::write_bytes(&mut writer, b"\n").map_err(SerializeError::Write)?;
+        Ok(writer.pos())
+    }
+}
+
+fn line(text: fmt::Arguments<'_>) {
+    print(libc::STDOUT_FILENO, text);
+}
+
+/// The seconds since a point in time.
+fn ago(time: Option<Instant>) -> Option<u32> {
+    time.map(|time| time.until(sys::now()) / 1_000)
+}
+
+/// The re-exec state in the name of PID 1, if it has one: in front of an emulated program's name are two paths.
+fn handed(words: &[u8]) -> ReexecState {
+    let names = words.split_inclusive(|byte| *byte == 0).filter(|word| word.starts_with(NAME));
+    let name = names.filter_map(|name| CStr::from_bytes_with_nul(name).ok()).next();
+    name.map_or_else(ReexecState::first, ReexecState::decode)
 }
 
 /// What was found in `/proc`.
@@ -67,12 +172,14 @@ impl Seen {
     }
 }
 
-/// The version in the program of PID 1, which may not be the installed one.
-fn version(program: &[u8]) -> &[u8] {
-    let end = program.windows(BEHIND.len()).position(|window| window == BEHIND);
-    let text = end.map_or([].as_slice(), |end| &program[..end]);
-    let start = text.windows(NAME.len()).rposition(|window| window == NAME);
-    start.map_or(b"unknown".as_slice(), |start| &text[start + NAME.len()..])
+/// The version and the architecture in a program of PID 1.
+fn program(program: &[u8]) -> Option<[Word; 2]> {
+    let end = program.windows(BEHIND.len()).position(|window| window == BEHIND)?;
+    let (text, behind) = program.split_at(end);
+    let start = text.windows(NAME.len()).rposition(|window| window == NAME)?;
+    let arch = behind[BEHIND.len()..].split(|byte| *byte == b'\n').next()?;
+    let word = |word: &[u8]| core::str::from_utf8(word).ok().and_then(|word| Word::try_from(word).ok());
+    Some([word(&text[start + NAME.len()..])?, word(arch)?])
 }
 
 /// The whole seconds of a time whose last `fraction` characters are less than a second.
@@ -80,12 +187,10 @@ fn seconds(number: &[u8], fraction: usize) -> u32 {
     decimal::parse(&number[..number.len().saturating_sub(fraction)]).unwrap_or(0)
 }
 
-const STDOUT: i32 = libc::STDOUT_FILENO;
-
 /// The largest part of a file that is read, bytes; the program of PID 1 has less than half of that.
 const ROOM: usize = 65_536;
 
-/// The text before the version in every program of PID 1, and the text after it.
+/// The text before the version in every program of PID 1, with which the re-exec state begins too, and the text after it.
 const NAME: &[u8] = b"zinit-pid1 ";
 const BEHIND: &[u8] = b"\narch ";
 
