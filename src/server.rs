@@ -109,8 +109,8 @@ impl State {
 
     /// The server exited without a request.
     fn server_crashed(&mut self, record: Record, now: Instant, actions: &mut Actions) {
-        if self.servers.should_roll_back(now) {
-            actions.add(Action::RollBack);
+        if let Some(good) = self.servers.should_roll_back(now) {
+            actions.add(Action::RollBack(good));
             self.servers.history.next_backoff = RESPAWN_DELAY;
         }
         match record.exit {
@@ -177,21 +177,21 @@ impl Servers {
         }
     }
 
-    /// Records this exit; true after 4 exits within 60 s of a file other than the last good one.
-    fn should_roll_back(&mut self, now: Instant) -> bool {
+    /// Records this exit; the last good file after 4 exits of another one within 60 s.
+    fn should_roll_back(&mut self, now: Instant) -> Option<FileId> {
         if self.last_failed != self.file {
             self.last_failed = self.file;
             self.recent_exits = RateWindow::NONE;
         }
         let last_good = self.history.last_good;
         if last_good == FileId::NONE || last_good == self.file {
-            return false;
+            return None;
         }
         let too_many = self.recent_exits.record(ROLL_BACK_EXITS, MIN_RUN_TIME, now);
         if too_many {
             // Only once: until another server has run for long enough, there is no good file to restore.
             self.history.last_good = FileId::NONE;
         }
-        too_many
+        too_many.then_some(last_good)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::model::limits::MAX_ACTIONS;
 use crate::model::message::{Message, Record};
-use crate::model::process::{Pid, Signal};
+use crate::model::process::{FileId, Pid, Signal};
 use crate::model::task::Task;
 
 /// An action for PID 1 to perform now.
@@ -22,8 +22,8 @@ pub enum Action {
     /// End this PID namespace by reboot(2) if `ZINIT_CONTAINER_REBOOT` is set, so that the container engine starts it
     /// again.
     RestartNamespace,
-    /// Restore the server's previous file, if it was kept, because the current one keeps exiting.
-    RollBack,
+    /// Restore this file of the server, if it was kept, because the current one keeps exiting.
+    RollBack(FileId),
     /// Send a request to the server, from a child.
     Rpc(Method),
     /// Run a task of the shutdown in a child.

@@ -180,7 +180,7 @@ impl<'a> Sys<'a> {
                     pid1.restart();
                 }
             }
-            Action::RollBack => self.roll_back(),
+            Action::RollBack(file) => self.roll_back(file),
             Action::Rpc(method) => {
                 self.reexec_state.set_restarting(true);
                 self.ending.set(ending);

@@ -3,6 +3,7 @@
 
 use core::ffi::CStr;
 
+use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::event::Event;
 use zinit_pid1::model::limits::{ORPHANS_CHECK, TERM_GRACE};
 use zinit_pid1::model::message::{Message, Record};
@@ -48,15 +49,23 @@ impl<'a> Sys<'a> {
         self.reexec_state.server_file()
     }
 
-    /// Starts a child that restores the server's previous file, if it was kept; the next server is started a second
+    /// Starts a child that restores a previous file of the server, if it was kept; the next server is started a second
     /// later or more.
-    pub(super) fn roll_back(&self) {
-        let event = spawn::fork().unwrap_or_else(|| {
-            let server = self.server();
-            let path = server.path().unwrap_or_default();
-            raw::exit(spawn::exec_ctl(self.start, [c"rollback", path], None, &self.log).0)
-        });
+    pub(super) fn roll_back(&self, file: FileId) {
+        let event = spawn::fork().unwrap_or_else(|| raw::exit(self.exec_roll_back(file).0));
         self.log_fork_failure(&event);
+    }
+
+    #[inline(never)] // 0.5 kB of stack, which would stay in the frame of `run`
+    fn exec_roll_back(&self, file: FileId) -> Errno {
+        let mut id = Buffer::default();
+        id.number(file.0);
+        id.push(0);
+        // SAFETY: it ends in NUL.
+        let id = unsafe { CStr::from_ptr(id.as_bytes().as_ptr().cast()) };
+        let server = self.server();
+        let path = server.path().unwrap_or_default();
+        spawn::exec_ctl(self.start, [c"rollback", path], Some(id), &self.log)
     }
 
     /// Starts a helper that saves the services of the server: that of a soft restart, or the watcher.

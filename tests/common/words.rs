@@ -112,7 +112,7 @@ pub fn action(action: &Action, history: &ServerHistory) -> String {
         Action::WatchdogStop => "watchdog-stop".into(),
         Action::SpawnRescue => "spawn-rescue".into(),
         Action::RestartNamespace => "restart-namespace".into(),
-        Action::RollBack => "roll-back".into(),
+        Action::RollBack(file) => format!("roll-back {}", file.0),
         Action::WatchdogAbandon => "watchdog-abandon".into(),
         Action::RunTask(task) => match task {
             Task::Terminate => "terminate-all".into(),

@@ -52,19 +52,25 @@ fn dies(pid1: &mut Namespace, server: &Path, times: usize) {
     assert!(server.with_extension("old").exists() || times >= 4);
 }
 
+/// Puts another file at the server's path, as a package manager does.
+fn replace(server: &Path) {
+    let new = server.with_extension("package");
+    write(&new, BAD);
+    fs::rename(&new, server).expect("another file");
+}
+
 #[test]
 fn the_previous_file_is_restored_once_after_four_exits() {
-    for in_place in [false, true] {
+    for linked in [false, true] {
         let (mut pid1, server) = start(&with_tool());
         let (old, bad) = (server.with_extension("old"), server.with_extension("bad"));
         let kept = fs::read(&server).expect("a file");
-        if in_place {
-            // The same inode with another time; the file that is restored is then another inode.
-            copy_alone(&server, &old);
+        if linked {
+            fs::hard_link(&server, &old).expect("another name");
         } else {
             fs::rename(&server, &old).expect("another name");
         }
-        write(&server, BAD);
+        replace(&server);
         dies(&mut pid1, &server, 3);
         assert!(old.exists() && !pid1.log.text().contains("put back"));
         pid1.signal(libc::SIGUSR1);
@@ -75,7 +81,7 @@ fn the_previous_file_is_restored_once_after_four_exits() {
         assert_eq!(fs::read_to_string(&bad).expect("it is kept"), BAD);
 
         // This server may exit any number of times, because it is not the new one.
-        if !in_place {
+        if !linked {
             write(&old, BAD);
             for count in 2..7 {
                 let running = pid1.server();
@@ -92,12 +98,39 @@ fn the_previous_file_is_restored_once_after_four_exits() {
     }
 }
 
+/// A copy has another inode, and a file that was written to has another time.
+#[test]
+fn another_file_than_the_one_that_ran_is_not_put_back() {
+    let copied: fn(&Path, &Path) = |server, old| copy_alone(server, old);
+    let touched: fn(&Path, &Path) = |server, old| {
+        fs::rename(server, old).expect("another name");
+        let file = fs::File::options().append(true).open(old).expect("a file");
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("a time");
+    };
+    for keep in [copied, touched] {
+        let (mut pid1, server) = start(&with_tool());
+        let old = server.with_extension("old");
+        keep(&server, &old);
+        let kept = fs::read(&old).expect("a file");
+        replace(&server);
+        dies(&mut pid1, &server, 4);
+        let why = "it is not the file that ran for 60 s, which ln or mv keeps, and cp does not";
+        pid1.line(&format!("zinit-pid1ctl: no roll-back of the server, {}: {why}", old.display()));
+        pid1.log.nth("exited 3, respawn", 4);
+        assert_eq!(
+            (fs::read_to_string(&server).expect("a file"), fs::read(&old).expect("a file")),
+            (BAD.into(), kept)
+        );
+        assert!(!server.with_extension("bad").exists() && !pid1.log.text().contains("put back"));
+        pid1.signal(libc::SIGTERM);
+        pid1.ends_well();
+    }
+}
+
 #[test]
 fn without_a_previous_file_nothing_is_done() {
     let (mut pid1, server) = start(&with_tool());
-    let new = server.with_extension("package");
-    write(&new, BAD);
-    fs::rename(&new, &server).expect("another file");
+    replace(&server);
     dies(&mut pid1, &server, 6);
     assert_eq!(fs::read_to_string(&server).expect("a file"), BAD);
     assert!(!pid1.log.text().contains("zinit-pid1ctl"), "{}", pid1.log.text());

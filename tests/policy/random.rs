@@ -306,7 +306,7 @@ impl World {
                     assert!(self.watcher, "{self:#?}");
                     self.watcher = *signal != Signal::KILL;
                 }
-                Action::RollBack => {}
+                Action::RollBack(_) => {}
                 Action::Sync => {
                     let since = self.unforked.take().expect("a child could not be forked");
                     assert!(since.until(self.now) >= 10_000, "it is tried for 10 s");
@@ -600,8 +600,9 @@ impl World {
             }
             (Model::Up { since }, Reaped(pid, exit)) if Some(pid) == self.server => {
                 self.ran(since, exit);
+                let good = FileId(self.last_good);
                 let worse = self.rolls_back();
-                assert_eq!(actions.first() == Some(&Action::RollBack), worse, "{self:#?}");
+                assert_eq!(actions.first() == Some(&Action::RollBack(good)), worse, "{self:#?}");
                 let actions = &actions[usize::from(worse)..];
                 if worse {
                     self.delays = vec![1_000];

@@ -405,7 +405,7 @@ impl World {
                 check(!self.did.begin, "no PID 1 is replaced once the end has begun")?;
                 check(self.due.is_none(), "none is replaced while an answer is due")?;
             }
-            Action::RollBack => check(!self.server && !self.did.begin, "a dead server is rolled back")?,
+            Action::RollBack(_) => check(!self.server && !self.did.begin, "a dead server is rolled back")?,
             Action::SpawnUpdater => check(!self.did.begin, "no update is looked for once the end has begun")?,
             Action::RestartNamespace => {
                 let container = self.role == Role::Container && self.did.terminate_all;

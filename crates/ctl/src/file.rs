@@ -5,7 +5,7 @@ use core::fmt;
 use core::ops::Deref;
 
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{FileType, MemfdFlags, Mode, OFlags, SeekFrom, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, MemfdFlags, Mode, OFlags, SeekFrom, Stat};
 
 use crate::refusal::{Result, Why, cannot, errno_name};
 use crate::report;
@@ -160,6 +160,17 @@ pub fn check_owner(path: &Path, file: impl AsFd) -> Result<Stat> {
         return Why::NotOurs.of(path);
     }
     Ok(stat)
+}
+
+/// Renames `old` to `path`, after what was there got the name `bad`.
+pub fn put_back(old: &Path, path: &Path, bad: &Path) -> Result<()> {
+    let folder = Folder::of(path)?;
+    let _of_one_before = rustix::fs::unlink(bad.name());
+    // This may fail: some file systems have no hard links, and the file may be gone.
+    let _not_kept = rustix::fs::linkat(CWD, path.name(), CWD, bad.name(), AtFlags::empty());
+    rustix::fs::rename(old.name(), path.name()).map_err(cannot("restore", old))?;
+    folder.sync();
+    Ok(())
 }
 
 /// Device and inode: the same for all names of a file.

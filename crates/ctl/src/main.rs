@@ -2,7 +2,7 @@
 //!
 //! Responsible for:
 //! - `--helper update NAME SAID`: finds another version of PID 1's program, puts it in its place and prints its path;
-//! - `--helper rollback PATH`: puts the previous file of the server back;
+//! - `--helper rollback PATH ID`: puts the previous file of the server back;
 //! - `--helper start SERVER ARGUMENTS`: prepares the machine before its first server, and executes that;
 //! - `--helper orphans STATE [adopted]`: ends the processes that a server left behind;
 //! - `--helper restart STATE SOCKET`: asks the server to exit, and keeps its services;
@@ -83,7 +83,7 @@ fn run_helper(task: &CStr, argument: &CStr, more: &CStr) -> u8 {
         b"orphans" => orphans::end(argument, more == c"adopted"),
         b"remount" => remount::remount(),
         b"restart" => restart::restart(argument, more),
-        b"rollback" => rollback::roll_back(argument),
+        b"rollback" => rollback::roll_back(argument, more),
         b"watch" => watch::watch(argument, more),
         b"update" => update::update(argument, more),
         other => {

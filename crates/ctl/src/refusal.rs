@@ -48,6 +48,8 @@ pub enum Why {
     CrashedAsPid1(i32, LastLine),
     /// As PID 1 of namespaces the program did not do this in time, and wrote this last line.
     HungAsPid1(&'static str, LastLine),
+    /// It is not the file of the server that PID 1 has seen run.
+    NotProven,
 }
 
 /// The last line that a program wrote, as far as it fits.
@@ -82,6 +84,9 @@ impl fmt::Display for Refusal {
             Why::NotOurs => to.write_str("it has to be root's, and writable by nobody else"),
             Why::Signature(refusal) => to.write_str(refusal.words()),
             Why::Size => write!(to, "it is empty, or larger than {} bytes", file::SIZE_MAX),
+            Why::NotProven => {
+                to.write_str("it is not the file that ran for 60 s, which ln or mv keeps, and cp does not")
+            }
             Why::CrashedAsPid1(status, line) => {
                 let line = line.escape_ascii();
                 write!(to, "as PID 1 of namespaces it ended with wait status {status}, its last line: {line}")

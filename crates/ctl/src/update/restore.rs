@@ -2,11 +2,10 @@
 
 use core::ffi::CStr;
 
-use rustix::fs::{AtFlags, CWD};
 use zinit_pid1::model::reexec::ReexecState;
 
-use crate::file::{Folder, Path};
-use crate::refusal::{Result, cannot};
+use crate::file::{self, Path};
+use crate::refusal::Result;
 use crate::report;
 
 use super::install::Lock;
@@ -24,12 +23,8 @@ pub fn name_of(running: &Running<'_>, name: &CStr) -> Option<Path> {
 /// Renames `PATH.old` to `PATH`, and keeps what was there as `PATH.bad`.
 pub fn restore(running: &Running<'_>, path: &Path) -> Result<()> {
     let _lock = Lock::take(path)?;
-    let (folder, bad) = (Folder::of(path)?, path.with(b".bad"));
-    let _of_one_before = rustix::fs::unlink(bad.name());
-    // This may fail: some file systems have no hard links.
-    let _not_kept = rustix::fs::linkat(CWD, path.name(), CWD, bad.name(), AtFlags::empty());
-    rustix::fs::rename(running.path.name(), path.name()).map_err(cannot("restore", &running.path))?;
-    folder.sync();
+    let bad = path.with(b".bad");
+    file::put_back(&running.path, path, &bad)?;
     report(format_args!("{path} is the program before the update again, {bad} is what had the fault"));
     Ok(())
 }
