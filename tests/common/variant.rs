@@ -10,11 +10,20 @@ use super::root;
 /// A change of a source file: its path, a line without its indentation, and what replaces this line.
 pub type Edit<'a> = (&'a str, &'a str, &'a str);
 
-/// Builds the program with these changes as it is shipped, and returns its path; each name is one set of changes.
+/// Builds PID 1's program with these changes as it is shipped, and returns its path; each name is one set of changes.
 ///
 /// # Panics
 /// If a line does not occur exactly once in its file: the source has changed, and the edit has to follow.
 pub fn variant(name: &str, edits: &[Edit<'_>]) -> PathBuf {
+    build(name, edits, "zinit-pid1")
+}
+
+/// The same for zinit-pid1ctl.
+pub fn variant_of_tool(name: &str, edits: &[Edit<'_>]) -> PathBuf {
+    build(name, edits, "zinit-pid1ctl")
+}
+
+fn build(name: &str, edits: &[Edit<'_>], program: &str) -> PathBuf {
     let folder = root().join("target/variants").join(name);
     fs::create_dir_all(&folder).expect("a folder");
     // Tests run in parallel, as threads and as test programs; the end of this function, or of the process, unlocks it.
@@ -40,12 +49,12 @@ pub fn variant(name: &str, edits: &[Edit<'_>]) -> PathBuf {
         }
     }
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--release", "-p", "zinit-pid1", "--bin", "zinit-pid1"]);
+    cargo.args(["build", "--quiet", "--release", "-p", program, "--bin", program]);
     let output = cargo.current_dir(&folder).env("CARGO_TARGET_DIR", folder.join("target")).output();
     let output = output.expect("cargo runs");
     // Not shown otherwise: there may be warnings, such as that lines behind a fault are not reached.
     assert!(output.status.success(), "{name} does not build:\n{}", String::from_utf8_lossy(&output.stderr));
-    folder.join("target/release/zinit-pid1")
+    folder.join("target/release").join(program)
 }
 
 /// Makes the folders of the copy, removes what the original no longer has, and lists the copy's files.

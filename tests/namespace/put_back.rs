@@ -6,7 +6,10 @@ use std::path::Path;
 
 use crate::common::namespace::{Namespace, Setup};
 use crate::common::reexec;
-use crate::common::updatable::{NEWER, Updatable, copy_alone, furnish, generation, inode, offer};
+use crate::common::updatable::{
+    NEWER, Updatable, copy_alone, furnish, generation, inode, offer, offer_bytes,
+};
+use crate::common::variant::variant;
 use crate::common::{program, until};
 use zinit_pid1::model::process::FileId;
 
@@ -59,6 +62,36 @@ fn after_a_fault_of_an_update_the_program_before_it_has_its_place_and_its_name()
     assert_eq!((inode(&path), running(&mut pid1)), (before, before));
     pid1.signal(libc::SIGSEGV);
     assert_eq!(pid1.end().code(), Some(128 + libc::SIGSEGV), "{}", pid1.log.text());
+}
+
+/// A program that works at a boot and has a fault when it takes over from another one, in the place of this line.
+fn faults_at_take_over(name: &str, line: &str) -> Vec<u8> {
+    let by = format!("{line} if sys.reexec_state().generation() > 0 {{ rt::arch::trap() }}");
+    fs::read(variant(name, &[("src/main.rs", line, &by)])).expect("a program")
+}
+
+#[test]
+fn an_update_that_has_a_fault_at_once_is_undone_whether_it_can_log_it_or_not() {
+    for (candidate, logs) in [
+        (faults_at_take_over("faults-before-its-log", "sys.install_fault_handler();"), false),
+        (faults_at_take_over("faults-after-its-log", "sys.enable_watchdog();"), true),
+    ] {
+        let (mut pid1, path) = Updatable::new().start();
+        let (server, before) = (pid1.server(), inode(&path));
+        offer_bytes(&path, &candidate);
+        pid1.signal(libc::SIGUSR2);
+        pid1.line("works as PID 1");
+        pid1.line("the update had a fault, signal 4: it is undone");
+        pid1.line("the server goes on");
+        pid1.line("is the program before the update again");
+        assert_eq!(pid1.log.text().contains("fault, signal 4\n"), logs, "{}", pid1.log.text());
+        assert_eq!((inode(&path), running(&mut pid1)), (before, before));
+        assert!(fs::read(path.with_extension("bad")).expect("it is kept") == candidate);
+        assert_eq!((generation(pid1.pid1()), pid1.server_named("stand-in")), (2, server));
+        pid1.signal(libc::SIGTERM);
+        pid1.ends_well();
+        assert_eq!(pid1.diary().matches("started").count(), 1);
+    }
 }
 
 #[test]
