@@ -7,13 +7,14 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::docker::{Container, docker, image_without_server, run, service, told};
 use common::elf::{ARCHITECTURES, program_for};
 use common::namespace::Log;
-use common::{Folder, brought, program, root, terminal, tool, until};
+use common::{Folder, Update, brought, program, root, terminal, tool, until};
 
 #[test]
 fn a_container_runs_its_services_and_stops_with_0() {
@@ -110,6 +111,49 @@ fn a_killed_server_is_respawned_within_the_container() {
     container.line(&format!("server {server} killed by signal 9, respawn in 1000 ms"));
     container.nth("IPC server listening", 2);
     container.stops();
+}
+
+#[test]
+fn an_update_that_has_a_fault_is_undone_in_a_container() {
+    let container = Container::zinit(&[]);
+    let service = container.running("one");
+    let update = Update::new();
+    for (file, path) in [
+        ("key", "/etc/zinit/update.pub"),
+        ("new", "/sbin/zinit-pid1.new"),
+        ("new.minisig", "/sbin/zinit-pid1.new.minisig"),
+    ] {
+        told(docker(&["cp"]).arg(update.file(file)).arg(format!("{}:{path}", container.name)));
+    }
+    told(&mut docker(&["kill", "--signal=USR2", &container.name]));
+    // The engine's seccomp profile permits no namespaces, not even of users.
+    container.line(
+        "/sbin/zinit-pid1.new cannot be tried as PID 1 of namespaces, only its answer counts: EPERM (not permitted)",
+    );
+    container.line("the server goes on");
+    told(&mut docker(&["kill", "--signal=SEGV", &container.name]));
+    container.line("fault, signal 11");
+    container.line("the update had a fault, signal 11: it is undone");
+    container.nth("the server goes on", 2);
+    container.line(
+        "/sbin/zinit-pid1 is the program before the update again, /sbin/zinit-pid1.bad is what had the fault",
+    );
+
+    let size = |file: &Path| fs::metadata(file).expect("a file").len();
+    let sizes = ["stat", "-c", "%n %s", "/sbin/zinit-pid1", "/sbin/zinit-pid1.bad", "/sbin/zinit-pid1.old"];
+    let sizes = container.ask(&["exec"], &[&["/bin/busybox"], &sizes[..]].concat());
+    for (name, file) in [("zinit-pid1", program()), ("zinit-pid1.bad", update.file("new"))] {
+        assert!(sizes.contains(&format!("/sbin/{name} {}\n", size(&file))), "{sizes}");
+    }
+    assert!(sizes.contains("'/sbin/zinit-pid1.old': No such file"), "{sizes}");
+    let running = container.ask(&["exec"], &["/bin/busybox", "readlink", "/proc/1/exe"]);
+    assert_eq!(running, "/sbin/zinit-pid1\n");
+
+    assert_eq!(container.running("one"), service);
+    container.stops();
+    let (server, program) = container.logs();
+    assert_eq!(server.matches("IPC server listening").count(), 1, "{server}");
+    assert!(!program.contains("respawn"), "it is the same server:\n{program}");
 }
 
 #[test]
