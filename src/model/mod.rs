@@ -8,6 +8,7 @@ pub mod checksum;
 pub mod child;
 pub mod decimal;
 pub mod event;
+mod faults;
 pub mod limits;
 pub mod message;
 pub mod policy;

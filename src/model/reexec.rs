@@ -23,7 +23,7 @@ use crate::model::time::{Instant, Millis, Moment};
 /// itself writes the pid of a child into it. They are cells, because the handler interrupts a loop that refers to them
 /// too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReexecState([Cell<u32>; COUNT]);
+pub struct ReexecState(pub(super) [Cell<u32>; COUNT]);
 
 /// What PID 1 knows about servers so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +74,12 @@ impl ReexecState {
             return Self::first();
         }
         state
+    }
+
+    /// True if a name has the format that this program writes, so that whoever wrote it can read what is written here.
+    #[must_use]
+    pub fn writes_like(name: &CStr) -> bool {
+        name.to_bytes().starts_with(NAME)
     }
 
     /// Reads the numbers of a name; `None` if it is not valid, with some of them changed.
@@ -214,53 +220,6 @@ impl ReexecState {
     pub fn add_generation(&self, more: i32) {
         self.0[GENERATION].set(self.0[GENERATION].get().wrapping_add_signed(more));
     }
-
-    /// Records a fault of PID 1; false if the last one was less than [`FAULT_INTERVAL`] ago.
-    #[must_use]
-    pub fn record_fault(&self, now: Instant) -> bool {
-        let now = Moment::of(now);
-        now.since(Moment(self.0[FAULT].replace(now.0))) >= FAULT_INTERVAL
-    }
-
-    /// The time of the last fault, if there was one.
-    #[must_use]
-    pub fn fault(&self) -> Option<Instant> {
-        let fault = self.0[FAULT].get();
-        (fault != DEFAULTS[FAULT]).then_some(Moment(fault).instant())
-    }
-
-    /// The time of the last update, if there was one.
-    #[must_use]
-    pub fn updated(&self) -> Option<Instant> {
-        let updated = self.0[UPDATED].get();
-        (updated != 0).then_some(Moment(updated).instant())
-    }
-
-    /// Records an update: the next PID 1 is another program than this one, which is the file `before`. No file undoes
-    /// that.
-    pub fn record_update(&self, now: Instant, before: FileId) {
-        self.0[UPDATED].set(Moment::of(now).0);
-        self.0[BEFORE].set(before.0);
-    }
-
-    /// The program that ran before an update, if the update was less than [`FAULT_INTERVAL`] ago; none a second time.
-    #[must_use]
-    pub fn take_before(&self, now: Instant) -> FileId {
-        let before = FileId(self.0[BEFORE].replace(0));
-        let recent = Moment::of(now).since(Moment(self.0[UPDATED].get())) < FAULT_INTERVAL;
-        if recent { before } else { FileId::NONE }
-    }
-
-    /// The signal of the fault by which this program, the one before an update, was put back; 0 if it was not.
-    #[must_use]
-    pub const fn put_back(&self) -> u32 {
-        self.0[PUT_BACK].get()
-    }
-
-    /// Sets by which fault the next program is put back.
-    pub fn set_put_back(&self, signal: u32) {
-        self.0[PUT_BACK].set(signal);
-    }
 }
 
 /// The keys, in the order of the numbers: first the pids of children.
@@ -269,20 +228,20 @@ const KEYS: &[u8] = b"server\nrescue\nrestarter\nwatcher\nreader1\nreader2\nread
 
 const GENERATION: usize = CHILDREN;
 const NEXT_BACKOFF: usize = CHILDREN + 1;
-const FAULT: usize = CHILDREN + 2;
+pub(super) const FAULT: usize = CHILDREN + 2;
 const RESTARTING: usize = CHILDREN + 3;
 const STARTED_AT: usize = CHILDREN + 4;
 const SERVER_FILE: usize = CHILDREN + 5;
 const LAST_GOOD: usize = CHILDREN + 6;
 const CONTAINER: usize = CHILDREN + 7;
 const SAVED: usize = CHILDREN + 8;
-const UPDATED: usize = CHILDREN + 9;
-const BEFORE: usize = CHILDREN + 10;
-const PUT_BACK: usize = CHILDREN + 11;
+pub(super) const UPDATED: usize = CHILDREN + 9;
+pub(super) const BEFORE: usize = CHILDREN + 10;
+pub(super) const PUT_BACK: usize = CHILDREN + 11;
 const COUNT: usize = CHILDREN + 12;
 
 /// The numbers of a first boot.
-const DEFAULTS: [u32; COUNT] = {
+pub(super) const DEFAULTS: [u32; COUNT] = {
     let mut numbers = [0; COUNT];
     numbers[NEXT_BACKOFF] = RESPAWN_DELAY;
     numbers[FAULT] = FAULT_INTERVAL.wrapping_neg();

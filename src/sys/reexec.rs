@@ -98,7 +98,8 @@ impl Sys<'_> {
     }
 
     /// Executes `PATH.old`, if PID 1's program has become PATH by an update less than a minute ago, and `PATH.old` still
-    /// is the file that ran before it. It returns if that is not so, or if it cannot be executed.
+    /// is the file that ran before it, and reads the format that this one writes. It returns if that is not so, or if it
+    /// cannot be executed.
     #[inline(never)] // 4 kB of stack
     pub(super) fn reexec_before(&self, signal: u32) {
         let before = self.reexec_state.take_before(raw::now());
@@ -109,7 +110,8 @@ impl Sys<'_> {
         }
         // SAFETY: the last byte is 0.
         let path = unsafe { CStr::from_ptr(path.as_ptr().cast()) };
-        if before != FileId::NONE && before == spawn::file_id(path) {
+        let readable = ReexecState::writes_like(self.start.name());
+        if readable && before != FileId::NONE && before == spawn::file_id(path) {
             self.reexec_state.set_put_back(signal);
             let _errno = self.reexec(path);
             self.reexec_state.set_put_back(0);

@@ -79,14 +79,19 @@ fn a_program_that_reads_the_running_format_takes_over_and_another_one_is_refused
     // Its predecessor has written the name, and it writes the next one.
     assert_eq!(generation(&mut pid1, 3), Some(1));
     has_one_server(&mut pid1, server);
+    // After a fault it is not undone: the program before it could not read what it hands over.
+    pid1.signal(libc::SIGSEGV);
+    pid1.log.nth("the server goes on", 2);
+    assert_eq!(generation(&mut pid1, 4), Some(2));
+    has_one_server(&mut pid1, server);
     for (count, back) in [(2, program()), (3, earlier)] {
         offer(&path, &back);
         refuses(&mut pid1, count);
     }
     offer(&path, &both);
     pid1.signal(libc::SIGUSR2);
-    pid1.log.nth("the server goes on", 2);
-    assert_eq!(generation(&mut pid1, 4), Some(2));
+    pid1.log.nth("the server goes on", 3);
+    assert_eq!(generation(&mut pid1, 4), Some(3));
     has_one_server(&mut pid1, server);
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
