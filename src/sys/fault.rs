@@ -21,9 +21,9 @@ impl Sys<'_> {
     }
 
     /// Re-execs PID 1: as the program before an update that was made less than a minute ago, else as the same program.
-    /// Where that fails, or the last fault was a minute ago or less, or a shutdown has begun, it writes
-    /// the disks and ends the machine: as the shutdown would have done, else by a reboot. A container ends with status
-    /// 128 + `signal`.
+    ///
+    /// Where that fails, or the last fault was a minute ago or less, or a shutdown has begun, it writes the disks and ends
+    /// the machine: as the shutdown would have done, else by a reboot. A container ends with status 128 + `signal`.
     fn reexec_or_reboot(&self, signal: i32) -> ! {
         if is_pid1() {
             self.log.record(&Record::new(Message::Fault).number(signal.unsigned_abs()));
