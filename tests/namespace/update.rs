@@ -268,7 +268,7 @@ fn a_long_comment_is_cut_and_its_line_ends() {
     let bytes = [&fs::read(program()).expect("the program")[..], b"\0"].concat();
     offer_as(&path, &bytes, &long);
     let (status, text) = check(&mut pid1, &[]);
-    assert_eq!((status, text.lines().count()), (Some(0), 2), "{text}");
+    assert_eq!((status, text.lines().count()), (Some(0), 3), "{text}");
     pid1.signal(libc::SIGUSR2);
     let line = pid1.line(" is signed by key ");
     assert!(line.ends_with("xxx") && line.len() < 1_000, "{line}");
@@ -434,6 +434,7 @@ fn a_check_says_what_an_update_would_do_and_does_nothing() {
     let signed = |comment: &str| format!("{shown}.new is signed by key {key:0>16}: {comment}");
     let good = [
         signed(&comment(version)),
+        format!("{shown}.new works as PID 1"),
         format!("{shown}.new would replace version {version} by version {version}"),
     ];
     checks(&mut pid1, &[], 0, &good);
@@ -472,7 +473,11 @@ fn a_check_says_what_an_update_would_do_and_does_nothing() {
     write_alone(&other, &as_version("0.9.9"));
     fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).expect("a mode");
     fs::rename(&other, &path).expect("another file");
-    checks(&mut pid1, &[], 0, &[format!("{shown} would replace version {version} by version 0.9.9")]);
+    let good = [
+        format!("{shown} works as PID 1"),
+        format!("{shown} would replace version {version} by version 0.9.9"),
+    ];
+    checks(&mut pid1, &[], 0, &good);
     fs::write(inside(&mut pid1, "/etc/zinit/update.require-signature"), "").expect("a file");
     let refused =
         format!("update refused, {shown}.minisig: cannot open it: ENOENT (no such file or directory)");

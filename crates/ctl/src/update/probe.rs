@@ -1,4 +1,4 @@
-//! Checks whether a program can replace PID 1, by running it with `--probe`, and as PID 1 if it says that it can be.
+//! Checks whether a program can replace PID 1, by running it with `--probe`.
 
 use core::cell::Cell;
 
@@ -13,12 +13,11 @@ use crate::file::Path;
 use crate::refusal::{Result, Why};
 use crate::sys;
 
-use super::trial;
-
 /// What a program said of itself.
 pub struct Facts {
     pub version: Version,
     pub arch: heapless::Vec<u8, 64>,
+    pub can_be_tried: bool,
 }
 
 /// Runs a program with `--probe`, and returns what it says, if it reads the re-exec state that the running PID 1 writes.
@@ -46,12 +45,9 @@ pub fn probe(program: &OwnedFd, path: &Path, running: &Answer<'_>) -> Result<Fac
         _ if status != 0 => Why::Crashed(status).of(path),
         answer => match Answer::read(answer) {
             Some(answer) if answer.reads(running.writes) => {
-                if answer.can_be_tried() {
-                    trial::try_as_pid1(program, path)?;
-                }
                 // A longer name is none that anybody signs.
                 let arch = answer.arch.iter().copied().take(64).collect();
-                Ok(Facts { version: answer.version, arch })
+                Ok(Facts { version: answer.version, arch, can_be_tried: answer.can_be_tried() })
             }
             _ => Why::Answer.of(path),
         },

@@ -14,7 +14,7 @@ use crate::file::{self, FileId, Folder, Path};
 use crate::refusal::{Result, Why, cannot};
 use crate::{print, process, report};
 
-use super::probe;
+use super::{probe, trial};
 
 /// The program that runs, and what is to be done with another version of it.
 pub struct Running<'a> {
@@ -83,7 +83,8 @@ impl<'a> Running<'a> {
         self.id.is_some() && self.id == file::link_id(path)
     }
 
-    /// Returns the version of a program that can take over from the running one, and that is what it is signed as.
+    /// Returns the version of a program that can take over from the running one, that is what it is signed as, and that
+    /// works as PID 1.
     ///
     /// The open file is executed: `path` is only what a refusal names.
     pub fn try_successor(
@@ -93,10 +94,13 @@ impl<'a> Running<'a> {
         signed: Option<&Comment<'_>>,
     ) -> Result<Version> {
         let facts = probe::probe(program, path, &self.said)?;
-        match signed.map(|signed| signed.compare(facts.version, &facts.arch)) {
-            Some(Err(refusal)) => Why::Comment(refusal).of(path),
-            Some(Ok(())) | None => Ok(facts.version),
+        if let Some(Err(refusal)) = signed.map(|signed| signed.compare(facts.version, &facts.arch)) {
+            return Why::Comment(refusal).of(path);
         }
+        if facts.can_be_tried {
+            trial::try_as_pid1(self, program, path)?;
+        }
+        Ok(facts.version)
     }
 
     /// Says something to whoever asked: in the log of PID 1, or to a person.

@@ -18,14 +18,15 @@ use zinit_pid1ctl::answer::Answer;
 
 use crate::file::Path;
 use crate::refusal::{LastLine, Result, Why, errno_name};
-use crate::{report, sys};
+use crate::sys;
 
+use super::Running;
 use super::probe::{end, listen};
 
 /// Refuses a program that does not work as PID 1; where it cannot be tried, a line says so.
 ///
 /// `path` is what the lines name.
-pub fn try_as_pid1(program: &OwnedFd, path: &Path) -> Result<()> {
+pub fn try_as_pid1(running: &Running<'_>, program: &OwnedFd, path: &Path) -> Result<()> {
     let (answer, stdout) = raw::pipe();
     let (log, stderr) = raw::pipe();
     let ids = [rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()];
@@ -42,7 +43,7 @@ pub fn try_as_pid1(program: &OwnedFd, path: &Path) -> Result<()> {
     }
     drop((stdout, stderr));
     let Some(child) = Pid::from_raw(child).filter(|_| child > 0) else {
-        cannot_be_tried(path, Errno::from_raw_os_error(child.wrapping_neg()));
+        cannot_be_tried(running, path, Errno::from_raw_os_error(child.wrapping_neg()));
         return Ok(());
     };
     let mut room = [0; 512];
@@ -57,8 +58,8 @@ pub fn try_as_pid1(program: &OwnedFd, path: &Path) -> Result<()> {
         end(child);
     }
     match (&room[..length], status) {
-        ([0, errno], _) => cannot_be_tried(path, Errno::from_raw_os_error((*errno).into())),
-        (_, Some(0)) if asked => report(format_args!("{path} works as PID 1")),
+        ([0, errno], _) => cannot_be_tried(running, path, Errno::from_raw_os_error((*errno).into())),
+        (_, Some(0)) if asked => running.tell(format_args!("{path} works as PID 1")),
         (_, Some(status)) => return Why::CrashedAsPid1(status, last_line(&log)).of(path),
         (_, None) => {
             let what = if asked { "end" } else { "start a server" };
@@ -68,9 +69,10 @@ pub fn try_as_pid1(program: &OwnedFd, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn cannot_be_tried(path: &Path, errno: Errno) {
+fn cannot_be_tried(running: &Running<'_>, path: &Path, errno: Errno) {
     let errno = errno_name(errno);
-    report(format_args!("{path} cannot be tried as PID 1 of namespaces, only its answer counts: {errno}"));
+    running
+        .tell(format_args!("{path} cannot be tried as PID 1 of namespaces, only its answer counts: {errno}"));
 }
 
 /// In the child: executes the program as PID 1, or reports the error by standard output.
