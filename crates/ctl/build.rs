@@ -1,12 +1,11 @@
-//! Links the program without libc; the library, which tests and fuzz targets use, links as usual.
-//!
-//! No linker script: unlike PID 1 it may have globals and several segments.
+//! Links the program without libc, by linker/ctl.ld; the library, which tests and fuzz targets use, links as usual.
 
 #[path = "../../linker/without_libc.rs"]
 mod without_libc;
 
 fn main() {
-    without_libc::link("zinit-pid1ctl", &[]);
+    let manifest = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+    without_libc::link("zinit-pid1ctl", &[&format!("-T{manifest}/../../linker/ctl.ld")]);
     println!("cargo::rerun-if-changed=../../linker");
     println!("cargo::rerun-if-changed=build.rs");
 }
