@@ -28,7 +28,8 @@ pub fn link(program: &str, more: &[&str]) {
     }
 }
 
-/// The name of the target's architecture in this project: that of the compiler, but one that has versions with these.
+/// The target's architecture: `x86_64`, `aarch64`, `riscv64` or `armv7`. The compiler's name of the last one is `arm`, which
+/// does not tell the version.
 #[allow(dead_code, reason = "not every build script needs it")]
 pub fn architecture() -> String {
     let [target, family] = ["TARGET", "CARGO_CFG_TARGET_ARCH"].map(|name| env::var(name).unwrap());

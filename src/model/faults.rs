@@ -27,8 +27,8 @@ impl ReexecState {
         (updated != 0).then_some(Moment(updated).instant())
     }
 
-    /// Records an update: the next PID 1 is another program than this one, which is the file `before`. No file undoes
-    /// that.
+    /// Records an update: the next PID 1 is another program than this one, which is the file `before`. [`FileId::NONE`]
+    /// takes the record back.
     pub fn record_update(&self, now: Instant, before: FileId) {
         self.0[UPDATED].set(Moment::of(now).0);
         self.0[BEFORE].set(before.0);

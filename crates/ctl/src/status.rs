@@ -1,7 +1,7 @@
 //! Prints the state of PID 1, read from `/proc`: `zinit-pid1 status`.
 
 use core::ffi::CStr;
-use core::fmt;
+use core::fmt::{self, Write};
 
 use nanojson::{SerializeError, Serializer, SliceWriter, WriteError};
 use rt::raw;
@@ -10,6 +10,7 @@ use zinit_pid1::model::reexec::ReexecState;
 use zinit_pid1::model::table;
 use zinit_pid1::model::time::Instant;
 use zinit_pid1::parse::procstat;
+use zinit_pid1ctl::answer::{Answer, NAME};
 
 use crate::{print, process, sys};
 
@@ -129,7 +130,7 @@ fn ago(time: Option<Instant>) -> Option<u32> {
     time.map(|time| time.until(sys::now()) / 1_000)
 }
 
-/// The re-exec state in the name of PID 1, if it has one: in front of an emulated program's name are two paths.
+/// The re-exec state in the name of PID 1, if it has one, which begins as its answer to `--probe` does: in front of an emulated program's name are two paths.
 fn handed(words: &[u8]) -> ReexecState {
     let names = words.split_inclusive(|byte| *byte == 0).filter(|word| word.starts_with(NAME));
     let name = names.filter_map(|name| CStr::from_bytes_with_nul(name).ok()).next();
@@ -174,12 +175,11 @@ impl Seen {
 
 /// The version and the architecture in a program of PID 1.
 fn program(program: &[u8]) -> Option<[Word; 2]> {
-    let end = program.windows(BEHIND.len()).position(|window| window == BEHIND)?;
-    let (text, behind) = program.split_at(end);
-    let start = text.windows(NAME.len()).rposition(|window| window == NAME)?;
-    let arch = behind[BEHIND.len()..].split(|byte| *byte == b'\n').next()?;
-    let word = |word: &[u8]| core::str::from_utf8(word).ok().and_then(|word| Word::try_from(word).ok());
-    Some([word(&text[start + NAME.len()..])?, word(arch)?])
+    let said = Answer::find(program)?;
+    let (mut version, mut arch) = (Word::new(), Word::new());
+    write!(version, "{}", said.version).ok()?;
+    write!(arch, "{}", said.arch.escape_ascii()).ok()?;
+    Some([version, arch])
 }
 
 /// The whole seconds of a time whose last `fraction` characters are less than a second.
@@ -189,10 +189,6 @@ fn seconds(number: &[u8], fraction: usize) -> u32 {
 
 /// The largest part of a file that is read, bytes; the program of PID 1 has less than half of that.
 const ROOM: usize = 65_536;
-
-/// The text before the version in every program of PID 1, with which the re-exec state begins too, and the text after it.
-const NAME: &[u8] = b"zinit-pid1 ";
-const BEHIND: &[u8] = b"\narch ";
 
 /// The options that PID 1 gives to each server, each with a value.
 const ARGUMENTS: [&[u8]; 3] = [b"-c", b"-s", b"--log-level"];
