@@ -26,25 +26,19 @@ fn wake_ups(pid: i32) -> u64 {
     number(pid, "voluntary_ctxt_switches") + number(pid, "nonvoluntary_ctxt_switches")
 }
 
-fn reader(services: &mut Services) -> i32 {
-    let readers = services.readers();
-    assert_eq!(readers.len(), 1, "{}", services.pid1.log.text());
-    readers[0]
-}
-
 #[test]
 fn a_reader_is_small_and_costs_nothing_while_services_are_silent() {
     let mut services = Services::start(&TWENTY, StateFile::Any);
     services.restart();
     services.check();
-    let small = number(reader(&mut services), "VmRSS");
+    let small = number(services.reader(), "VmRSS");
     println!("reader of 20 services: {small} kB resident");
     assert!(small <= RESIDENT, "{small} kB");
     services.stop();
 
     let mut services = Services::start(&[(Kind::Silent, 20)], StateFile::Any);
     services.restart();
-    let reader = reader(&mut services);
+    let reader = services.reader();
     until("sleep", || state(reader) == Some('S'));
     let before = wake_ups(reader);
     std::thread::sleep(Duration::from_secs(5));

@@ -320,6 +320,12 @@ impl Services {
             .collect()
     }
 
+    /// The only reader. The helper of a soft restart takes that name some time after the server has ended.
+    pub fn reader(&mut self) -> i32 {
+        until(&format!("one reader\n{}", self.pid1.log.text()), || self.readers().len() == 1);
+        self.readers()[0]
+    }
+
     /// Ends the container, and asserts that this takes no longer than the services need.
     pub fn stop(mut self) {
         let begin = Instant::now();

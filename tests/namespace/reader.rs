@@ -7,13 +7,6 @@ use crate::common::namespace::{children, state};
 use crate::common::services::{BURST, Kind, LAST, Services, StateFile, kill, processes};
 use crate::common::{reexec, until};
 
-/// The only reader.
-fn reader(services: &mut Services) -> i32 {
-    let readers = services.readers();
-    assert_eq!(readers.len(), 1, "{}", services.pid1.log.text());
-    readers[0]
-}
-
 #[test]
 fn the_first_line_after_a_soft_restart_is_marked_as_torn() {
     let mut services = Services::start(&[(Kind::Torn, 1)], StateFile::Any);
@@ -57,7 +50,7 @@ fn a_reader_ends_with_its_services_and_not_by_term() {
     let kinds = [(Kind::Shell, 1), (Kind::Silent, 1), (Kind::Restless, 1)];
     let mut services = Services::start(&kinds, StateFile::Any);
     services.restart();
-    let first = reader(&mut services);
+    let first = services.reader();
     // Two pipes of each service, the log, and the set that it waits for.
     assert_eq!(fs::read_dir(format!("/proc/{first}/fd")).expect("it runs").count(), 2 * 3 + 2);
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGPIPE] {
@@ -86,7 +79,7 @@ fn a_reader_ends_with_its_services_and_not_by_term() {
 fn a_reader_that_does_not_end_does_not_hold_up_the_end_of_services() {
     let mut services = Services::start(&[(Kind::Silent, 1)], StateFile::Any);
     services.restart();
-    let reader = reader(&mut services);
+    let reader = services.reader();
     // A process outside of the namespaces that may write to the pipe: the reader never comes to its end.
     let script = services.pid1.folder.path().join("silent0");
     let output = format!("/proc/{}/fd/1", processes(&script)[0]);
@@ -129,7 +122,7 @@ fn the_last_lines_of_services_without_a_server_are_in_the_log() {
 fn a_reader_survives_a_fault_of_pid_1_and_the_end_of_orphans() {
     let mut services = Services::start(&[(Kind::Farewell, 1)], StateFile::Any);
     services.restart();
-    let reader = reader(&mut services);
+    let reader = services.reader();
     services.pid1.signal(libc::SIGSEGV);
     services.pid1.line("the server goes on");
     assert_ne!(reexec::number(services.pid1.pid1(), "reader1"), 0);
