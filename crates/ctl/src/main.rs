@@ -62,6 +62,7 @@ use refusal::errno_name;
 rt::entry!(main);
 
 fn main(start: Start) -> ! {
+    sys::set_page_size(start);
     let mut words = start.words();
     let status = if words.next() == Some(c"--helper") {
         let [task, argument, more] = [(); 3].map(|()| words.next().unwrap_or(c""));

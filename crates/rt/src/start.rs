@@ -81,6 +81,23 @@ impl Start {
         }
     }
 
+    /// The kernel's size of a page, bytes: AT_PAGESZ of the auxiliary vector, getauxval(3).
+    pub fn page_size(self) -> usize {
+        const AT_NULL: usize = 0;
+        let mut at: *const usize = self.envp.cast_const().cast();
+        // SAFETY: NULL ends the environment, and a pair of AT_NULL the vector behind it.
+        unsafe {
+            while at.read() != 0 {
+                at = at.add(1);
+            }
+            at = at.add(1);
+            while ![AT_NULL, libc::AT_PAGESZ as usize].contains(&at.read()) {
+                at = at.add(2);
+            }
+            if at.read() == AT_NULL { LARGEST_PAGE } else { at.add(1).read() }
+        }
+    }
+
     /// The environment for another program: those defaults whose names are missing, and then this process's own.
     ///
     /// The array grows downwards, over argv and argc, because the auxiliary vector follows its end. That is space for
@@ -106,6 +123,9 @@ impl Start {
         first
     }
 }
+
+/// Bytes of a page where the kernel does not tell: the largest size that a kernel has.
+const LARGEST_PAGE: usize = 65_536;
 
 /// True if both strings begin with the same `NAME=`.
 ///

@@ -2,10 +2,11 @@
 
 use core::cell::UnsafeCell;
 use core::ops::Range;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rt::arch::syscall;
 use rt::raw::{address, word};
+use rt::start::Start;
 
 /// Gives the memory of all statics but these, and of the stack below the caller, back to the kernel.
 ///
@@ -30,7 +31,7 @@ pub fn release_all_but(kept: &[Range<usize>; 2]) {
 pub fn release_stack() {
     let here = 0_u8;
     // A page is spared, for the frame of this function and what lies below its pointer.
-    let end = (&raw const here).addr() - PAGE;
+    let end = (&raw const here).addr() - PAGE.load(Ordering::Relaxed);
     release(end - STACK, end);
 }
 
@@ -38,15 +39,21 @@ pub fn release_stack() {
 ///
 /// Nobody uses them: they are between statics that are used, or below the stack.
 fn release(from: usize, to: usize) {
-    let (from, to) = (from.next_multiple_of(PAGE), to / PAGE * PAGE);
+    let page = PAGE.load(Ordering::Relaxed);
+    let (from, to) = (from.next_multiple_of(page), to / page * page);
     if from < to {
         // SAFETY: what was there is not used again. The kernel skips addresses that are not mapped.
         unsafe { syscall(libc::SYS_madvise, [from, to - from, word(libc::MADV_DONTNEED)]) };
     }
 }
 
-/// The smallest size of a page, bytes; with larger ones the kernel refuses the address, and nothing is released.
-const PAGE: usize = 4_096;
+/// Takes the kernel's size of a page from the auxiliary vector.
+pub fn set_page_size(start: Start) {
+    PAGE.store(start.page_size(), Ordering::Relaxed);
+}
+
+/// Bytes of a page. With one that is too small the kernel would round a length up, and clear what is kept.
+static PAGE: AtomicUsize = AtomicUsize::new(65_536);
 
 /// Bytes of the stack that are released at most: more than the deepest of the functions here uses.
 const STACK: usize = 1_048_576;
