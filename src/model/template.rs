@@ -1,8 +1,9 @@
 //! Templates of log lines, packed at compile time: each placeholder becomes one byte, which takes 400 bytes less of the
-//! program than its name, and a comparison of bytes finds it.
+//! program than its name, and a comparison of bytes finds it. Phrases that many lines have become one byte each too,
+//! which takes another 200.
 
-/// The placeholders, each followed by its byte. No text contains these bytes, since all texts are ASCII.
-const PLACEHOLDERS: [(&[u8], u8); 8] = [
+/// The placeholders and phrases, each with its byte. No text contains these bytes, since all texts are ASCII.
+const SHORT: [(&[u8], u8); 13] = [
     (b"%errno", ERRNO),
     (b"%exit", EXIT),
     (b"%ms", MS),
@@ -11,7 +12,15 @@ const PLACEHOLDERS: [(&[u8], u8); 8] = [
     (b"%signal", SIGNAL),
     (b"%task", TASK),
     (b"%text", TEXT),
+    (b"cannot ", PHRASE),
+    (b"server", PHRASE + 1),
+    (b", going on", PHRASE + 2),
+    (b" not ", PHRASE + 3),
+    (b"processes left after ", PHRASE + 4),
 ];
+
+/// The phrases, in the order of their bytes.
+pub const PHRASES: &[u8] = b"cannot \nserver\n, going on\n not \nprocesses left after ";
 
 /// An error.
 pub const ERRNO: u8 = 0x80;
@@ -29,6 +38,8 @@ pub const SIGNAL: u8 = 0x85;
 pub const TASK: u8 = 0x86;
 /// Bytes from outside.
 pub const TEXT: u8 = 0x87;
+/// The first phrase.
+pub const PHRASE: u8 = 0x88;
 
 /// The length of templates once they are packed.
 #[must_use]
@@ -46,10 +57,12 @@ pub const fn pack<const LENGTH: usize>(templates: &[u8]) -> ([u8; LENGTH], usize
         let mut byte = *first;
         rest = behind;
         let mut index = 0;
-        while byte == b'%' && index < PLACEHOLDERS.len() {
-            let (name, short) = PLACEHOLDERS[index];
-            // The `%` is gone already.
-            if let Some(end) = without(rest, name.split_at(1).1) {
+        while byte.is_ascii() && index < SHORT.len() {
+            let (text, short) = SHORT[index];
+            // The first byte is gone already.
+            if text[0] == byte
+                && let Some(end) = without(rest, text.split_at(1).1)
+            {
                 (byte, rest) = (short, end);
             }
             index += 1;

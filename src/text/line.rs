@@ -5,7 +5,7 @@
 use crate::model::buffer::Buffer;
 use crate::model::message::Record;
 use crate::model::process::{Errno, Exit, Pid, Signal};
-use crate::model::template;
+use crate::model::{table, template};
 use crate::text::names;
 
 /// Writes a line with its newline into `line`, which has to be empty.
@@ -44,6 +44,9 @@ fn fill_in(line: &mut Buffer, record: &Record, text: &[u8]) {
             template::SIGNAL => line.extend(names::signal(record.signal)),
             template::TASK => line.extend(names::task(record.task)),
             template::TEXT => from_outside(line, text),
+            byte if byte >= template::PHRASE => {
+                line.extend(table::nth(template::PHRASES, usize::from(byte.wrapping_sub(template::PHRASE))));
+            }
             byte => line.push(byte),
         }
     }
