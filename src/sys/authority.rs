@@ -33,7 +33,8 @@ pub enum Authority {
     Machine(Pid1, Machine),
 }
 
-/// The PID namespace by `/proc/self/ns/pid`, for a PID 1 that may not call reboot(2).
+/// The PID namespace by `/proc/self/ns/pid`.
+#[derive(PartialEq, Eq)]
 enum Namespace {
     Initial,
     Nested,
@@ -44,24 +45,23 @@ enum Namespace {
 impl Authority {
     /// Detects the role by asking the kernel; `hint` is true if argv or the environment says container.
     ///
-    /// PID 1 makes the call `reboot(CAD_OFF)` anyway, and the kernel answers 0 on the machine, EINVAL in a PID
-    /// namespace, and EPERM without CAP_SYS_BOOT, reboot(2). Only in the last case other evidence is used: first the
-    /// namespace's inode and then the hint, because argv and environment can come from the kernel command line.
-    /// Without any evidence the role is that of a machine, because a container that never exits is only a nuisance,
-    /// but a PID 1 that exits by mistake causes a kernel panic.
+    /// The namespace's inode is asked first: a container may have a seccomp profile that kills whoever calls reboot(2).
+    /// Where it is not readable, or is that of the machine, PID 1 makes the call `reboot(CAD_OFF)`, which a machine needs
+    /// anyway, and the kernel answers 0 on the machine, EINVAL in a PID namespace, and EPERM without CAP_SYS_BOOT. Only in
+    /// the last case the hint counts, because argv and environment can come from the kernel command line. Without any
+    /// evidence the role is that of a machine, because a container that never exits is only a nuisance, but a PID 1 that
+    /// exits by mistake causes a kernel panic.
     pub fn detect(hint: bool) -> Self {
         if rustix::process::getpid() != rustix::process::Pid::INIT {
             return Self::Subreaper;
         }
-        let machine = match reboot(RebootCommand::CadOff) {
-            Ok(()) => true,
-            Err(rustix::io::Errno::PERM) => match namespace() {
-                Namespace::Initial => true,
-                Namespace::Nested => false,
-                Namespace::Unknown => !hint,
-            },
-            Err(_) => false,
-        };
+        let namespace = namespace();
+        let machine = namespace != Namespace::Nested
+            && match reboot(RebootCommand::CadOff) {
+                Ok(()) => true,
+                Err(rustix::io::Errno::PERM) => namespace == Namespace::Initial || !hint,
+                Err(_) => false,
+            };
         if machine { Self::Machine(Pid1(()), Machine(())) } else { Self::Container(Pid1(())) }
     }
 
