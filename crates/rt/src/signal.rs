@@ -18,11 +18,13 @@ pub fn block_all() {
 ///
 /// An ignored signal stays ignored across `execve`: SIGCHLD would break `wait`, and services would inherit SIGPIPE.
 ///
-/// The handler runs on a stack of its own of 256 kB, which is enough for the last sync's reading of `/proc`. It lies
-/// in the area into which the initial stack can grow, 256 kB below anything in use, so it takes no memory until then.
-/// Its distance from `state` is fixed, so that the handler finds it without a global: [`Interrupted::state`].
+/// The handler runs on a stack of its own of 256 kB, or three eighths of the stack's limit if that is less: enough for
+/// the last sync's reading of `/proc`. It lies in the area into which the initial stack can grow, and its own size below
+/// anything in use, so it takes no memory until then. So the handler finds `state` without a global:
+/// [`Interrupted::state`].
 pub fn set_dispositions<T>(handler: Option<Handler>, state: *const T) {
-    let stack = [state.expose_provenance().wrapping_sub(FAULT_STACK), 0, 0x4_0000];
+    let size = fault_stack();
+    let stack = [state.expose_provenance().wrapping_sub(2 * size), 0, size];
     // SAFETY: the kernel reads one structure.
     unsafe { syscall(libc::SYS_sigaltstack, [address(stack.as_ptr()), 0]) };
     for signal in 1..65 {
@@ -59,12 +61,14 @@ pub struct Interrupted {
     link: usize,
     /// The lowest address of the handler's stack.
     stack: usize,
+    stack_flags: i32,
+    stack_size: usize,
 }
 
 impl Interrupted {
     /// The address that was passed to [`set_dispositions`] as `state`.
     pub fn state<T>(&self) -> *const T {
-        ptr::with_exposed_provenance(self.stack.wrapping_add(FAULT_STACK))
+        ptr::with_exposed_provenance(self.stack.wrapping_add(2 * self.stack_size))
     }
 }
 
@@ -109,8 +113,19 @@ const fn bit(signal: i32) -> u64 {
 /// asm/signal.h, where the architecture has it; libc has no name for it.
 const SA_RESTORER: i32 = if RESTORER_WORDS == 0 { 0 } else { 0x0400_0000 };
 
-/// Bytes from the lowest address of the handler's stack to the state.
-const FAULT_STACK: usize = 0x8_0000;
+/// The size of the handler's stack, bytes; getrlimit(2).
+fn fault_stack() -> usize {
+    // The soft limit and the hard one; where the call is refused, there is none.
+    let mut limit = [u64::MAX; 2];
+    let arguments = [0, libc::RLIMIT_STACK as usize, 0, address(limit.as_mut_ptr())];
+    // SAFETY: the kernel writes two numbers.
+    unsafe { syscall(libc::SYS_prlimit64, arguments) };
+    // The stack is aligned to 16 bytes.
+    limit[0].min(FAULT_STACK * 8 / 3) as usize / 128 * 3 * 16
+}
+
+/// Bytes of the handler's stack at most.
+const FAULT_STACK: u64 = 0x4_0000;
 
 /// Words of the kernel's sigset.
 const MASK_WORDS: usize = SET / size_of::<usize>();
