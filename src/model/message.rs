@@ -157,6 +157,8 @@ messages! {
     RestarterFailed Warn "restart helper %exit, going on without";
     /// The services could not be saved in time.
     SaveTimedOut Error "services are not saved in time, going on";
+    /// A signal that is no request came for the first time.
+    SignalIgnored Info "signal %number means nothing here, SIGTERM ends this";
     /// The process cannot adopt orphans.
     SubreaperFailed Warn "cannot adopt orphans: %errno";
     /// A swap cannot be turned off.

@@ -57,6 +57,8 @@ pub struct Signal(pub u8);
 impl Signal {
     /// Ctrl-Alt-Del, or Ctrl-C on a terminal.
     pub const INT: Self = Self(2);
+    /// Ctrl-\ on a terminal, and the signal by which many images are stopped.
+    pub const QUIT: Self = Self(3);
     /// Ends a process at once.
     pub const KILL: Self = Self(9);
     /// To zinit-server: exit without stopping services.

@@ -44,6 +44,8 @@ impl<'a> Sys<'a> {
             start,
             reexec_state,
             ending: Cell::new(None),
+            // Of children, and of a log without a reader.
+            ignored: Cell::new(1 << libc::SIGCHLD | 1 << libc::SIGPIPE),
             power_fails: Cell::new(false),
             std_fds,
             event: Cell::new(event),

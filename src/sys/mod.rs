@@ -56,6 +56,8 @@ pub struct Sys<'a> {
     start: Start,
     /// How the machine ends, once something was done for that: a fault no longer leads to a re-exec.
     ending: Cell<Option<Ending>>,
+    /// The signals that mean nothing and came so far, a bit each; from the start on those that are no request.
+    ignored: Cell<u64>,
     /// The power was said to fail.
     power_fails: Cell<bool>,
     std_fds: InheritedFds,

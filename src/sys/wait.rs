@@ -50,13 +50,24 @@ impl Sys<'_> {
         // Signals coalesce and can be missed, so PID 1 checks for children after every wake-up.
         self.children_pending.set(true);
         self.reap_budget.set(REAP_BUDGET);
-        if let Some(request) = signal.ok().and_then(signals::request) {
+        let Ok(signal) = signal else { return };
+        if let Some(request) = signals::request(signal, self.role()) {
             // SAFETY: the kernel has written it together with the signal.
             self.sender.set(Sender::of(unsafe { info.assume_init_ref() }));
             if request == Request::PowerFailure {
                 self.power_fails.set(true);
             }
             self.event.set(Some(Event::Requested(request)));
+        } else {
+            self.log_ignored(signal.unsigned_abs());
+        }
+    }
+
+    /// Logs the first signal of its kind that means nothing: somebody may wait for what it does to other programs.
+    fn log_ignored(&self, signal: u32) {
+        let bit = 1_u64.wrapping_shl(signal);
+        if self.ignored.replace(self.ignored.get() | bit) & bit == 0 {
+            self.log.record(&Record::new(Message::SignalIgnored).number(signal));
         }
     }
 

@@ -21,7 +21,7 @@ use zinit_pid1::init::Init;
 use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event};
 use zinit_pid1::model::policy::{Orphans, Policy};
-use zinit_pid1::model::process::FileId;
+use zinit_pid1::model::process::{FileId, Role};
 use zinit_pid1::model::reexec::{Child, ReexecState, ServerHistory};
 use zinit_pid1::model::time::Instant;
 
@@ -48,6 +48,7 @@ pub fn check(text: &str) -> Result<(), String> {
 }
 
 struct Replay {
+    role: Role,
     init: Init,
     now: Instant,
     /// An action that forks must be answered before anything else can happen.
@@ -93,7 +94,7 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
             // A kernel needs longer than this to boot, so PID 1 never sees an earlier time.
             let now = Instant(1_000);
             let init = Init::boot(policy, &before, now);
-            let new = Replay { init, now, asked: false, exited: false };
+            let new = Replay { role: policy.role, init, now, asked: false, exited: false };
             let new = replay.insert(new);
             if new.init.deadline() == Some(Instant(0)) {
                 caused = new.deliver(Event::Timeout)?;
@@ -103,7 +104,7 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
             replay.init.set_server_file(FileId(words::number(program)?))
         }
         ([">", event @ ..], Some(replay)) => {
-            if let Some(event) = words::event(event)? {
+            if let Some(event) = words::event(event, replay.role)? {
                 caused = replay.deliver(event)?;
             }
         }

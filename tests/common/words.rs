@@ -25,8 +25,8 @@ pub fn role(word: &str) -> Result<Role, String> {
     }
 }
 
-/// The event of a line; `None` for a signal that PID 1 ignores.
-pub fn event(words: &[&str]) -> Result<Option<Event>, String> {
+/// The event of a line; `None` for a signal that PID 1 ignores in its role.
+pub fn event(words: &[&str], role: Role) -> Result<Option<Event>, String> {
     Ok(Some(match words {
         ["no-children"] => Event::NoChildren,
         ["reaped", child, "exit", status] => Event::Reaped(pid(child)?, Exit::Exited(number(status)?)),
@@ -34,7 +34,7 @@ pub fn event(words: &[&str]) -> Result<Option<Event>, String> {
         ["reaped", child, "not-executed", why] => {
             Event::Reaped(pid(child)?, Exit::NotExecuted(Errno(number(why)?)))
         }
-        ["signal", name] => return Ok(signals::request(signal(name)?).map(Event::Requested)),
+        ["signal", name] => return Ok(signals::request(signal(name)?, role).map(Event::Requested)),
         ["spawn-failed", why] => Event::SpawnFailed(Errno(number(why)?)),
         ["spawned", child] => Event::Spawned(pid(child)?),
         ["timeout"] => Event::Timeout,

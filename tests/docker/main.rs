@@ -35,6 +35,19 @@ fn a_container_runs_its_services_and_stops_with_0() {
 }
 
 #[test]
+fn a_profile_that_kills_whoever_calls_reboot_does_not_kill_pid_1() {
+    let folder = Folder::new();
+    let profile = folder.path().join("profile.json");
+    let text = r#"{"defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["reboot"], "action": "SCMP_ACT_KILL_PROCESS"}]}"#;
+    fs::write(&profile, text).expect("a file");
+    let container = Container::zinit(&[&format!("--security-opt=seccomp={}", profile.display())]);
+    container.line("version 0.1.0, PID 1 of a container");
+    container.running("one");
+    container.stops();
+}
+
+#[test]
 fn a_stop_waits_for_a_slow_service_and_not_longer() {
     let folder = Folder::new();
     service(

@@ -35,6 +35,21 @@ fn after_a_fault_it_re_execs_itself_and_keeps_the_server() {
 }
 
 #[test]
+fn a_fault_is_survived_with_a_small_stack_too() {
+    // kB: the least that execve(2) leaves for argv and environment of 128 kB, and a common limit of containers.
+    for limit in [160, 256, 512] {
+        let mut pid1 = Setup::stand_in("obey").run(&format!("ulimit -s {limit}; exec \"$0\" \"$@\"")).start();
+        pid1.is_up();
+        let server = pid1.server();
+        pid1.signal(libc::SIGSEGV);
+        pid1.line("the server goes on");
+        assert_eq!(pid1.server(), server);
+        pid1.signal(libc::SIGTERM);
+        pid1.ends_well();
+    }
+}
+
+#[test]
 fn the_second_fault_in_a_minute_ends_a_container() {
     for fault in FAULTS {
         let mut pid1 = Setup::stand_in("obey").start();

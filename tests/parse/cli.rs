@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 
 use zinit_pid1::model::event::{Ending, Request};
 use zinit_pid1::model::limits::REBOOT_ARGUMENT;
-use zinit_pid1::model::process::Signal;
+use zinit_pid1::model::process::{Role, Signal};
 use zinit_pid1::parse::cli::{CliMode, cli_mode, is_container_hint};
 use zinit_pid1::signals;
 use zinit_pid1ctl::cli::Command::{
@@ -427,7 +427,7 @@ fn each_command_sends_the_signal_of_its_request() {
             End(ending, _) => signal(ending),
             other => panic!("{line} asks PID 1: {other:?}"),
         };
-        assert_eq!(signals::request(sent.0.into()), Some(request), "{line}");
+        assert_eq!(signals::request(sent.0.into(), Role::Machine), Some(request), "{line}");
     }
 }
 

@@ -225,7 +225,7 @@ impl World {
                 }
             }
             What::Signal(signal) => {
-                if let Some(request) = signals::request(signal) {
+                if let Some(request) = signals::request(signal, self.role) {
                     self.deliver(Event::Requested(request), fails);
                 }
             }

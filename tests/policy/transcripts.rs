@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use zinit_pid1::model::event::{Ending, Request};
+use zinit_pid1::model::process::Role;
 use zinit_pid1::signals;
 
 use crate::transcript;
@@ -60,6 +61,10 @@ fn the_signal_table_has_no_other_row() {
             40 => Some(Request::End(Ending::Kexec)),
             _ => None,
         };
-        assert_eq!(signals::request(signal), request, "signal {signal}");
+        assert_eq!(signals::request(signal, Role::Machine), request, "signal {signal}");
+        let elsewhere = if signal == 3 { Some(Request::End(Ending::Poweroff)) } else { request };
+        for role in [Role::Container, Role::Subreaper] {
+            assert_eq!(signals::request(signal, role), elsewhere, "signal {signal}");
+        }
     }
 }
