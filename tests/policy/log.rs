@@ -3,9 +3,10 @@
 use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::event::Ending;
 use zinit_pid1::model::limits::LOG_LINE;
-use zinit_pid1::model::message::{Level, Message, Record};
+use zinit_pid1::model::message::{Level, Message, Record, TEMPLATES};
 use zinit_pid1::model::process::{Errno, Exit, Pid, Signal};
 use zinit_pid1::model::task::Task;
+use zinit_pid1::model::template::{PHRASE, PHRASES, pack, packed_length};
 use zinit_pid1::text::line::compose;
 
 fn composed(record: &Record, text: &[u8], kmsg: bool) -> Buffer {
@@ -251,6 +252,20 @@ fn external_text_can_neither_break_a_line_nor_control_a_terminal() {
     assert_eq!(line(record(Message::ReplyRefused), marks.as_bytes()), format!("server refuses: {marks}"));
     let forged = line(Record::new(Message::ReplyRefused), b"x\nzinit-pid1: server 7 started");
     assert_eq!(forged, "server refuses: x?zinit-pid1: server 7 started");
+}
+
+#[test]
+fn each_phrase_of_the_templates_takes_less_space_than_it_saves() {
+    let all = packed_length(TEMPLATES.as_bytes());
+    let packed = pack::<4_096>(TEMPLATES.as_bytes()).0;
+    for (byte, phrase) in
+        (PHRASE..).zip(PHRASES.strip_suffix(b"\n").expect("lines").split(|byte| *byte == b'\n'))
+    {
+        let count = packed[..all].iter().filter(|packed| **packed == byte).count();
+        let saved = count * (phrase.len() - 1);
+        // Its line has a newline.
+        assert!(saved > phrase.len() + 1, "{:?}: {count} times", str::from_utf8(phrase));
+    }
 }
 
 #[test]
