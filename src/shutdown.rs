@@ -27,7 +27,13 @@ impl State {
         self.stop_watcher(actions);
         let begun =
             if self.policy.role == Role::Machine { Message::ShutdownBegun } else { Message::StopBegun };
-        actions.log_record(Record::new(begun).task(Task::of(ending)));
+        let mut record = Record::new(begun).task(Task::of(ending));
+        actions.log_record(record);
+        if begun == Message::StopBegun {
+            record.message = Message::StopTimes;
+            record.number = self.policy.stop_timeout;
+            actions.log_record(record);
+        }
         let ending = if ending == Ending::Poweroff { self.policy.poweroff } else { ending };
         match self.server() {
             Some(server) => self.begin_stop(server, Some(ending), now, actions),

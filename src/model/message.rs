@@ -1,5 +1,6 @@
 //! What is logged: the messages with their levels and texts, and the values of one line.
 
+use crate::model::limits::{KILL_GRACE, TERM_GRACE};
 use crate::model::process::{Errno, Exit, Pid, Signal};
 use crate::model::task::Task;
 use crate::model::{table, template};
@@ -159,6 +160,8 @@ messages! {
     SaveTimedOut Error "services are not saved in time, going on";
     /// A signal that is no request came for the first time.
     SignalIgnored Info "signal %number means nothing here, SIGTERM ends this";
+    /// How long the stages of a container's stop may take: `TERM_GRACE` and `KILL_GRACE` are in the text.
+    StopTimes Debug "the server has %ms, TERM and KILL 5 s each";
     /// The process cannot adopt orphans.
     SubreaperFailed Warn "cannot adopt orphans: %errno";
     /// A swap cannot be turned off.
@@ -207,6 +210,8 @@ messages! {
     /// The shutdown of a container, or of a process that is not PID 1, has begun.
     StopBegun Info "stop begins";
 }
+
+const _: () = assert!(TERM_GRACE == 5_000 && KILL_GRACE == 5_000, "see the text of StopTimes");
 
 static PACKED: [u8; template::packed_length(TEMPLATES.as_bytes())] = template::pack(TEMPLATES.as_bytes()).0;
 

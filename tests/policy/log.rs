@@ -29,7 +29,7 @@ fn record(message: Message) -> Record {
 }
 
 /// The messages in their order, so that none can be left out.
-const MESSAGES: [(Message, Level, &str); 65] = [
+const MESSAGES: [(Message, Level, &str); 66] = [
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (Message::BootSubreaper, Level::Warn, "version TEXT, not PID 1: it only runs the server"),
     (Message::BootMachine, Level::Info, "version TEXT, PID 1 of this machine"),
@@ -85,6 +85,7 @@ const MESSAGES: [(Message, Level, &str); 65] = [
     (Message::RestarterFailed, Level::Warn, "restart helper exited 1, going on without"),
     (Message::SaveTimedOut, Level::Error, "services are not saved in time, going on"),
     (Message::SignalIgnored, Level::Info, "signal 2500 means nothing here, SIGTERM ends this"),
+    (Message::StopTimes, Level::Debug, "the server has 2500 ms, TERM and KILL 5 s each"),
     (Message::SubreaperFailed, Level::Warn, "cannot adopt orphans: ENOENT (no such file or directory)"),
     (
         Message::SwapoffFailed,
