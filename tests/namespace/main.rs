@@ -6,6 +6,7 @@ mod common;
 mod crashes;
 mod emulated;
 mod fault;
+mod first;
 mod formats;
 mod handover;
 mod instants;
