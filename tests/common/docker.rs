@@ -75,6 +75,10 @@ impl Engine {
         });
         // SAFETY: the function exists for as long as the program runs.
         assert_eq!(unsafe { libc::atexit(end) }, 0, "the engine's end can be arranged");
+        let plugins = engine.folder.path().join("client/cli-plugins");
+        fs::create_dir_all(&plugins).expect("a folder");
+        let compose = brought("target/compose/docker-compose");
+        std::os::unix::fs::symlink(compose, plugins.join("docker-compose")).expect("a link");
         engine.image("zinit", |image| {
             let bin = engine.folder.path().join("bin");
             fs::create_dir(&bin).expect("a folder");
@@ -143,6 +147,11 @@ pub fn run(options: &[&str]) -> Command {
     run
 }
 
+/// The file of the image `zinit`, for another engine.
+pub fn image_file() -> PathBuf {
+    ENGINE.get_or_init(Engine::start).folder.path().join("zinit.tar")
+}
+
 /// Packs an image without a server with scripts/image, with one more file in it.
 pub fn image_without_server(name: &str, file: Option<(&Path, &str)>) {
     let engine = ENGINE.get_or_init(Engine::start);
@@ -182,7 +191,7 @@ fn installed(name: &str) -> &'static str {
 }
 
 /// A command that root runs.
-fn as_root(program: &str) -> Command {
+pub fn as_root(program: &str) -> Command {
     // SAFETY: geteuid(2) takes nothing and cannot fail.
     if unsafe { libc::geteuid() } == 0 {
         return Command::new(program);

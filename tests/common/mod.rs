@@ -11,6 +11,7 @@ pub mod docker;
 pub mod elf;
 pub mod hold;
 pub mod namespace;
+pub mod podman;
 pub mod reexec;
 pub mod refuse;
 pub mod services;

@@ -2,6 +2,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod examples;
+mod podman;
+mod server;
 
 use std::fs::{self, File};
 use std::io::Write;
