@@ -64,7 +64,10 @@ fn run(sys: &Sys<'_>) -> ! {
 /// Logs the version and the role.
 fn log_banner(sys: &Sys<'_>) {
     let message = match sys.role() {
-        Role::Container => Message::BootContainer,
+        Role::Container => {
+            sys.log_ignored_word();
+            Message::BootContainer
+        }
         Role::Subreaper => {
             sys.run_cli();
             sys.adopt_orphans();

@@ -102,6 +102,9 @@ pub struct Servers {
     pub(crate) file: FileId,
     /// How many servers in a row could not be executed.
     pub(crate) exec_failures: u8,
+    /// How many servers in a row could not be forked, or did not run for long enough; counted up to the number that ends
+    /// a container.
+    pub(crate) failures: u32,
     /// The file whose exits are counted in `recent_exits`.
     pub(crate) last_failed: FileId,
     pub(crate) recent_exits: RateWindow,
@@ -121,6 +124,7 @@ impl Servers {
         },
         file: FileId::NONE,
         exec_failures: 0,
+        failures: 0,
         last_failed: FileId::NONE,
         recent_exits: RateWindow::NONE,
         orphans: false,

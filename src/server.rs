@@ -113,20 +113,6 @@ impl State {
             actions.add(Action::RollBack(good));
             self.servers.history.next_backoff = RESPAWN_DELAY;
         }
-        match record.exit {
-            // A container exits after some attempts, and its engine decides what to do. A machine retries for ever.
-            Exit::NotExecuted(errno) if self.policy.role != Role::Machine => {
-                self.servers.exec_failures = self.servers.exec_failures.wrapping_add(1);
-                if self.servers.exec_failures >= EXEC_ATTEMPTS {
-                    actions.log_record(record);
-                    actions.log(Message::GivenUp);
-                    actions.add(Action::Exit(errno.exec_status()));
-                    self.enter(Phase::Exiting, Instant::NEVER);
-                    return;
-                }
-            }
-            Exit::Exited(_) | Exit::Killed(_) | Exit::NotExecuted(_) => self.servers.exec_failures = 0,
-        }
         self.back_off(Record { message: Message::ServerRespawn, ..record }, now, actions);
     }
 
@@ -154,6 +140,13 @@ impl State {
     }
 
     fn back_off(&mut self, why: Record, now: Instant, actions: &mut Actions) {
+        if let Some(status) = self.should_give_up(why.exit) {
+            let message = if why.pid.is_some() { Message::ServerEnded } else { Message::NoHelper };
+            actions.log_record(Record { message, ..why });
+            actions.log(Message::GivenUp);
+            actions.add(Action::Exit(status));
+            return self.enter(Phase::Exiting, Instant::NEVER);
+        }
         let delay = self.servers.history.next_backoff;
         self.servers.history.next_backoff = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);
         actions.log_record(why.number(delay));
@@ -164,12 +157,37 @@ impl State {
     }
 }
 
+impl State {
+    /// Counts a failure of a server; the exit status after too many in a row, because the engine of a container then
+    /// decides what to do. A machine retries for ever.
+    fn should_give_up(&mut self, exit: Exit) -> Option<u8> {
+        let servers = &mut self.servers;
+        servers.failures = servers.failures.wrapping_add(1);
+        let status = match exit {
+            Exit::NotExecuted(errno) if self.policy.role != Role::Machine => {
+                servers.exec_failures = servers.exec_failures.wrapping_add(1);
+                errno.exec_status()
+            }
+            Exit::Exited(_) | Exit::Killed(_) | Exit::NotExecuted(_) => {
+                servers.exec_failures = 0;
+                1
+            }
+        };
+        if servers.exec_failures >= EXEC_ATTEMPTS || servers.failures == self.policy.give_up {
+            return Some(status);
+        }
+        servers.failures = servers.failures.min(self.policy.give_up);
+        None
+    }
+}
+
 impl Servers {
     /// Records how long the server ran, and whether it ran at all.
     fn record_exit(&mut self, exit: Exit, now: Instant) {
         if self.history.started_at.until(now) >= MIN_RUN_TIME {
             self.history.next_backoff = RESPAWN_DELAY;
             self.history.last_good = self.file;
+            self.failures = 0;
         }
         if let Exit::NotExecuted(_) = exit {
             self.orphans = false;

@@ -44,6 +44,7 @@ impl State {
         self.servers.history.started_at = Instant(0);
         self.servers.history.next_backoff = RESPAWN_DELAY;
         self.servers.exec_failures = 0;
+        self.servers.failures = 0;
         self.servers.orphans = false;
         self.update_pending = false;
     }

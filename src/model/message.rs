@@ -88,8 +88,8 @@ messages! {
     Fault Error "fault, signal %number";
     /// The deadline of a step that ends by a signal passed long before PID 1 could see that.
     FoundLate Info "deadline found %ms late, put off once";
-    /// The server's program could not be executed several times in a row: the container exits.
-    GivenUp Error "server cannot be executed, giving up";
+    /// Too many servers in a row could not be executed, or failed otherwise: the container exits.
+    GivenUp Error "too many servers in a row, giving up";
     /// The server's program cannot be executed.
     ExecFailed Error "cannot execute %text: %errno";
     /// The server's program needs an interpreter that does not exist.
@@ -162,6 +162,8 @@ messages! {
     SignalIgnored Info "signal %number means nothing here, SIGTERM ends this";
     /// How long the stages of a container's stop may take: `TERM_GRACE` and `KILL_GRACE` are in the text.
     StopTimes Debug "the server has %ms, TERM and KILL 5 s each";
+    /// The first word of argv that means nothing.
+    WordIgnored Warn "%text means nothing here, see docker exec and ZINIT_...";
     /// The process cannot adopt orphans.
     SubreaperFailed Warn "cannot adopt orphans: %errno";
     /// A swap cannot be turned off.

@@ -13,6 +13,8 @@ pub struct Policy {
     pub stop_timeout: Millis,
     /// The ending that a power-off request leads to.
     pub poweroff: Ending,
+    /// The number of servers in a row that fail before a container exits; 0 for any number.
+    pub give_up: u32,
     /// What becomes of the services of a server that crashed.
     pub orphans: Orphans,
 }

@@ -47,8 +47,8 @@ impl<'a> Config<'a> {
         let value = &word[start..];
         let understood = value.is_empty()
             || match setting {
-                STOP_TIMEOUT | WATCHDOG => seconds(value).is_some(),
-                _ => setting < STOP_TIMEOUT || choice(setting, value).is_some(),
+                GIVE_UP..=WATCHDOG => number(value).is_some(),
+                _ => setting < GIVE_UP || choice(setting, value).is_some(),
             };
         if understood {
             slot.set(value);
@@ -129,14 +129,21 @@ impl<'a> Config<'a> {
     /// `ZINIT_STOP_TIMEOUT`: the server's time to stop its services, ms.
     #[must_use]
     pub fn stop_timeout(&self) -> Millis {
-        seconds(self.values[STOP_TIMEOUT].get()).unwrap_or(STOP_TIMEOUT_S).wrapping_mul(1_000)
+        number(self.values[STOP_TIMEOUT].get()).unwrap_or(STOP_TIMEOUT_S).wrapping_mul(1_000)
     }
 
     /// The settings that decisions depend on, and the role.
     #[must_use]
     pub fn policy(&self, role: Role) -> Policy {
         let (stop_timeout, poweroff) = (self.stop_timeout(), self.poweroff());
-        Policy { role, stop_timeout, poweroff, orphans: self.orphans() }
+        let give_up = number(self.values[GIVE_UP].get()).filter(|_| role != Role::Machine).unwrap_or(0);
+        Policy { role, stop_timeout, poweroff, give_up, orphans: self.orphans() }
+    }
+
+    /// `ZINIT_EXIT_STATUS`: true if a service is named, with which a container ends.
+    #[must_use]
+    pub fn has_job(&self) -> bool {
+        self.set(EXIT_STATUS).is_some()
     }
 
     /// `ZINIT_RESCUE`: the program that gets the console while servers fail; `None` for none.
@@ -149,7 +156,7 @@ impl<'a> Config<'a> {
     /// never.
     #[must_use]
     pub fn watchdog(&self) -> Option<u32> {
-        seconds(self.values[WATCHDOG].get())
+        number(self.values[WATCHDOG].get())
     }
 
     /// `ZINIT_CONTAINER_REBOOT`: true if a container ends by reboot(2), for container engines that then start it
@@ -186,19 +193,22 @@ fn choice(setting: usize, word: &CStr) -> Option<usize> {
     table::split(words, b' ').position(|known| known == word.to_bytes())
 }
 
-fn seconds(word: &CStr) -> Option<u32> {
-    decimal::parse(word.to_bytes()).filter(|seconds| (1..=STOP_TIMEOUT_MAX_S).contains(seconds))
+/// The number of a word: seconds, mostly.
+fn number(word: &CStr) -> Option<u32> {
+    decimal::parse(word.to_bytes()).filter(|number| (1..=STOP_TIMEOUT_MAX_S).contains(number))
 }
 
-/// The names: first the free-text settings, then those in seconds, then those that accept only a few words.
+/// The names: first the free-text settings, then numbers, then those that accept only a few words.
 const NAMES: &[u8] = b"\
 ZINIT_CONFIG_DIR
 ZINIT_CONTAINER
 container
 zinitdebug
+ZINIT_EXIT_STATUS
 ZINIT_RESCUE
 ZINIT_SERVER
 ZINIT_SOCKET
+ZINIT_GIVE_UP
 ZINIT_STOP_TIMEOUT
 ZINIT_WATCHDOG
 ZINIT_CONTAINER_REBOOT
@@ -211,17 +221,19 @@ const CONFIG_DIR: usize = 0;
 const CONTAINER: usize = 1;
 const CONTAINER_HINT: usize = 2;
 const DEBUG: usize = 3;
-const RESCUE: usize = 4;
-const SERVER: usize = 5;
-const SOCKET: usize = 6;
-const STOP_TIMEOUT: usize = 7;
-const WATCHDOG: usize = 8;
-const CONTAINER_REBOOT: usize = 9;
-const LOG_LEVEL: usize = 10;
-const MOUNT: usize = 11;
-const ORPHANS: usize = 12;
-const POWEROFF: usize = 13;
-const COUNT: usize = 14;
+const EXIT_STATUS: usize = 4;
+const RESCUE: usize = 5;
+const SERVER: usize = 6;
+const SOCKET: usize = 7;
+const GIVE_UP: usize = 8;
+const STOP_TIMEOUT: usize = 9;
+const WATCHDOG: usize = 10;
+const CONTAINER_REBOOT: usize = 11;
+const LOG_LEVEL: usize = 12;
+const MOUNT: usize = 13;
+const ORPHANS: usize = 14;
+const POWEROFF: usize = 15;
+const COUNT: usize = 16;
 
 /// What the settings from [`CONTAINER_REBOOT`] on accept, a line each; the first word is the default.
 const CHOICES: &[u8] = b"\

@@ -58,6 +58,8 @@ pub struct Sys<'a> {
     ending: Cell<Option<Ending>>,
     /// The signals that mean nothing and came so far, a bit each; from the start on those that are no request.
     ignored: Cell<u64>,
+    /// What a container or a subreaper exits with, if a request ends it.
+    exit_status: Cell<u8>,
     /// The power was said to fail.
     power_fails: Cell<bool>,
     std_fds: InheritedFds,
@@ -126,6 +128,14 @@ impl<'a> Sys<'a> {
         self.log.level.set(self.config.level());
     }
 
+    /// Logs the first word of argv that PID 1 ignores: an engine puts a command there. An earlier PID 1 has done so.
+    pub fn log_ignored_word(&self) {
+        let word = self.start.words().find(|word| !is_container_hint(word));
+        if let (Some(word), 0) = (word, self.reexec_state.generation()) {
+            self.log(Message::WordIgnored, Errno::NONE, word.to_bytes());
+        }
+    }
+
     /// Enables the watchdog, if it is configured.
     pub fn enable_watchdog(&self) {
         if let (Some(machine), Some(seconds)) = (self.authority().machine(), self.config.watchdog()) {
@@ -170,7 +180,7 @@ impl<'a> Sys<'a> {
             }
             Action::Exit(status) => {
                 if self.authority().machine().is_none() {
-                    raw::exit(status);
+                    raw::exit(if status == 0 { self.exit_status.get() } else { status });
                 }
             }
             Action::Log(record) => self.log_record(&record),

@@ -15,16 +15,20 @@ pub struct Sender {
     pid: i32,
     /// SI_KERNEL is above 0, and what processes send is not.
     code: i32,
+    /// The low byte of the value that sigqueue(3) sends along; 0 for any other signal.
+    pub value: u8,
 }
 
 impl Sender {
     /// PID 1 itself, which continues a soft restart of an earlier PID 1.
-    pub const PID1: Self = Self { pid: 1, code: 0 };
+    pub const PID1: Self = Self { pid: 1, code: 0, value: 0 };
 
     /// The sender of a signal.
     pub fn of(info: &libc::siginfo_t) -> Self {
-        // SAFETY: the field is there for each signal that is a request.
-        Self { pid: unsafe { info.si_pid() }, code: info.si_code }
+        // SAFETY: the fields are there for each signal that is a request; a value only with this code.
+        let (pid, value) = unsafe { (info.si_pid(), info.si_value().sival_ptr.addr()) };
+        let code = info.si_code;
+        Self { pid, code, value: if code == libc::SI_QUEUE { value as u8 } else { 0 } }
     }
 }
 

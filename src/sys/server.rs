@@ -21,7 +21,7 @@ impl<'a> Sys<'a> {
     fn server(&self) -> Server<'_, 'a> {
         let machine = self.authority().machine().is_some();
         // No server has run yet, in this life of PID 1 or in an earlier one.
-        let prepare = machine && self.server_file() == FileId::NONE;
+        let prepare = (machine || self.config.has_job()) && self.server_file() == FileId::NONE;
         Server { config: &self.config, start: self.start, machine, prepare }
     }
 

@@ -83,7 +83,7 @@ pub struct Server<'a, 'w> {
     pub start: Start,
     /// Whether this is PID 1 of a machine.
     pub machine: bool,
-    /// Whether the machine is to be prepared for programs first.
+    /// Whether the machine is to be prepared for programs first, or a job is to be watched.
     pub prepare: bool,
 }
 

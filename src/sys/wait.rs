@@ -53,7 +53,12 @@ impl Sys<'_> {
         let Ok(signal) = signal else { return };
         if let Some(request) = signals::request(signal, self.role()) {
             // SAFETY: the kernel has written it together with the signal.
-            self.sender.set(Sender::of(unsafe { info.assume_init_ref() }));
+            let sender = Sender::of(unsafe { info.assume_init_ref() });
+            self.sender.set(sender);
+            // The first request for an ending decides; one for anything else is forgotten by then.
+            if self.ending.get().is_none() {
+                self.exit_status.set(sender.value);
+            }
             if request == Request::PowerFailure {
                 self.power_fails.set(true);
             }

@@ -6,7 +6,7 @@
 //! ```text
 //! # what it shows
 //! boot machine 30000          role, the server's time to stop in ms, and `halt` or `reboot` if that is what a power
-//!                             off ends with, `adopt` or `stop` if that becomes of orphans, `ran` if a server ran
+//!                             off ends with, `adopt` or `stop` if that becomes of orphans, `give-up 3` for ZINIT_GIVE_UP, `ran` if a server ran
 //!                             before; and what still runs: `after 42` (or 0) a server, `restarter 43` the helper of a
 //!                             soft restart, `watcher 44`
 //! < spawn-server              an action of PID 1
@@ -67,13 +67,16 @@ fn input(line: &str, replay: &mut Option<Replay>, happened: &mut Vec<String>) ->
         (["boot", place, stop_timeout, more @ ..], _) => {
             let (role, stop_timeout) = (words::role(place)?, words::number(stop_timeout)?);
             let mut policy =
-                Policy { role, stop_timeout, poweroff: Ending::Poweroff, orphans: Orphans::Keep };
+                Policy { role, stop_timeout, poweroff: Ending::Poweroff, give_up: 0, orphans: Orphans::Keep };
             let before = ReexecState::first();
             let mut more = more.iter();
             while let Some(word) = more.next() {
                 match *word {
                     "adopt" => policy.orphans = Orphans::Adopt,
                     "stop" => policy.orphans = Orphans::Stop,
+                    "give-up" => {
+                        policy.give_up = words::number(more.next().ok_or("no number")?)?;
+                    }
                     "ran" => {
                         before.set_history(&ServerHistory { started_at: Instant(1), ..before.history() })
                     }

@@ -413,7 +413,7 @@ fn a_container_ends_when_no_server_can_be_executed() {
     let no_mode = Setup::stand_in("obey").with("ZINIT_SERVER", &no_mode).start();
     for (mut pid1, reason, status) in [(missing, "ENOENT", 127), (no_mode, "EACCES", 126)] {
         pid1.line("respawn in 8000 ms");
-        pid1.line("server cannot be executed, giving up");
+        pid1.line("too many servers in a row, giving up");
         assert_eq!(pid1.end().code(), Some(status));
         assert_eq!(pid1.log.text().matches("cannot execute ").count(), 5, "{}", pid1.log.text());
         assert!(pid1.log.text().contains(reason));

@@ -6,6 +6,7 @@ use zinit_pid1::model::event::Ending;
 use zinit_pid1::model::limits::KERNEL_COMMAND_LINE;
 use zinit_pid1::model::message::Level;
 use zinit_pid1::model::policy::Orphans;
+use zinit_pid1::model::process::Role;
 use zinit_pid1::parse::config::{Config, split, words};
 
 fn word(bytes: impl Into<Vec<u8>>) -> CString {
@@ -372,4 +373,22 @@ fn orphans_are_stopped_unless_another_word_says_what_becomes_of_them() {
         assert_eq!(config.read(&word), value != "Keep", "{value}");
         assert_eq!(config.orphans(), orphans, "{value}");
     }
+}
+
+#[test]
+fn a_container_may_give_up_and_end_with_a_service_and_a_machine_never_does() {
+    for (value, number) in [("", 0), ("1", 1), ("86400", 86_400), ("0", 0), ("86401", 0), ("3x", 0)] {
+        let word = word(format!("ZINIT_GIVE_UP={value}"));
+        let config = Config::default();
+        assert_eq!(config.read(&word), number != 0 || value.is_empty(), "{value}");
+        for role in [Role::Container, Role::Subreaper] {
+            assert_eq!(config.policy(role).give_up, number, "{value}");
+        }
+        assert_eq!(config.policy(Role::Machine).give_up, 0);
+    }
+    let (job, none) = (word("ZINIT_EXIT_STATUS=a b"), word("ZINIT_EXIT_STATUS="));
+    let config = Config::default();
+    assert!(!config.has_job());
+    assert!(config.read(&job) && config.has_job());
+    assert!(config.read(&none) && !config.has_job());
 }

@@ -235,6 +235,7 @@ fn the_worst_case_is_the_sum_that_the_readme_states() {
             role: Role::Machine,
             stop_timeout: STOP_TIMEOUT_S * 1_000,
             poweroff: Ending::Poweroff,
+            give_up: 0,
             orphans: Orphans::Stop,
         };
         let mut init = Init::boot(policy, &ReexecState::first(), Instant(1));

@@ -29,7 +29,7 @@ fn record(message: Message) -> Record {
 }
 
 /// The messages in their order, so that none can be left out.
-const MESSAGES: [(Message, Level, &str); 66] = [
+const MESSAGES: [(Message, Level, &str); 67] = [
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (Message::BootSubreaper, Level::Warn, "version TEXT, not PID 1: it only runs the server"),
     (Message::BootMachine, Level::Info, "version TEXT, PID 1 of this machine"),
@@ -37,7 +37,7 @@ const MESSAGES: [(Message, Level, &str); 66] = [
     (Message::DeadEnd, Level::Error, "nothing ends this machine, reaping for ever"),
     (Message::Fault, Level::Error, "fault, signal 2500"),
     (Message::FoundLate, Level::Info, "deadline found 2500 ms late, put off once"),
-    (Message::GivenUp, Level::Error, "server cannot be executed, giving up"),
+    (Message::GivenUp, Level::Error, "too many servers in a row, giving up"),
     (Message::ExecFailed, Level::Error, "cannot execute TEXT: ENOENT (no such file or directory)"),
     (
         Message::ExecNoInterpreter,
@@ -86,6 +86,7 @@ const MESSAGES: [(Message, Level, &str); 66] = [
     (Message::SaveTimedOut, Level::Error, "services are not saved in time, going on"),
     (Message::SignalIgnored, Level::Info, "signal 2500 means nothing here, SIGTERM ends this"),
     (Message::StopTimes, Level::Debug, "the server has 2500 ms, TERM and KILL 5 s each"),
+    (Message::WordIgnored, Level::Warn, "TEXT means nothing here, see docker exec and ZINIT_..."),
     (Message::SubreaperFailed, Level::Warn, "cannot adopt orphans: ENOENT (no such file or directory)"),
     (
         Message::SwapoffFailed,

@@ -32,7 +32,7 @@ proptest! {
         policy in prop_oneof![Just(Orphans::Adopt), Just(Orphans::Keep), Just(Orphans::Stop)],
         steps in prop::collection::vec(step(), 1..400),
     ) {
-        let mut world = World::boot(Policy { role, stop_timeout, poweroff, orphans: policy });
+        let mut world = World::boot(Policy { role, stop_timeout, poweroff, give_up: 0, orphans: policy });
         for step in &steps {
             world.live(step);
         }
@@ -174,7 +174,7 @@ struct World {
 
 impl World {
     fn boot(policy: Policy) -> Self {
-        let Policy { role, stop_timeout, poweroff, orphans } = policy;
+        let Policy { role, stop_timeout, poweroff, orphans, give_up: _ } = policy;
         let mut actions = Actions::default();
         let mut init = Init::boot(policy, &ReexecState::first(), Instant(3_000));
         init.handle(Event::Timeout, Instant(3_000), &mut actions);

@@ -205,7 +205,8 @@ fn check(holds: bool, invariant: &str) -> Checked {
 impl World {
     fn boot(role: Role, orphans: Orphans) -> Self {
         let mut actions = Actions::default();
-        let policy = Policy { role, stop_timeout: STOP_TIMEOUT, poweroff: Ending::Poweroff, orphans };
+        let policy =
+            Policy { role, stop_timeout: STOP_TIMEOUT, poweroff: Ending::Poweroff, give_up: 0, orphans };
         let mut init = Init::boot(policy, &ReexecState::first(), BOOT);
         init.handle(Event::Timeout, BOOT, &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
