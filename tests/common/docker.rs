@@ -171,6 +171,14 @@ pub fn service(folder: &Path, name: &str, command: &str) -> PathBuf {
     file
 }
 
+/// Writes the file of a service `job` that runs once into a folder.
+pub fn job(folder: &Path, command: &str) {
+    let text = format!(
+        "[service]\nname = \"job\"\nexec = \'\'\'{command}\'\'\'\n[lifecycle]\nrestart = \"never\"\n"
+    );
+    fs::write(folder.join("job.toml"), text).expect("a service");
+}
+
 /// Runs a command, which must succeed, and returns its output.
 pub fn told(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::docker::{Container, docker, image_without_server, run, service, told};
+use common::docker::{Container, docker, image_without_server, job, run, service, told};
 use common::elf::{ARCHITECTURES, program_for};
 use common::namespace::Log;
 use common::{Folder, Update, brought, program, root, terminal, tool, until};
@@ -313,6 +313,10 @@ fn arguments_after_the_entry_point_are_no_error() {
     container.running("one");
     let (_, program) = container.logs();
     assert!(!program.contains("unknown"), "{program}");
+    assert!(
+        program.contains("/etc/zinit/services means nothing here, see docker exec and ZINIT_"),
+        "{program}"
+    );
     container.stops();
 }
 
@@ -332,6 +336,63 @@ fn a_container_without_a_server_ends_with_127_and_the_engine_starts_it_again() {
     let missing = "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin";
     assert_eq!(program.matches(missing).count(), 10, "{program}");
     assert_eq!(program.matches("too many servers in a row, giving up").count(), 2, "{program}");
+}
+
+#[test]
+fn docker_run_of_a_job_ends_with_the_status_of_the_job() {
+    for (command, expected) in [("exit 0", 0), ("sleep 1; exit 7", 7), ("kill -TERM $$", 128 + 15)] {
+        let folder = Folder::new();
+        job(folder.path(), command);
+        let volume = format!("--volume={}:/etc/zinit/services", folder.path().display());
+        let mut run = run(&["--rm", "--env=ZINIT_EXIT_STATUS=job", &volume, "zinit"]);
+        let output = run.output().expect("docker runs");
+        assert_eq!(output.status.code(), Some(expected), "{command}: {output:?}");
+    }
+}
+
+#[test]
+fn the_engine_starts_a_job_again_until_it_does_not_fail() {
+    let folder = Folder::new();
+    job(folder.path(), "echo >>/shared/runs; [ $(wc -l </shared/runs) = 3 ] || exit 3");
+    let container = Container::services(&folder, &["--env=ZINIT_EXIT_STATUS=job", "--restart=on-failure:5"]);
+    until("the last end", || {
+        std::thread::sleep(Duration::from_millis(100)); // each check starts a process
+        container.state(".State.Status") == "exited" && container.state(".RestartCount") == "2"
+    });
+    assert_eq!(container.state(".State.ExitCode"), "0");
+    let (_, program) = container.logs();
+    assert_eq!(program.matches("(zinit-job)").count(), 3, "{program}");
+}
+
+#[test]
+fn a_power_off_with_a_status_is_the_status_of_the_container() {
+    let container = Container::zinit(&[]);
+    container.running("one");
+    container.ask(&["exec"], &["/sbin/zinit-pid1", "poweroff", "--status", "42"]);
+    assert_eq!(told(&mut docker(&["wait", &container.name])).trim(), "42");
+}
+
+/// As a health check runs it: a user without rights, and the exit status is what counts.
+#[test]
+fn status_tells_any_user_of_a_container_the_version_and_whether_a_server_runs() {
+    let container = Container::zinit(&[]);
+    container.line("version 0.1.0, PID 1 of a container");
+    container.running("one");
+    let health = |expected: i32| {
+        let mut ask = docker(&["exec", "--user=1000", &container.name, "/sbin/zinit-pid1", "status"]);
+        let output = ask.output().expect("docker runs");
+        assert_eq!(output.status.code(), Some(expected), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let text = health(0);
+    assert!(text.contains("version 0.1.0 by its file, PID 1 of a container\n"), "{text}");
+    container.stops();
+
+    image_without_server("bare-health", None);
+    let container = Container::run(&[], "bare-health", &[]);
+    container.line("respawn in 8000 ms");
+    let mut ask = docker(&["exec", "--user=1000", &container.name, "/sbin/zinit-pid1", "status"]);
+    assert_eq!(ask.output().expect("docker runs").status.code(), Some(3));
 }
 
 #[test]

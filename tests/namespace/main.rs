@@ -10,6 +10,7 @@ mod first;
 mod formats;
 mod handover;
 mod instants;
+mod job;
 mod memory;
 mod orphans;
 mod pidns;

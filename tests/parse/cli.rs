@@ -279,6 +279,21 @@ fn two_runlevels_are_endings_and_the_others_are_refused() {
 }
 
 #[test]
+fn a_power_off_may_have_a_status() {
+    for (line, status) in [
+        ("poweroff --status 0", 0),
+        ("zinit-pid1 poweroff --status 255", 255),
+        ("poweroff --status=7", 7),
+        ("poweroff now --status 007 --no-wall", 7),
+        ("halt -p --status 9", 9),
+        ("reboot --poweroff --status 9", 9),
+        ("poweroff --status 1 --status 2", 2),
+    ] {
+        assert_eq!(of(line), Command::Poweroff(status), "{line}");
+    }
+}
+
+#[test]
 fn what_needs_a_clock_or_a_record_is_refused_by_its_name() {
     for (line, why, word) in [
         ("shutdown +5", Refusal::Later, "+5"),
@@ -297,6 +312,17 @@ fn what_needs_a_clock_or_a_record_is_refused_by_its_name() {
         ("reboot -w", Refusal::Wtmp, "-w"),
         ("halt -fw", Refusal::Wtmp, "-fw"),
         ("poweroff --wtmp-only", Refusal::Wtmp, "--wtmp-only"),
+        ("poweroff --status", Refusal::NoStatus, "--status"),
+        ("poweroff --status=", Refusal::NoStatus, "--status="),
+        ("poweroff --status 256", Refusal::NoStatus, "256"),
+        ("poweroff --status=-1", Refusal::NoStatus, "--status=-1"),
+        ("poweroff --status 3x", Refusal::NoStatus, "3x"),
+        ("reboot --status 3", Refusal::Status, "3"),
+        ("halt --status=3", Refusal::Status, "--status=3"),
+        ("kexec --status 3", Refusal::Status, "3"),
+        ("poweroff --status 3 --reboot", Refusal::Status, "3"),
+        ("poweroff --status 3 -f", Refusal::Status, "3"),
+        ("reboot bootloader --status 3", Refusal::Status, "3"),
     ] {
         assert!(
             matches!(of(line), Refused(found, refused) if found == why && refused.to_str() == Ok(word)),

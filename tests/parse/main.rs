@@ -9,6 +9,7 @@ mod comment;
 mod config;
 mod deadline;
 mod hostname;
+mod life;
 mod lines;
 mod minisign;
 mod proc;

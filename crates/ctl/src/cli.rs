@@ -30,6 +30,8 @@ pub enum Command<'a> {
     Force(Ending),
     /// Print the usage.
     Help,
+    /// Ask PID 1 for a power off, which ends a container with this status.
+    Poweroff(u8),
     /// Do nothing, because of this word.
     Refused(Refusal, &'a CStr),
     /// Print what PID 1 does.
@@ -48,6 +50,7 @@ pub enum Command<'a> {
 pub const USAGE: &str = "\
 zinit-pid1 [-c] [--supervise] | -V | status [--json] | restart-server | update [--check]
 zinit-pid1 halt|kexec|poweroff|reboot [-f], reboot ARGUMENT..., shutdown [-r|-H|-P] [now [MESSAGE...]]
+zinit-pid1 poweroff --status N
 ";
 
 /// Why a word does nothing.
@@ -59,8 +62,12 @@ pub enum Refusal {
     Later,
     /// The kernel takes no argument of this length.
     LongArgument,
+    /// It is no exit status.
+    NoStatus,
     /// It is a runlevel, or a letter of telinit(8).
     Runlevel,
+    /// It is an exit status, and this is another request than a power off by PID 1.
+    Status,
     /// It has no meaning at its position.
     Unknown,
     /// It asks for nothing but a record in wtmp(5).
@@ -78,6 +85,8 @@ impl Refusal {
             Self::Runlevel => {
                 "no runlevels here, try poweroff, reboot, zinit-pid1 update, zinit reload or zinit stop"
             }
+            Self::NoStatus => "no exit status, it takes a number of 0 to 255, nothing was sent",
+            Self::Status => "only a power off by PID 1 takes a status, nothing was sent",
             Self::Unknown => "unknown word, nothing was started, try --help",
             Self::Wtmp => "no wtmp here, nothing was done",
         }

@@ -1,5 +1,6 @@
 //! A client of the server's socket, whose calls end at its deadline.
 
+use core::ffi::CStr;
 use core::fmt;
 
 use rt::raw;
@@ -47,8 +48,24 @@ pub type Result<T> = core::result::Result<T, Failure>;
 
 impl<'a> Client<'a> {
     /// Connects to the server, and to no other process.
-    pub fn connect(server: &Server<'_>, buf: &'a mut [u8], mut deadline: Deadline) -> Result<Self> {
-        let address = SocketAddrUnix::new(server.socket)?;
+    pub fn connect(server: &Server<'_>, buf: &'a mut [u8], deadline: Deadline) -> Result<Self> {
+        let client = Self::connect_to(server.socket, buf, deadline)?;
+        let peer = client.peer();
+        // A process of another namespace has the pid 0 here.
+        if peer != 0 && peer != server.pid {
+            return Err(Failure::Stranger(server.pid, peer));
+        }
+        Ok(client)
+    }
+
+    /// The process that listened when the connection was made.
+    pub fn peer(&self) -> u32 {
+        raw::peer_pid(self.socket.as_raw_fd()).unsigned_abs()
+    }
+
+    /// Connects to whoever listens on a socket.
+    pub fn connect_to(socket: &CStr, buf: &'a mut [u8], mut deadline: Deadline) -> Result<Self> {
+        let address = SocketAddrUnix::new(socket)?;
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         loop {
@@ -65,11 +82,6 @@ impl<'a> Client<'a> {
                 }
                 Err(errno) => return Err(errno.into()),
             }
-        }
-        let peer = raw::peer_pid(socket.as_raw_fd()).unsigned_abs();
-        // A process of another namespace has the pid 0 here.
-        if peer != 0 && peer != server.pid {
-            return Err(Failure::Stranger(server.pid, peer));
         }
         Ok(Self { socket, buf, start: 0, end: 0, deadline })
     }

@@ -73,6 +73,7 @@ pub fn skip(json: &mut Parser<'_, '_>) -> Parsed<()> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // the server's words
 pub enum Key {
+    Code,
     Config,
     CurrentRestartDelay,
     Error,
@@ -81,20 +82,26 @@ pub enum Key {
     LastExitCode,
     Lifecycle,
     Name,
+    Oneshot,
     Other,
     Output,
     Pid,
+    Reason,
+    Restart,
     RestartCount,
     RestartDelay,
     Result,
     Service,
     Services,
+    Signal,
     State,
+    Status,
 }
 
 impl From<&str> for Key {
     fn from(name: &str) -> Self {
         match name {
+            "code" => Self::Code,
             "config" => Self::Config,
             "current_restart_delay_ms" => Self::CurrentRestartDelay,
             "error" => Self::Error,
@@ -103,14 +110,19 @@ impl From<&str> for Key {
             "last_exit_code" => Self::LastExitCode,
             "lifecycle" => Self::Lifecycle,
             "name" => Self::Name,
+            "oneshot" => Self::Oneshot,
             "output" => Self::Output,
             "pid" => Self::Pid,
+            "reason" => Self::Reason,
+            "restart" => Self::Restart,
             "restart_count" => Self::RestartCount,
             "restart_delay_ms" => Self::RestartDelay,
             "result" => Self::Result,
             "service" => Self::Service,
             "services" => Self::Services,
+            "signal" => Self::Signal,
             "state" => Self::State,
+            "status" => Self::Status,
             _ => Self::Other,
         }
     }

@@ -22,6 +22,7 @@ pub mod comment;
 pub mod deadline;
 pub mod hostname;
 mod json;
+pub mod life;
 pub mod lines;
 pub mod minisign;
 pub mod protocol;

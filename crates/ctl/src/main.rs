@@ -3,7 +3,8 @@
 //! Responsible for:
 //! - `--helper update NAME SAID`: finds another version of PID 1's program, puts it in its place and prints its path;
 //! - `--helper rollback PATH ID`: puts the previous file of the server back;
-//! - `--helper start SERVER ARGUMENTS`: prepares the machine before its first server, and executes that;
+//! - `--helper start SERVER ARGUMENTS`: prepares the machine, or watches a container's job, before the first server, and
+//!   executes that;
 //! - `--helper orphans STATE [adopted]`: ends the processes that a server left behind;
 //! - `--helper restart STATE SOCKET`: asks the server to exit, and keeps its services;
 //! - `--helper watch STATE SOCKET`: keeps the services of a server that crashes;
@@ -30,6 +31,7 @@ mod client;
 mod file;
 mod force;
 mod handover;
+mod job;
 mod orphans;
 mod pipes;
 mod process;
@@ -99,14 +101,20 @@ fn run_helper(task: &CStr, argument: &CStr, more: &CStr) -> u8 {
 #[inline(never)]
 fn run_command(command: Command<'_>) -> u8 {
     match command {
-        Command::Ask(_) | Command::CheckUpdate | Command::End(..) | Command::Status | Command::StatusJson
+        Command::Ask(_)
+        | Command::CheckUpdate
+        | Command::End(..)
+        | Command::Poweroff(_)
+        | Command::Status
+        | Command::StatusJson
             if !pid1_is_zinit_pid1() =>
         {
             FAILED
         }
-        Command::Ask(signal) => signal_pid1(signal),
+        Command::Ask(signal) => sent(sys::send_to_pid1(signal)),
+        Command::Poweroff(status) => sent(sys::queue_signal(1, Signal::POWEROFF, status)),
         Command::End(ending, text) => match argument::set(ending, &text) {
-            Ok(()) => signal_pid1(cli::signal(ending)),
+            Ok(()) => sent(sys::send_to_pid1(cli::signal(ending))),
             Err(refusal) => {
                 print(libc::STDERR_FILENO, format_args!("{refusal}, nothing was sent"));
                 FAILED
@@ -127,7 +135,12 @@ fn run_command(command: Command<'_>) -> u8 {
                 Refusal::Unknown => BAD_USAGE,
                 // No record is all that was asked for.
                 Refusal::Wtmp => 0,
-                Refusal::Cancel | Refusal::Later | Refusal::LongArgument | Refusal::Runlevel => FAILED,
+                Refusal::Cancel
+                | Refusal::Later
+                | Refusal::LongArgument
+                | Refusal::NoStatus
+                | Refusal::Runlevel
+                | Refusal::Status => FAILED,
             }
         }
         // zinit-pid1 supervises a server by itself, so this is zinit-pid1ctl without a word.
@@ -153,9 +166,9 @@ fn pid1_is_zinit_pid1() -> bool {
     same
 }
 
-/// Sends PID 1 a signal, kill(2): the kernel answers EPERM to all users but root.
-fn signal_pid1(signal: Signal) -> u8 {
-    match sys::send_to_pid1(signal) {
+/// The exit status after a signal to PID 1: the kernel answers EPERM to all users but root.
+fn sent(answer: raw::Result<()>) -> u8 {
+    match answer {
         Ok(()) => 0,
         Err(errno) => {
             let errno = errno_name(Errno::from_raw_os_error(errno));

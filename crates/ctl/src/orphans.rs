@@ -133,11 +133,11 @@ impl Orphans {
         true
     }
 
-    /// True for a reader: PID 1 does not know the pid of each one after a fault, and the program may have been replaced
-    /// since it was forked.
-    fn is_reader(pid: u32) -> bool {
+    /// True for a reader or the watcher of a job: PID 1 does not know their pids, or not after a fault, and the program may
+    /// have been replaced since they were forked.
+    fn is_ours(pid: u32) -> bool {
         let (mut its, mut own) = ([0; LINK], [0; LINK]);
-        if process::read(pid, "comm", &mut [0; 16]) != b"zinit-reader\n" {
+        if !matches!(process::read(pid, "comm", &mut [0; 16]), b"zinit-reader\n" | b"zinit-job\n") {
             return false;
         }
         let own = program(c"/proc/self/exe", &mut own);
@@ -169,7 +169,7 @@ impl Orphans {
             self.itself.is_some() && file::id(process::Path::new(pid, "exe").name()) == self.itself;
         let spared = known
             || same_program
-            || child && Self::is_reader(pid)
+            || child && Self::is_ours(pid)
             || self.is_pid_1s_own(pid)
             || self.adopted.is_some_and(|adopted| adopted.has(pid));
         !spared

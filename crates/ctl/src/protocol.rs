@@ -119,29 +119,47 @@ pub fn read_config<'a>(line: &'a [u8], scratch: &mut [u8]) -> Result<Config<'a>>
 }
 
 /// Reads the reply to `debug.state`, a text for people: the restart counts and delays of services that were restarted.
-///
-/// `[+] NAME - Running (...)` is followed by `    restart_count: N, next_delay: Nms`.
 pub fn read_counts(line: &[u8], scratch: &mut [u8], services: &mut Services) -> Result<()> {
     let mut near = 0;
+    each_count(line, scratch, &mut |name, restarts, delay| {
+        let Some(index) = services.position(name, near) else { return };
+        near = index.saturating_add(1);
+        if let Some(service) = services.get_mut(index) {
+            (service.restarts, service.delay) = (restarts, Some(delay));
+        }
+    })
+}
+
+/// Reads the same reply: how often one service was restarted, and the delay before the next restart, ms; `None` if it was
+/// not restarted.
+pub fn read_count(line: &[u8], scratch: &mut [u8], service: &str) -> Result<Option<(u32, u64)>> {
     let mut found = None;
+    each_count(line, scratch, &mut |name, restarts, delay| {
+        if name == service {
+            found = Some((restarts, delay));
+        }
+    })?;
+    Ok(found)
+}
+
+/// `[+] NAME - Running (...)` is followed by `    restart_count: N, next_delay: Nms`.
+fn each_count(line: &[u8], scratch: &mut [u8], show: &mut dyn FnMut(&str, u32, u64)) -> Result<()> {
     result(line, scratch, &mut |json| {
-        members(json, &mut |name, json| {
-            let known = name == Key::Output;
+        members(json, &mut |key, json| {
+            let known = key == Key::Output;
+            let mut found = None;
             for line in known.then(|| json.string()).transpose()?.unwrap_or_default().lines() {
                 if let Some(counts) = line.strip_prefix("    restart_count: ") {
-                    let service = found.take().and_then(|index| services.get_mut(index));
                     let numbers = counts.split_once(", next_delay: ").and_then(|(count, delay)| {
                         Some((count.parse().ok()?, delay.strip_suffix("ms")?.parse().ok()?))
                     });
-                    if let (Some(service), Some((restarts, delay))) = (service, numbers) {
-                        service.restarts = restarts;
-                        service.delay = Some(delay);
+                    if let (Some(name), Some((restarts, delay))) = (found.take(), numbers) {
+                        show(name, restarts, delay);
                     }
                 } else if let Some((header, _state)) =
                     line.split_once(" - ").filter(|_| line.starts_with('['))
                 {
-                    found = header.split_once("] ").and_then(|(_, name)| services.position(name, near));
-                    near = found.unwrap_or(near).saturating_add(1);
+                    found = header.split_once("] ").map(|(_, name)| name);
                 }
             }
             Ok(known)
@@ -151,7 +169,7 @@ pub fn read_counts(line: &[u8], scratch: &mut [u8], services: &mut Services) -> 
 }
 
 /// Reads one reply; `read` reads its result.
-fn result(
+pub(crate) fn result(
     line: &[u8],
     scratch: &mut [u8],
     read: &mut dyn FnMut(&mut Parser<'_, '_>) -> Parsed<()>,

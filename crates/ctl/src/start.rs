@@ -1,4 +1,4 @@
-//! Before the first server of a machine: prepares what programs expect to find.
+//! Before the first server: prepares what programs of a machine expect to find, or has the job of a container watched.
 
 use core::ffi::CStr;
 use core::fmt::{self, Write};
@@ -12,34 +12,47 @@ use zinit_pid1::model::process::Errno as Status;
 use zinit_pid1ctl::hostname::host_name;
 
 use crate::refusal::errno_name;
-use crate::{file, process, report, sys};
+use crate::{file, job, process, report, sys};
 
-/// Prepares the machine, and executes the program whose argv follows; returns the exit status if that fails.
+/// Prepares the machine or watches a job, and executes the program whose argv follows; returns the exit status if that fails.
 ///
 /// It is in the place of the server: whatever fails before is logged, and the server is executed all the same.
 #[inline(never)] // its frame would be resident in each helper that lives long
 pub fn start(start: Start) -> u8 {
-    // Whoever else calls this gets the program that is asked for, on a machine that stays as it is.
-    if process::parent_is_pid1_of_machine() {
-        link_descriptors();
-        // Of PID 1 too, which starts all later programs.
-        for process in [1, 0] {
-            sys::raise_open_files(process, OPEN_FILES);
-        }
-        if let Err(errno) = set_host_name() {
-            tell(format_args!("cannot take the name in /etc/hostname: {}", errno_name(errno)));
-        }
-        match sys::bring_up(*b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0").map_err(Errno::from_raw_os_error) {
-            // There is no such interface, or no IPv4 in this kernel.
-            Ok(()) | Err(Errno::NODEV | Errno::AFNOSUPPORT) => {}
-            Err(errno) => tell(format_args!("cannot bring lo up: {}", errno_name(errno))),
-        }
+    // Whoever else calls this gets the program that is asked for, on a machine that stays as it is. Only the server of a
+    // machine has this option; without `/proc` nothing else tells a container.
+    let of_machine = start.words().any(|word| word == c"--pid1-mode");
+    if of_machine && process::parent_is_pid1_of_machine() {
+        prepare();
+    }
+    // PID 1 does this once more if there is no such file.
+    let path = start.words().nth(WORDS - 1).unwrap_or_default();
+    let exists = rustix::fs::accessat(CWD, path, Access::EXISTS, AtFlags::empty()).is_ok();
+    if !of_machine && exists && process::parent_is_zinit_pid1() {
+        job::spawn(start);
     }
     let errno = sys::exec_words(start, WORDS);
-    let path = start.words().nth(WORDS - 1).unwrap_or_default();
     let (path, name) = (path.to_bytes().escape_ascii(), errno_name(Errno::from_raw_os_error(errno)));
     tell(format_args!("cannot execute {path}: {name}"));
     Status(u8::try_from(errno).unwrap_or(u8::MAX)).exec_status()
+}
+
+/// Prepares the machine for its programs.
+#[inline(never)] // its frame would be resident in the watcher of a job
+fn prepare() {
+    link_descriptors();
+    // Of PID 1 too, which starts all later programs.
+    for process in [1, 0] {
+        sys::raise_open_files(process, OPEN_FILES);
+    }
+    if let Err(errno) = set_host_name() {
+        tell(format_args!("cannot take the name in /etc/hostname: {}", errno_name(errno)));
+    }
+    match sys::bring_up(*b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0").map_err(Errno::from_raw_os_error) {
+        // There is no such interface, or no IPv4 in this kernel.
+        Ok(()) | Err(Errno::NODEV | Errno::AFNOSUPPORT) => {}
+        Err(errno) => tell(format_args!("cannot bring lo up: {}", errno_name(errno))),
+    }
 }
 
 /// Links what shells and programs use as files to `/proc`, if `/dev` lies in memory; a name that exists stays.

@@ -32,8 +32,10 @@ pub fn status(as_json: bool) -> u8 {
 
 /// What is known of PID 1.
 struct Found {
-    /// Version and architecture in its program, which may not be the installed one; only root can read it.
+    /// Version and architecture in its program, or else in a file.
     program: Option<[Word; 2]>,
+    /// They are those of the running program, which may not be the installed one; only root can read it.
+    of_running: bool,
     /// True for PID 1 of the machine, false for that of a container.
     machine: Option<bool>,
     /// What the last PID 1 has handed over.
@@ -47,10 +49,12 @@ type Word = heapless::String<32>;
 
 impl Found {
     fn read(room: &mut [u8]) -> Self {
-        let program = program(raw::read_file(c"/proc/1/exe", room));
+        let running = program(raw::read_file(c"/proc/1/exe", room));
+        let of_running = running.is_some();
+        let program = running.or_else(|| installed(room));
         let handed = handed(process::read(1, "cmdline", room));
         let up = seconds(table::field(raw::read_file(c"/proc/uptime", room), 0), FRACTION);
-        Self { program, machine: process::is_of_machine(), handed, up, seen: look(room) }
+        Self { program, of_running, machine: process::is_of_machine(), handed, up, seen: look(room) }
     }
 
     /// The server, and for how many seconds it runs.
@@ -66,7 +70,8 @@ impl Found {
             Some(true) => "this machine",
             Some(false) => "a container",
         };
-        line(format_args!("version {version}, PID 1 of {place}"));
+        let of_file = if self.program.is_some() && !self.of_running { " by its file" } else { "" };
+        line(format_args!("version {version}{of_file}, PID 1 of {place}"));
         line(format_args!("generation {}", self.handed.generation()));
         for (what, time) in [("update", self.handed.updated()), ("fault", self.handed.fault())] {
             match ago(time) {
@@ -92,7 +97,9 @@ impl Found {
             None => [None; 2],
         };
         let role = self.machine.map(|machine| if machine { "machine" } else { "container" });
-        for (key, word) in [("version", version), ("arch", arch), ("role", role)] {
+        let version_of = version.map(|_| if self.of_running { "program" } else { "file" });
+        for (key, word) in [("version", version), ("arch", arch), ("version_of", version_of), ("role", role)]
+        {
             json.member(key)?;
             match word {
                 Some(word) => json.string(word)?,
@@ -182,6 +189,16 @@ fn program(program: &[u8]) -> Option<[Word; 2]> {
     Some([version, arch])
 }
 
+/// The same of the file that PID 1 was started from, as its name or else the usual paths tell.
+fn installed(room: &mut [u8]) -> Option<[Word; 2]> {
+    let mut name = [0; NAME_ROOM];
+    let name = CStr::from_bytes_until_nul(process::read(1, "cmdline", &mut name)).unwrap_or(c"");
+    let paths = [name, c"/sbin/zinit-pid1", c"/sbin/init"];
+    // After a re-exec the name is a state.
+    let mut paths = paths.into_iter().filter(|path| path.to_bytes().starts_with(b"/"));
+    paths.find_map(|path| program(raw::read_file(path, room)))
+}
+
 /// The whole seconds of a time whose last `fraction` characters are less than a second.
 fn seconds(number: &[u8], fraction: usize) -> u32 {
     decimal::parse(&number[..number.len().saturating_sub(fraction)]).unwrap_or(0)
@@ -189,6 +206,9 @@ fn seconds(number: &[u8], fraction: usize) -> u32 {
 
 /// The largest part of a file that is read, bytes; the program of PID 1 has less than half of that.
 const ROOM: usize = 65_536;
+
+/// Bytes of PID 1's name that are read, with its NUL: a longer one is not looked at.
+const NAME_ROOM: usize = 512;
 
 /// The options that PID 1 gives to each server, each with a value.
 const ARGUMENTS: [&[u8]; 3] = [b"-c", b"-s", b"--log-level"];

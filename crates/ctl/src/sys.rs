@@ -15,7 +15,7 @@ use rustix::fs::OFlags;
 use zinit_pid1::model::process::Signal;
 use zinit_pid1::model::time::Instant;
 
-pub use lent::{Lent, release_all_but, release_stack, set_page_size};
+pub use lent::{Lent, release_all_but, release_bytes, release_stack, set_page_size};
 
 /// The monotonic clock.
 pub fn now() -> Instant {
@@ -85,6 +85,46 @@ pub fn bring_up(interface: [u8; 16]) -> raw::Result<()> {
 pub fn send_to_pid1(signal: Signal) -> raw::Result<()> {
     // SAFETY: two numbers.
     raw::checked(unsafe { syscall(libc::SYS_kill, [1, usize::from(signal.0)]) }).map(drop)
+}
+
+/// Sends a process a signal with a value, sigqueue(3).
+pub fn queue_signal(pid: u32, signal: Signal, value: u8) -> raw::Result<()> {
+    /// The start of the kernel's `siginfo_t` for such a signal.
+    #[repr(C)]
+    struct Info {
+        signal: i32,
+        errno: i32,
+        code: i32,
+        more: More,
+        /// At least as much as the structure has, which is 128 bytes.
+        unused: [usize; 16],
+    }
+    /// A union in the kernel, aligned to a pointer.
+    #[repr(C)]
+    struct More {
+        pid: i32,
+        uid: u32,
+        value: usize,
+    }
+    let more = More {
+        pid: rustix::process::getpid().as_raw_pid(),
+        uid: rustix::process::getuid().as_raw(),
+        value: value.into(),
+    };
+    let signal = i32::from(signal.0);
+    let info = Info { signal, errno: 0, code: libc::SI_QUEUE, more, unused: [0; 16] };
+    let arguments = [pid as usize, word(signal), address(&raw const info)];
+    // SAFETY: the kernel reads one structure.
+    raw::checked(unsafe { syscall(libc::SYS_rt_sigqueueinfo, arguments) }).map(drop)
+}
+
+/// Opens the file of standard error once more, so that a write to it does not wait for its reader; if that is refused it
+/// stays as it is.
+pub fn reopen_stderr() {
+    let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_APPEND;
+    if let Ok(log) = raw::open(c"/proc/self/fd/2", flags) {
+        place(log.number(), libc::STDERR_FILENO);
+    }
 }
 
 /// Writes a line to standard error, or drops it where the write could block: PID 1 waits for this program.

@@ -3,6 +3,7 @@
 
 use core::ffi::CStr;
 
+use zinit_pid1::model::decimal;
 use zinit_pid1::model::event::Ending;
 
 use crate::cli::{Command, Refusal, Stop, Text, Time, append, is_zero, long_ending, take_seconds, verb};
@@ -16,6 +17,8 @@ struct End<'a> {
     first: Option<&'a CStr>,
     /// `now` was said, and no argument follows.
     now: bool,
+    /// The exit status of a container, and the word that says it.
+    status: Option<(u8, &'a CStr)>,
 }
 
 /// The plain request for an ending.
@@ -29,7 +32,7 @@ pub fn parse<'a>(ending: Ending, mut words: impl Iterator<Item = &'a CStr> + Clo
     if words.clone().map(CStr::to_bytes).eq([b"-h".as_slice()]) {
         return Command::Help;
     }
-    let mut end = End { ending, force: false, argument: Text::new(), first: None, now: false };
+    let mut end = End { ending, force: false, argument: Text::new(), first: None, now: false, status: None };
     let mut options = true;
     while let Some(word) = words.next() {
         let step = match word.to_bytes() {
@@ -37,13 +40,20 @@ pub fn parse<'a>(ending: Ending, mut words: impl Iterator<Item = &'a CStr> + Clo
                 options = false;
                 Ok(())
             }
-            [b'-', b'-', ..] if options => end.long_option(word),
+            [b'-', b'-', ..] if options => end.long_option(word, &mut words),
             [b'-', letters @ ..] if options && !letters.is_empty() => end.letters(word, letters, &mut words),
             other => end.word(word, other),
         };
         if let Err(stop) = step {
             return stop.into();
         }
+    }
+    match (end.status, end.ending) {
+        (None, _) => {}
+        (Some((status, _)), Ending::Poweroff) if !end.force && end.first.is_none() => {
+            return Command::Poweroff(status);
+        }
+        (Some((_, word)), _) => return Command::Refused(Refusal::Status, word),
     }
     match end.first {
         Some(word) if end.force || end.ending != Ending::Reboot => Command::Refused(Refusal::Unknown, word),
@@ -56,8 +66,16 @@ pub fn parse<'a>(ending: Ending, mut words: impl Iterator<Item = &'a CStr> + Clo
 type Step<'a> = Result<(), Stop<'a>>;
 
 impl<'a> End<'a> {
-    fn long_option(&mut self, word: &'a CStr) -> Step<'a> {
+    fn long_option(
+        &mut self,
+        word: &'a CStr,
+        words: &mut (impl Iterator<Item = &'a CStr> + Clone),
+    ) -> Step<'a> {
         match word.to_bytes() {
+            b"--status" => self.status(words.next().unwrap_or(word), |word| word.to_bytes())?,
+            [b'-', b'-', b's', b't', b'a', b't', b'u', b's', b'=', ..] => {
+                self.status(word, |word| word.to_bytes().get(9..).unwrap_or_default())?;
+            }
             b"--force" => self.force = true,
             b"--exec" if self.ending == Ending::Kexec => {}
             b"--help" => return Err(Stop::Help),
@@ -69,6 +87,16 @@ impl<'a> End<'a> {
                 None => return refused(Refusal::Unknown, word),
             },
         }
+        Ok(())
+    }
+
+    /// The exit status in a word.
+    fn status(&mut self, word: &'a CStr, number: fn(&CStr) -> &[u8]) -> Step<'a> {
+        let number = Some(number(word)).filter(|number| !number.is_empty()).and_then(decimal::parse);
+        let Some(status) = number.and_then(|status| u8::try_from(status).ok()) else {
+            return refused(Refusal::NoStatus, word);
+        };
+        self.status = Some((status, word));
         Ok(())
     }
 

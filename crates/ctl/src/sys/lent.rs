@@ -35,6 +35,12 @@ pub fn release_stack() {
     release(end - STACK, end);
 }
 
+/// Gives the memory of a buffer back to the kernel, but for pages that it shares with others; what is given back is zero.
+pub fn release_bytes(buffer: &mut [u8]) {
+    let range = buffer.as_mut_ptr_range();
+    release(range.start.addr(), range.end.addr());
+}
+
 /// Gives the whole pages between two addresses back to the kernel, madvise(2); they are zero then.
 ///
 /// Nobody uses them: they are between statics that are used, or below the stack.
