@@ -139,17 +139,20 @@ impl State {
         }
     }
 
-    fn back_off(&mut self, why: Record, now: Instant, actions: &mut Actions) {
-        if let Some(status) = self.should_give_up(why.exit) {
-            let message = if why.pid.is_some() { Message::ServerEnded } else { Message::NoHelper };
-            actions.log_record(Record { message, ..why });
+    fn back_off(&mut self, mut why: Record, now: Instant, actions: &mut Actions) {
+        let status = self.should_give_up(why.exit);
+        let delay = self.servers.history.next_backoff;
+        self.servers.history.next_backoff = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);
+        why.number = delay;
+        if status.is_some() {
+            why.message = if why.pid.is_some() { Message::ServerEnded } else { Message::NoHelper };
+        }
+        actions.log_record(why);
+        if let Some(status) = status {
             actions.log(Message::GivenUp);
             actions.add(Action::Exit(status));
             return self.enter(Phase::Exiting, Instant::NEVER);
         }
-        let delay = self.servers.history.next_backoff;
-        self.servers.history.next_backoff = delay.saturating_mul(2).min(RESPAWN_DELAY_MAX);
-        actions.log_record(why.number(delay));
         if delay >= RESCUE_DELAY && self.policy.role == Role::Machine {
             actions.add(Action::SpawnRescue);
         }
@@ -161,23 +164,18 @@ impl State {
     /// Counts a failure of a server; the exit status after too many in a row, because the engine of a container then
     /// decides what to do. A machine retries for ever.
     fn should_give_up(&mut self, exit: Exit) -> Option<u8> {
-        let servers = &mut self.servers;
-        servers.failures = servers.failures.wrapping_add(1);
-        let status = match exit {
-            Exit::NotExecuted(errno) if self.policy.role != Role::Machine => {
-                servers.exec_failures = servers.exec_failures.wrapping_add(1);
-                errno.exec_status()
-            }
-            Exit::Exited(_) | Exit::Killed(_) | Exit::NotExecuted(_) => {
-                servers.exec_failures = 0;
-                1
-            }
-        };
-        if servers.exec_failures >= EXEC_ATTEMPTS || servers.failures == self.policy.give_up {
-            return Some(status);
+        if self.policy.role == Role::Machine {
+            return None;
         }
-        servers.failures = servers.failures.min(self.policy.give_up);
-        None
+        let wanted = self.policy.give_up;
+        let failures = &mut self.servers.failures;
+        *failures = failures.wrapping_add(1).min(wanted.max(EXEC_ATTEMPTS));
+        match exit {
+            Exit::NotExecuted(errno) if *failures >= EXEC_ATTEMPTS || *failures == wanted => {
+                Some(errno.exec_status())
+            }
+            _ => (*failures == wanted).then_some(1),
+        }
     }
 }
 

@@ -43,7 +43,6 @@ impl State {
         // of a shutdown does not depend on what happened before.
         self.servers.history.started_at = Instant(0);
         self.servers.history.next_backoff = RESPAWN_DELAY;
-        self.servers.exec_failures = 0;
         self.servers.failures = 0;
         self.servers.orphans = false;
         self.update_pending = false;

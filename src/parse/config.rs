@@ -57,8 +57,8 @@ impl<'a> Config<'a> {
     }
 
     /// Records that `-c` was found in argv.
-    pub fn container_hint(&self, container: bool) {
-        self.container_hint.set(self.container_hint.get() | container);
+    pub fn container_hint(&self) {
+        self.container_hint.set(true);
     }
 
     /// `ZINIT_SERVER`: the server's program; `None` stands for the first of the default paths.
@@ -136,7 +136,7 @@ impl<'a> Config<'a> {
     #[must_use]
     pub fn policy(&self, role: Role) -> Policy {
         let (stop_timeout, poweroff) = (self.stop_timeout(), self.poweroff());
-        let give_up = number(self.values[GIVE_UP].get()).filter(|_| role != Role::Machine).unwrap_or(0);
+        let give_up = number(self.values[GIVE_UP].get()).unwrap_or(0);
         Policy { role, stop_timeout, poweroff, give_up, orphans: self.orphans() }
     }
 

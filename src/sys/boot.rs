@@ -46,6 +46,7 @@ impl<'a> Sys<'a> {
             ending: Cell::new(None),
             // Of children, and of a log without a reader.
             ignored: Cell::new(1 << libc::SIGCHLD | 1 << libc::SIGPIPE),
+            ignored_word: Cell::new(c""),
             exit_status: Cell::new(0),
             power_fails: Cell::new(false),
             std_fds,

@@ -58,6 +58,8 @@ pub struct Sys<'a> {
     ending: Cell<Option<Ending>>,
     /// The signals that mean nothing and came so far, a bit each; from the start on those that are no request.
     ignored: Cell<u64>,
+    /// The first word of argv that means nothing; empty if there is none.
+    ignored_word: Cell<&'a CStr>,
     /// What a container or a subreaper exits with, if a request ends it.
     exit_status: Cell<u8>,
     /// The power was said to fail.
@@ -124,15 +126,21 @@ impl<'a> Sys<'a> {
     /// twice.
     pub fn configure(&self) {
         self.start.environment().for_each(|word| self.set(word));
-        self.config.container_hint(self.start.words().any(is_container_hint));
+        for word in self.start.words() {
+            if is_container_hint(word) {
+                self.config.container_hint();
+            } else if self.ignored_word.get().is_empty() {
+                self.ignored_word.set(word);
+            }
+        }
         self.log.level.set(self.config.level());
     }
 
     /// Logs the first word of argv that PID 1 ignores: an engine puts a command there. An earlier PID 1 has done so.
     pub fn log_ignored_word(&self) {
-        let word = self.start.words().find(|word| !is_container_hint(word));
-        if let (Some(word), 0) = (word, self.reexec_state.generation()) {
-            self.log(Message::WordIgnored, Errno::NONE, word.to_bytes());
+        let word = self.ignored_word.get().to_bytes();
+        if !word.is_empty() && self.reexec_state.generation() == 0 {
+            self.log(Message::WordIgnored, Errno::NONE, word);
         }
     }
 
