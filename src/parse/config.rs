@@ -36,9 +36,7 @@ impl<'a> Config<'a> {
     /// The last word with a name wins, an empty value means the default, and words with unknown names are ignored.
     pub fn read(&self, word: &'a CStr) -> bool {
         let bytes = word.to_bytes_with_nul();
-        let length = bytes.iter().position(|byte| *byte == b'=').unwrap_or(0);
-        let name = bytes.get(..length).unwrap_or(&[]);
-        let Some(setting) = table::position(NAMES, name) else { return true };
+        let (length, setting) = name(bytes);
         let Some(slot) = self.values.get(setting) else { return true };
         let start = length.saturating_add(1);
         if start >= bytes.len() {
@@ -187,6 +185,20 @@ impl<'a> Config<'a> {
     }
 }
 
+/// True for a variable of sockets that were handed over, sd_listen_fds(3), sd_notify(3).
+///
+/// Their descriptors are closed at the start, and the pid in `LISTEN_PID` can become that of a service.
+#[must_use]
+pub fn is_of_sockets(word: &CStr) -> bool {
+    (COUNT..NO_NAME).contains(&name(word.to_bytes()).1)
+}
+
+/// The length of a word's name, and its index in [`NAMES`].
+fn name(word: &[u8]) -> (usize, usize) {
+    let length = word.iter().position(|byte| *byte == b'=').unwrap_or(0);
+    (length, table::position(NAMES, word.get(..length).unwrap_or(&[])).unwrap_or(NO_NAME))
+}
+
 /// The index of a word among the words that a setting accepts.
 fn choice(setting: usize, word: &CStr) -> Option<usize> {
     let words = table::nth(CHOICES, setting.wrapping_sub(CONTAINER_REBOOT));
@@ -198,7 +210,8 @@ fn number(word: &CStr) -> Option<u32> {
     decimal::parse(word.to_bytes()).filter(|number| (1..=STOP_TIMEOUT_MAX_S).contains(number))
 }
 
-/// The names: first the free-text settings, then numbers, then those that accept only a few words.
+/// The names: first the free-text settings, then numbers, then those that accept only a few words, and then those of
+/// [`is_of_sockets`].
 const NAMES: &[u8] = b"\
 ZINIT_CONFIG_DIR
 ZINIT_CONTAINER
@@ -215,7 +228,11 @@ ZINIT_CONTAINER_REBOOT
 ZINIT_LOG_LEVEL
 ZINIT_MOUNT
 ZINIT_ORPHANS
-ZINIT_POWEROFF";
+ZINIT_POWEROFF
+LISTEN_FDS
+LISTEN_FDNAMES
+LISTEN_PID
+NOTIFY_SOCKET";
 
 const CONFIG_DIR: usize = 0;
 const CONTAINER: usize = 1;
@@ -234,6 +251,7 @@ const MOUNT: usize = 13;
 const ORPHANS: usize = 14;
 const POWEROFF: usize = 15;
 const COUNT: usize = 16;
+const NO_NAME: usize = usize::MAX;
 
 /// What the settings from [`CONTAINER_REBOOT`] on accept, a line each; the first word is the default.
 const CHOICES: &[u8] = b"\

@@ -37,7 +37,7 @@ use zinit_pid1::model::process::{Errno, Exit, Pid, Role};
 use zinit_pid1::model::reexec::{Child, ReexecState};
 use zinit_pid1::model::time::Instant;
 use zinit_pid1::parse::cli::is_container_hint;
-use zinit_pid1::parse::config::Config;
+use zinit_pid1::parse::config::{Config, is_of_sockets};
 
 use authority::Authority;
 use log::Log;
@@ -125,7 +125,10 @@ impl<'a> Sys<'a> {
     /// Reads all settings of argv and the environment. Nothing is logged before the log is open, so this is called
     /// twice.
     pub fn configure(&self) {
-        self.start.environment().for_each(|word| self.set(word));
+        self.start.retain(|word| {
+            self.set(word);
+            !is_of_sockets(word)
+        });
         for word in self.start.words() {
             if is_container_hint(word) {
                 self.config.container_hint();

@@ -53,6 +53,45 @@ fn path_is_added_only_if_it_is_not_set() {
 }
 
 #[test]
+fn the_variables_of_sockets_that_were_handed_over_go_to_no_program() {
+    let gone = [
+        ("LISTEN_FDS", "1"),
+        ("LISTEN_PID", "1"),
+        ("LISTEN_FDNAMES", "web"),
+        ("NOTIFY_SOCKET", "/run/notify"),
+    ];
+    let setup =
+        gone.into_iter().fold(Setup::stand_in("obey"), |setup, (name, value)| setup.with(name, value));
+    // Names that only begin alike are kept, in front and behind.
+    let mut pid1 =
+        setup.with("LISTEN_FD", "kept").with("LISTEN_ADDRESS", "kept").with("NOTIFY_SOCKETS", "kept").start();
+    pid1.diary_line("started");
+    let mut count = 1;
+    // The next PID 1 has the same environment.
+    for end in [libc::SIGUSR1, libc::SIGSEGV, libc::SIGUSR1] {
+        let server = pid1.server();
+        let environment = fs::read_to_string(format!("/proc/{server}/environ")).expect("it runs");
+        let words: Vec<&str> = environment.split_terminator('\0').collect();
+        assert!(words.iter().all(|word| word.contains('=')), "{words:?}");
+        for (name, _) in gone {
+            assert!(!words.iter().any(|word| word.starts_with(&format!("{name}="))), "{words:?}");
+        }
+        for kept in ["LISTEN_FD=kept", "LISTEN_ADDRESS=kept", "NOTIFY_SOCKETS=kept", "STAND_IN=obey"] {
+            assert!(words.contains(&kept), "{kept}: {words:?}");
+        }
+        pid1.signal(end);
+        if end == libc::SIGSEGV {
+            pid1.line("the server goes on");
+        } else {
+            count += 1;
+            until("another server", || pid1.diary().matches("started").count() == count);
+        }
+    }
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+}
+
+#[test]
 fn the_log_level_applies_to_pid_1_and_the_server() {
     let debug = Setup::stand_in("describe").with("ZINIT_LOG_LEVEL", "trace").before("sleep 0.2 &").start();
     debug.line("orphan 2 exited 0");

@@ -7,7 +7,7 @@ use zinit_pid1::model::limits::KERNEL_COMMAND_LINE;
 use zinit_pid1::model::message::Level;
 use zinit_pid1::model::policy::Orphans;
 use zinit_pid1::model::process::Role;
-use zinit_pid1::parse::config::{Config, split, words};
+use zinit_pid1::parse::config::{Config, is_of_sockets, split, words};
 
 fn word(bytes: impl Into<Vec<u8>>) -> CString {
     CString::new(bytes).expect("a word has no NUL")
@@ -391,4 +391,25 @@ fn a_container_may_give_up_and_end_with_a_service_and_a_machine_never_does() {
     assert!(!config.has_job());
     assert!(config.read(&job) && config.has_job());
     assert!(config.read(&none) && !config.has_job());
+}
+
+#[test]
+fn the_variables_of_sockets_are_known_by_their_whole_names() {
+    for word in [c"LISTEN_FDS=3", c"LISTEN_FDS=", c"LISTEN_PID=1", c"LISTEN_FDNAMES=a:b", c"NOTIFY_SOCKET=@x"]
+    {
+        assert!(is_of_sockets(word), "{word:?}");
+    }
+    let others = [
+        c"LISTEN_FDS",
+        c"LISTEN_FD=1",
+        c"LISTEN_FDSX=1",
+        c"ZINIT_SERVER=/s",
+        c"container=lxc",
+        c"=",
+        c"",
+        c"x",
+    ];
+    for word in others {
+        assert!(!is_of_sockets(word), "{word:?}");
+    }
 }

@@ -81,6 +81,22 @@ impl Start {
         }
     }
 
+    /// Keeps only those strings of the environment of which `keep` is true.
+    pub fn retain(self, keep: impl Fn(&'static CStr) -> bool) {
+        let mut kept = self.envp;
+        for string in self.environment() {
+            if keep(string) {
+                // SAFETY: it is written where it was or below.
+                unsafe {
+                    kept.write(string.as_ptr().cast());
+                    kept = kept.add(1);
+                }
+            }
+        }
+        // SAFETY: nothing was added.
+        unsafe { kept.write(core::ptr::null()) };
+    }
+
     /// The kernel's size of a page, bytes: AT_PAGESZ of the auxiliary vector, getauxval(3).
     pub fn page_size(self) -> usize {
         const AT_NULL: usize = 0;
