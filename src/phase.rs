@@ -100,8 +100,8 @@ pub struct Servers {
     pub(crate) history: ServerHistory,
     /// The file that the server runs, or that the last server ran.
     pub(crate) file: FileId,
-    /// How many servers in a row could not be forked or executed, or did not run for long enough; counted up to the
-    /// number that ends a container.
+    /// How many servers in a row could not be executed; with `ZINIT_GIVE_UP` also those that could not be forked or did
+    /// not run for long enough. Counted up to the number that ends a container.
     pub(crate) failures: u32,
     /// The file whose exits are counted in `recent_exits`.
     pub(crate) last_failed: FileId,

@@ -174,6 +174,12 @@ impl State {
             Exit::NotExecuted(errno) if *failures >= EXEC_ATTEMPTS || *failures == wanted => {
                 Some(errno.exec_status())
             }
+            Exit::NotExecuted(_) => None,
+            // Only servers in a row that cannot be executed count if nothing is set.
+            _ if wanted == 0 => {
+                *failures = 0;
+                None
+            }
             _ => (*failures == wanted).then_some(1),
         }
     }

@@ -10,7 +10,7 @@ pub const RESPAWN_DELAY: Millis = 1_000;
 /// Long enough to cost almost no CPU time, short enough that a repaired board comes up while its operator watches.
 pub const RESPAWN_DELAY_MAX: Millis = 30_000;
 
-/// Number of servers in a row that fail before a container exits, if the last one cannot be executed.
+/// Number of servers in a row that cannot be executed before a container exits.
 ///
 /// The container engine then sees the exit status, and decides whether to restart the container. This takes 15 s.
 pub const EXEC_ATTEMPTS: u32 = 5;

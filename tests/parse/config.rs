@@ -376,15 +376,12 @@ fn orphans_are_stopped_unless_another_word_says_what_becomes_of_them() {
 }
 
 #[test]
-fn a_container_may_give_up_and_end_with_a_service_and_a_machine_never_does() {
+fn a_container_may_give_up_and_end_with_a_service() {
     for (value, number) in [("", 0), ("1", 1), ("86400", 86_400), ("0", 0), ("86401", 0), ("3x", 0)] {
         let word = word(format!("ZINIT_GIVE_UP={value}"));
         let config = Config::default();
         assert_eq!(config.read(&word), number != 0 || value.is_empty(), "{value}");
-        for role in [Role::Container, Role::Subreaper] {
-            assert_eq!(config.policy(role).give_up, number, "{value}");
-        }
-        assert_eq!(config.policy(Role::Machine).give_up, 0);
+        assert_eq!(config.policy(Role::Container).give_up, number, "{value}");
     }
     let (job, none) = (word("ZINIT_EXIT_STATUS=a b"), word("ZINIT_EXIT_STATUS="));
     let config = Config::default();
