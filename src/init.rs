@@ -5,7 +5,7 @@
 //! - there is at most one server, and none is started once a shutdown has begun;
 //! - on a machine there is no `Exit`, and sync, swapoff, unmount, remount and sync run in this order before the first
 //!   `reboot`; in the other roles none of these tasks runs, and `Exit` occurs once, as the last action;
-//! - a subreaper never signals all processes;
+//! - a subreaper has no token to signal all processes, and runs no task but those two that then signal its children;
 //! - each phase that waits has a deadline, except for a running server and an exit;
 //! - no sequence of events panics or fills the list of actions.
 
@@ -175,8 +175,6 @@ impl State {
                 self.helper = Some(pid);
             }
             Phase::EndingOrphans => self.helper = Some(pid),
-            // Not a helper: the child that signals all processes is itself one of the processes that must end.
-            Phase::Working { task, .. } if task.waits_for_processes() => {}
             Phase::Working { .. } => {
                 self.fork_until = Instant(0);
                 self.helper = Some(pid);

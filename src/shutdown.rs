@@ -111,19 +111,14 @@ impl State {
         }
     }
 
-    /// Runs a task. A container exits instead of running a task after Kill; a process that is not PID 1 exits instead
-    /// of running any.
+    /// Runs a task. Only a machine has one after Kill; the others exit instead.
     pub(crate) fn run(&mut self, ending: Ending, task: Task, now: Instant, actions: &mut Actions) {
-        match self.policy.role {
-            Role::Machine => {}
-            Role::Container if task.waits_for_processes() => {}
-            Role::Container | Role::Subreaper => {
-                if self.policy.role == Role::Container && ending == Ending::Reboot {
-                    actions.add(Action::RestartNamespace);
-                }
-                actions.add(Action::Exit(0));
-                return self.enter(Phase::Exiting, Instant::NEVER);
+        if self.policy.role != Role::Machine && !task.waits_for_processes() {
+            if self.policy.role == Role::Container && ending == Ending::Reboot {
+                actions.add(Action::RestartNamespace);
             }
+            actions.add(Action::Exit(0));
+            return self.enter(Phase::Exiting, Instant::NEVER);
         }
         actions.add(Action::RunTask(task));
         self.enter(Phase::Working { ending, task }, now + task.timeout());
@@ -139,10 +134,10 @@ impl State {
         actions: &mut Actions,
     ) {
         match task {
-            // PID 1 has sent the signals itself, or the kernel has taken the key: the deadline stays.
-            Task::Terminate | Task::Kill => return,
+            // The kernel has taken the key: the deadline stays.
             Task::SysRqPoweroff | Task::SysRqReboot if errno == Errno::NONE => return,
-            _ if task.is_final() => {
+            // PID 1 has done it itself.
+            _ if task.is_final() || task.waits_for_processes() => {
                 return self.task_ended(ending, task, Exit::NotExecuted(errno), now, actions);
             }
             _ => {}
@@ -169,16 +164,18 @@ impl State {
         now: Instant,
         actions: &mut Actions,
     ) {
-        // Terminate and Kill end when no process is left; if no child could be forked, PID 1 has sent the signals
-        // itself.
-        if task.waits_for_processes() {
-            return;
-        }
         let errno = match exit {
             Exit::Exited(errno) => Errno(errno),
             Exit::NotExecuted(errno) => errno,
             Exit::Killed(_) => Errno::NONE,
         };
+        // These end when no process is left, or when none that is left may be signalled.
+        if task.waits_for_processes() {
+            if errno == Errno::PERM {
+                self.no_children(now, actions);
+            }
+            return;
+        }
         let message = match (task.is_final(), exit) {
             (false, Exit::Exited(0)) => return self.run_next(ending, task, now, actions),
             (false, _) => Message::TaskFailed,

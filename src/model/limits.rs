@@ -74,6 +74,15 @@ pub const READER_GRACE: Millis = 500;
 /// Time all processes get to end after KILL, ms: only one that hangs in the kernel needs it.
 pub const KILL_GRACE: Millis = 5_000;
 
+/// Interval of the checks, after TERM and KILL to all, whether a process without a parent in the container is left, ms:
+/// the first one, doubling to [`LEFT_CHECK_MAX`].
+///
+/// The kernel reports the end of a child only. A container that is idle must end at once.
+pub const LEFT_CHECK: Millis = 10;
+
+/// The longest such interval, ms: a process that takes long to end is not ended sooner by looking more often.
+pub const LEFT_CHECK_MAX: Millis = 100;
+
 /// Interval of the checks for orphans that have not ended yet, ms.
 pub const ORPHANS_CHECK: Millis = 50;
 

@@ -88,6 +88,8 @@ pub struct Errno(pub u8);
 impl Errno {
     /// No error.
     pub const NONE: Self = Self(0);
+    /// EPERM: this process has no right to that.
+    pub const PERM: Self = Self(1);
     /// ENOENT: there is no such file.
     pub const NOENT: Self = Self(2);
 

@@ -24,6 +24,19 @@ pub fn group(stat: &[u8]) -> Option<u32> {
     number(stat, 2)
 }
 
+/// The id of the session; `None` for a process that is gone.
+#[must_use]
+pub fn session(stat: &[u8]) -> Option<u32> {
+    number(stat, 3)
+}
+
+/// True for a process that has ended and was not reaped yet, all its threads included.
+#[must_use]
+pub fn is_zombie(stat: &[u8]) -> bool {
+    matches!(table::field(fields(stat), 0), b"Z" | b"X")
+        && number(stat, 17).is_some_and(|threads| threads < 2)
+}
+
 fn number(stat: &[u8], field: usize) -> Option<u32> {
     Some(table::field(fields(stat), field)).filter(|field| !field.is_empty()).and_then(decimal::parse)
 }

@@ -102,6 +102,12 @@ impl Pid1 {
         // rustix spells the -1 of kill(2) as process group 1. ESRCH: no process is left.
         let _nobody = rustix::process::kill_process_group(rustix::process::Pid::INIT, signal);
     }
+
+    /// True if a process of the namespace is left besides PID 1 and the caller, kill(2); on a machine threads of the
+    /// kernel count too.
+    pub fn others_left(&self) -> bool {
+        rustix::process::test_kill_process_group(rustix::process::Pid::INIT).is_ok()
+    }
 }
 
 impl Machine {

@@ -9,7 +9,7 @@ use rustix::mount::UnmountFlags;
 use rustix::process as kernel;
 use rustix::system::RebootCommand;
 use zinit_pid1::model::event::Event;
-use zinit_pid1::model::limits::{PROC_BUFFER, PROGRESS_CHECK};
+use zinit_pid1::model::limits::{LEFT_CHECK, LEFT_CHECK_MAX, PROC_BUFFER, PROGRESS_CHECK};
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::{Errno, Exit, Signal};
 use zinit_pid1::model::task::Task;
@@ -18,7 +18,7 @@ use zinit_pid1::parse::meminfo::{self, Progress};
 use zinit_pid1::reaper;
 
 use super::Sys;
-use super::authority::{Authority, Machine};
+use super::authority::{Authority, Machine, Pid1};
 use super::log::Log;
 use super::mount;
 use super::unmount::Unmount;
@@ -35,7 +35,11 @@ impl Sys<'_> {
                 // Where this program is missing, the task does what it can.
                 let _logged = spawn::exec_ctl(self.start, [c"remount", c""], None, &self.log);
             }
-            raw::exit(work())
+            let errno = work();
+            if task.waits_for_processes() && self.authority().machine().is_none() {
+                self.wait_for_processes(task);
+            }
+            raw::exit(errno)
         });
         if let Event::SpawnFailed(_) = event
             && (task.waits_for_processes() || task.is_final())
@@ -44,6 +48,24 @@ impl Sys<'_> {
             return Event::SpawnFailed(Errno(work()));
         }
         event
+    }
+
+    /// In a child: waits until no process is left, which wait(2) does not tell of those that came from outside and have
+    /// no parent here. While this child runs, the answer of wait(2) is not that there is none.
+    ///
+    /// On a machine everybody descends from PID 1, and kill(2) counts the kernel's threads too.
+    fn wait_for_processes(&self, task: Task) {
+        if spawn::exists(spawn::CTL) {
+            let signal = if task == Task::Kill { c"KILL" } else { c"TERM" };
+            let _logged = spawn::exec_ctl(self.start, [c"stop", signal], None, &self.log);
+        }
+        // A subreaper does not know whose processes these are.
+        let authority = self.authority();
+        let mut interval = LEFT_CHECK;
+        while authority.pid1().is_some_and(Pid1::others_left) {
+            let _nothing = signal::wait(Some(interval));
+            interval = LEFT_CHECK_MAX.min(interval << 1);
+        }
     }
 
     /// Writes all caches to the disks, in PID 1 itself: it has no deadline but that of the watchdog.
@@ -57,8 +79,9 @@ impl Sys<'_> {
 
 /// Does a task; failures are logged.
 pub fn run(task: Task, authority: &Authority, log: &Log) -> Errno {
-    // Never the case: the policy gives a process no task that it may not do.
-    let Some(pid1) = authority.pid1() else { return NOT_PERMITTED };
+    // A subreaper signals only its children, and leaves that to the program that this process executes next. Without
+    // that, this error says that there is nothing to wait for.
+    let Some(pid1) = authority.pid1() else { return Errno::PERM };
     match (task, authority.machine()) {
         (Task::Terminate, _) => {
             pid1.signal_all(kernel::Signal::TERM);
@@ -66,7 +89,8 @@ pub fn run(task: Task, authority: &Authority, log: &Log) -> Errno {
             pid1.signal_all(kernel::Signal::CONT);
         }
         (Task::Kill, _) => pid1.signal_all(kernel::Signal::KILL),
-        (_, None) => return NOT_PERMITTED,
+        // Never the case: the policy gives a process no task that it may not do.
+        (_, None) => return Errno::PERM,
         (Task::Sync, Some(machine)) => sync(*machine, log),
         (Task::Swapoff, Some(machine)) => Unmount { machine: *machine, log }.swapoff(),
         (Task::Unmount, Some(machine)) => Unmount { machine: *machine, log }.unmount(),
@@ -173,6 +197,5 @@ pub fn read_backwards(path: &CStr, show: &mut lines::Show<'_>) {
 }
 
 const INTERRUPTED: Errno = Errno(libc::EINTR as u8);
-const NOT_PERMITTED: Errno = Errno(libc::EPERM as u8);
 /// The disks made no progress.
 pub const TIMED_OUT: Errno = Errno(libc::ETIMEDOUT as u8);

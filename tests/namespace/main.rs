@@ -22,6 +22,7 @@ mod second;
 mod sender;
 mod services;
 mod status;
+mod stop;
 mod successor;
 mod surroundings;
 mod trial;

@@ -314,7 +314,6 @@ impl World {
                     self.tasks.extend(DISKS);
                 }
                 Action::RunTask(task) => {
-                    assert_ne!(self.role, Role::Subreaper);
                     let all = [Task::Terminate, Task::Kill].contains(task);
                     assert!(all || self.role == Role::Machine, "{task:?}");
                     // A fork that failed is tried again.

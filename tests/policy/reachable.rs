@@ -118,7 +118,7 @@ fn explore(role: Role, orphans: Orphans) -> Edges {
     assert!(reached(|world| world.server && !world.did.begin));
     assert!(reached(|world| world.did.begin && world.did.exit) == (role != Role::Machine));
     assert!(reached(|world| world.did.stop_trying) == (role == Role::Machine));
-    assert!(reached(|world| world.did.kill_all) == (role != Role::Subreaper));
+    assert!(reached(|world| world.did.kill_all));
     assert!(reached(|world| world.ended_orphans) == (orphans != Orphans::Keep));
     assert!(reached(|world| world.watcher) == (orphans == Orphans::Adopt));
     println!("{role:?}, orphans {orphans:?}: {} states", states.len());
@@ -311,6 +311,11 @@ impl World {
             let goes_on = self.server || deadline.is_some() || self.due.is_some() || over;
             check(goes_on, "the end of a server leads to something")?;
         }
+        if let (Event::Reaped(pid, Exit::Exited(1)), Phase::Working { task, .. }) = (event, before.phase()) {
+            let waits = task.waits_for_processes() && was.helper == (pid.raw(), true) && !was.did.unforked;
+            let same = matches!(self.init.phase(), Phase::Working { task, .. } if task.waits_for_processes());
+            check(!waits || !same, "nobody is waited for who cannot be signalled")?;
+        }
         if event == Event::Timeout {
             if before.deadline().is_some_and(|deadline| deadline <= now) {
                 check(deadline != before.deadline(), "a deadline that passed is over")?;
@@ -430,7 +435,6 @@ impl World {
                 self.due = Some(Due::Helper);
                 match task {
                     Task::Terminate => {
-                        check(self.role != Role::Subreaper, "a subreaper signals no strangers")?;
                         check(
                             self.did.begin && !self.did.terminate_all,
                             "TERM to all comes in the end, once",

@@ -424,7 +424,7 @@ fn without_proc_only_force_is_accepted() {
              /sbin/poweroff; say status $?; zinit-pid1 status; say status $?; trap '' CHLD; say now; exec /sbin/poweroff -f",
         )
         .boot();
-    machine.log.nth("PID 1 is unknown, no /proc, nothing was sent to it", 2);
+    machine.log.nth("PID 1 is unknown, /proc is not mounted, nothing was sent to it", 2);
     machine.log.nth("driver: status 1", 2);
     // The caller ignores SIGCHLD; the program must not, because this signal reports that the disks are written.
     machine.line("driver: now");

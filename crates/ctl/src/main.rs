@@ -8,6 +8,7 @@
 //! - `--helper orphans STATE [adopted]`: ends the processes that a server left behind;
 //! - `--helper restart STATE SOCKET`: asks the server to exit, and keeps its services;
 //! - `--helper watch STATE SOCKET`: keeps the services of a server that crashes;
+//! - `--helper stop SIGNAL`: waits for the last processes of a container, and ends the children of a subreaper;
 //! - `--helper remount`: makes read-only what is still writable at the end of a machine;
 //! - any other words: what a person asks for, see [`zinit_pid1ctl::cli`].
 //!
@@ -32,6 +33,7 @@ mod file;
 mod force;
 mod handover;
 mod job;
+mod kin;
 mod orphans;
 mod pipes;
 mod process;
@@ -43,6 +45,7 @@ mod rollback;
 mod server;
 mod start;
 mod status;
+mod stop;
 mod sys;
 mod update;
 mod watch;
@@ -87,6 +90,7 @@ fn run_helper(task: &CStr, argument: &CStr, more: &CStr) -> u8 {
         b"remount" => remount::remount(),
         b"restart" => restart::restart(argument, more),
         b"rollback" => rollback::roll_back(argument, more),
+        b"stop" => stop::stop(argument),
         b"watch" => watch::watch(argument, more),
         b"update" => update::update(argument, more),
         other => {
@@ -157,13 +161,16 @@ fn run_command(command: Command<'_>) -> u8 {
 fn pid1_is_zinit_pid1() -> bool {
     let mut buf = [0; 16];
     let comm = raw::read_file(c"/proc/1/comm", &mut buf);
-    let comm = comm.split_last().map_or(b"unknown, no /proc".as_slice(), |(_newline, comm)| comm);
-    let same = comm == b"zinit-pid1";
-    if !same {
-        let line = format_args!("PID 1 is {}, nothing was sent to it", comm.escape_ascii());
-        print(libc::STDERR_FILENO, line);
+    let is = |who: fmt::Arguments<'_>| {
+        print(libc::STDERR_FILENO, format_args!("PID 1 is {who}, nothing was sent to it"));
+        false
+    };
+    match (process::unseen(), comm.split_last()) {
+        (Some(why), _) => is(format_args!("unknown, {why}")),
+        (None, None) => is(format_args!("unknown, /proc does not show it")),
+        (None, Some((_newline, b"zinit-pid1"))) => true,
+        (None, Some((_newline, comm))) => is(format_args!("{}", comm.escape_ascii())),
     }
-    same
 }
 
 /// The exit status after a signal to PID 1: the kernel answers EPERM to all users but root.

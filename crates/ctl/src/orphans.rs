@@ -4,7 +4,7 @@
 
 use core::ffi::CStr;
 
-use rt::{raw, signal};
+use rt::signal;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use zinit_pid1::model::limits::{KILL_GRACE, LATE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
@@ -13,7 +13,7 @@ use zinit_pid1::parse::procstat;
 
 use crate::adopted::Adopted;
 use crate::file::{self, FileId};
-use crate::{process, report, sys};
+use crate::{kin, process, report, sys};
 
 /// Sends TERM to all orphans, and KILL to those that are left; the exit status is 0 if none is left then.
 ///
@@ -23,8 +23,8 @@ use crate::{process, report, sys};
 // Its frame is large; in that of `main` it would be resident in each helper that lives long.
 #[inline(never)]
 pub fn end(here: &CStr, adopt: bool) -> u8 {
-    if !process::is_shown() {
-        report(format_args!("/proc is not there or that of other processes, nothing is known of orphans"));
+    if let Some(why) = process::unseen() {
+        report(format_args!("{why}, nothing is known of orphans"));
         return SOME_LEFT;
     }
     signal::block_all();
@@ -133,25 +133,6 @@ impl Orphans {
         true
     }
 
-    /// True for a reader or the watcher of a job: PID 1 does not know their pids, or not after a fault, and the program may
-    /// have been replaced since they were forked.
-    fn is_ours(pid: u32) -> bool {
-        let (mut its, mut own) = ([0; LINK], [0; LINK]);
-        if !matches!(process::read(pid, "comm", &mut [0; 16]), b"zinit-reader\n" | b"zinit-job\n") {
-            return false;
-        }
-        let own = program(c"/proc/self/exe", &mut own);
-        !own.is_empty() && program(process::Path::new(pid, "exe").name(), &mut its) == own
-    }
-
-    /// True for a child that PID 1 has forked for a task of its own, and that has not yet executed its program.
-    fn is_pid_1s_own(&self, pid: u32) -> bool {
-        let exe = |pid| file::id(process::Path::new(pid, "exe").name());
-        let (mut its, mut pid_1s) = ([0; 512], [0; 512]);
-        exe(pid).is_some_and(|exe_of| exe(self.parent) == Some(exe_of))
-            && process::read(pid, "cmdline", &mut its) == process::read(self.parent, "cmdline", &mut pid_1s)
-    }
-
     /// True if a process is an orphan.
     fn contains(&self, pid: u32) -> bool {
         let mut room = [0; 512];
@@ -169,22 +150,11 @@ impl Orphans {
             self.itself.is_some() && file::id(process::Path::new(pid, "exe").name()) == self.itself;
         let spared = known
             || same_program
-            || child && Self::is_ours(pid)
-            || self.is_pid_1s_own(pid)
+            || child && (kin::is_reader(pid) || kin::is_job(pid))
+            || kin::is_fork(pid, self.parent)
             || self.adopted.is_some_and(|adopted| adopted.has(pid));
         !spared
     }
 }
 
-/// The path of a program, by the link in `/proc`, whether or not another file has its name now; empty if it is not known.
-fn program<'a>(link: &CStr, buf: &'a mut [u8]) -> &'a [u8] {
-    let length = raw::read_link(link, buf).unwrap_or(0) as usize;
-    // A path that fills the buffer may be cut off.
-    let path = if length < buf.len() { &buf[..length] } else { &[] };
-    path.strip_suffix(b" (deleted)").unwrap_or(path)
-}
-
 const SOME_LEFT: u8 = 1;
-
-/// Bytes of the path of this program: PID 1 starts it as `/sbin/zinit-pid1ctl`, and `/sbin` may be a link.
-const LINK: usize = 128;

@@ -56,11 +56,11 @@ pub fn parent() -> u32 {
 
 /// True if the parent of this process is zinit-pid1: the helpers act on the children and the program of their parent.
 ///
-/// Also true without `/proc`, where the parent is unknown: no process can be found there either.
+/// Also true if `/proc` does not show the processes here, where the parent is unknown: none can be found there either.
 pub fn parent_is_zinit_pid1() -> bool {
     let mut buf = [0; 16];
     let parent = parent();
-    if raw::read_link(c"/proc/self", &mut [0; 16]).is_err() {
+    if unseen().is_some() {
         return true;
     }
     // A PID 1 that is replaced meanwhile has the name of a file until it sets its own.
@@ -82,11 +82,20 @@ pub fn parent_is_pid1_of_machine() -> bool {
 const NAME_CHECKS: usize = 20;
 const NAME_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 
-/// True if `/proc` is there and not that of another PID namespace.
-pub fn is_shown() -> bool {
+/// Why `/proc` does not show the processes here; `None` if it does.
+///
+/// In a PID namespace without a `/proc` of its own, as after `unshare -p`, each pid there is another process's.
+pub fn unseen() -> Option<&'static str> {
     let mut link = [0; 16];
     let length = raw::read_link(c"/proc/self", &mut link).unwrap_or(0) as usize;
-    decimal::parse(&link[..length]) == Some(rustix::process::getpid().as_raw_pid().unsigned_abs())
+    if decimal::parse(&link[..length]) == Some(rustix::process::getpid().as_raw_pid().unsigned_abs()) {
+        None
+    } else if rustix::fs::lstat(c"/proc/self").is_ok() {
+        // The link is there even if it leads nowhere, since this process has no pid in that namespace.
+        Some("the /proc here is that of another PID namespace")
+    } else {
+        Some("/proc is not mounted")
+    }
 }
 
 /// Calls `show` with the pid of each process.

@@ -76,8 +76,8 @@ pub fn open_server(state: &CStr) -> Option<(u32, Option<OwnedFd>)> {
         report(format_args!("PID 1 tells of no server, its services are not kept"));
         return None;
     };
-    if !process::is_shown() {
-        report(format_args!("/proc is not there or that of other processes, services are not kept"));
+    if let Some(why) = process::unseen() {
+        report(format_args!("{why}, services are not kept"));
         return None;
     }
     let process = Pid::from_raw(pid.raw()).ok_or(Errno::SRCH);
