@@ -73,8 +73,8 @@ impl<'a> Sys<'a> {
         if let Some(machine) = self.authority().machine() {
             machine.mount_early(mounts, None);
         }
-        // Only a mounted one has `self`.
-        self.proc.set(raw::open(c"/proc/self/..", libc::O_PATH).map_or(-1, raw::Fd::keep));
+        // That of another PID namespace, as after `unshare -p`, has another pid for this process, and no such thread of it.
+        self.proc.set(raw::open(c"/proc/self/task/1/../../..", libc::O_PATH).map_or(-1, raw::Fd::keep));
         stdio::fill_std_fds(self.std_fds, self.authority().machine().is_some());
         self.log.open(self.authority().machine(), self.std_fds.stderr());
         if let Some(machine) = self.authority().machine() {

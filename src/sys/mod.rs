@@ -67,7 +67,8 @@ pub struct Sys<'a> {
     std_fds: InheritedFds,
     /// An event that [`wait`](Self::wait) has not returned yet.
     event: Cell<Option<Event>>,
-    /// `/proc` as it was mounted at the start, or -1: the path may lead to a disk that hangs later.
+    /// `/proc` as it was mounted at the start: the path may lead to a disk that hangs later. -1 if it is not mounted or
+    /// that of another PID namespace, and for a subreaper.
     proc: Cell<i32>,
     /// Who has sent the last request.
     sender: Cell<Sender>,

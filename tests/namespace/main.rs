@@ -7,6 +7,7 @@ mod crashes;
 mod emulated;
 mod fault;
 mod first;
+mod foreign;
 mod formats;
 mod handover;
 mod instants;

@@ -45,8 +45,9 @@ impl<'a> Running<'a> {
     fn find(pid: u32, name: &CStr, said: Option<Answer<'a>>, only_checks: bool) -> Result<Self> {
         let link = process::Path::new(pid, "exe");
         let mut target = [0; libc::PATH_MAX as usize];
-        let length = raw::read_link(link.name(), &mut target);
-        let id = file::id(link.name());
+        let shown = process::unseen().is_none();
+        let length = if shown { raw::read_link(link.name(), &mut target) } else { Err(libc::ENOENT) };
+        let id = file::id(link.name()).filter(|_| shown);
         let target = &target[..length.unwrap_or(0) as usize];
         let mut found = Path::default().with(target);
         // The kernel appends this to the path of a file that has lost its name; the real name of a file may end in
