@@ -66,6 +66,79 @@ fn a_stop_waits_for_a_slow_service_and_not_longer() {
 }
 
 #[test]
+fn an_idle_container_stops_at_once() {
+    let container = Container::zinit(&[]);
+    container.running("one");
+    let time = container.stops();
+    println!("docker stop: {time:?}");
+    // Neither stage was waited for; the stop itself takes milliseconds, and the engine takes its time.
+    assert!(time < Duration::from_secs(5), "{time:?}");
+}
+
+#[test]
+fn what_was_executed_in_a_container_gets_its_time_to_end() {
+    for with_tool in [true, false] {
+        let folder = Folder::new();
+        let container = Container::services(&folder, &[]);
+        if !with_tool {
+            container.ask(&["exec"], &["/bin/busybox", "rm", "/sbin/zinit-pid1ctl"]);
+        }
+        let script =
+            "trap 'sleep 1; echo >/shared/done; exit' TERM; echo >/shared/ready; while :; do sleep 0.1; done";
+        told(&mut docker(&["exec", "--detach", &container.name, "sh", "-c", script]));
+        until("the trap", || folder.path().join("ready").exists());
+        let time = container.stops();
+        println!("docker stop: {time:?}");
+        assert!(folder.path().join("done").exists(), "{}", container.logs().1);
+    }
+}
+
+/// Without CAP_KILL neither PID 1 nor the server may signal a service of another user.
+#[test]
+fn without_the_right_to_signal_a_service_nobody_waits_for_it() {
+    let folder = Folder::new();
+    // The program that changes the user looks for its name.
+    fs::write(folder.path().join("passwd"), "other:x:1000:1000::/:/bin/sh\n").expect("a file");
+    let passwd = format!("--volume={}:/etc/passwd", folder.path().join("passwd").display());
+    let command = "/bin/busybox start-stop-daemon -S -p /none -c 1000:1000 -x /bin/busybox -- sleep 1000";
+    service(folder.path(), "other", command);
+    let options = ["--cap-drop=KILL", "--env=ZINIT_STOP_TIMEOUT=1", &passwd];
+    let container = Container::services(&folder, &options);
+    until("a process of the other user", || {
+        container
+            .ask(&["exec"], &["ps"])
+            .lines()
+            .any(|line| line.contains(" other ") && line.contains("sleep 1000"))
+    });
+    let begin = Instant::now();
+    told(&mut docker(&["stop", "--time=60", &container.name]));
+    let time = begin.elapsed();
+    let (server, program) = container.logs();
+    println!("docker stop: {time:?}\n{program}{server}");
+    let line =
+        program.lines().find(|line| line.contains("no right (CAP_KILL) to signal what is left, going on: "));
+    assert!(
+        line.is_some_and(|line| line.contains("(busybox)") || line.contains("(sleep)")),
+        "{program}{server}"
+    );
+    assert!(!program.contains("processes left after"), "{program}{server}");
+    assert_eq!(container.state(".State.ExitCode"), "0", "{program}{server}");
+}
+
+#[test]
+fn below_another_init_it_ends_what_it_has_adopted() {
+    let folder = Folder::new();
+    // The service leaves its process group and its session, and its parent ends: the server does not know it any more.
+    let trap =
+        r#"trap "sleep 1; echo >/shared/done; exit" TERM; echo >/shared/ready; while :; do sleep 0.1; done"#;
+    service(folder.path(), "leaves", &format!("/bin/busybox setsid sh -c '{trap}' & sleep 1000"));
+    let container = Container::services(&folder, &["--init"]);
+    until("the trap", || folder.path().join("ready").exists());
+    container.stops();
+    assert!(folder.path().join("done").exists(), "{}", container.logs().1);
+}
+
+#[test]
 fn a_pause_in_the_middle_of_a_stop_does_not_end_in_a_kill() {
     let folder = Folder::new();
     // Each of its steps is counted only while it runs.
