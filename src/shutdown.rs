@@ -172,7 +172,7 @@ impl State {
         // These end when no process is left, or when none that is left may be signalled.
         if task.waits_for_processes() {
             if errno == Errno::PERM {
-                self.no_children(now, actions);
+                self.run(ending, Task::Sync, now, actions);
             }
             return;
         }

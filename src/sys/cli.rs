@@ -3,7 +3,6 @@
 use core::ffi::CStr;
 
 use rt::start::Start;
-use zinit_pid1::model::decimal;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::Errno;
 use zinit_pid1::model::version::VERSION;
@@ -31,12 +30,8 @@ pub fn run_cli(start: Start, first: bool, socket: &CStr, log: &Log) {
 
 /// Exits if there is a server already: a second one would take over its socket, and PID 1 could no longer stop it.
 fn refuse_second(socket: &CStr, log: &Log) {
-    let (mut link, mut buf) = ([0; 16], [0; 16]);
-    let length = raw::read_link(c"/proc/self", &mut link).unwrap_or(0) as usize;
-    // A `/proc` of another PID namespace shows the PID 1 of that.
-    let pid = link.get(..length).and_then(decimal::parse);
-    let is_shown = pid == Some(rustix::process::getpid().as_raw_pid().unsigned_abs());
-    let why = if is_shown && raw::read_file(c"/proc/1/comm", &mut buf) == b"zinit-pid1\n" {
+    let mut buf = [0; 16];
+    let why = if raw::read_file(c"/proc/1/comm", &mut buf) == b"zinit-pid1\n" {
         b"PID 1"
     } else if rpc::answers(socket) {
         socket.to_bytes()

@@ -9,7 +9,7 @@ use rustix::mount::UnmountFlags;
 use rustix::process as kernel;
 use rustix::system::RebootCommand;
 use zinit_pid1::model::event::Event;
-use zinit_pid1::model::limits::{LEFT_CHECK, LEFT_CHECK_MAX, PROC_BUFFER, PROGRESS_CHECK};
+use zinit_pid1::model::limits::{LEFT_CHECK, PROC_BUFFER, PROGRESS_CHECK};
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::{Errno, Exit, Signal};
 use zinit_pid1::model::task::Task;
@@ -59,12 +59,10 @@ impl Sys<'_> {
             let signal = if task == Task::Kill { c"KILL" } else { c"TERM" };
             let _logged = spawn::exec_ctl(self.start, [c"stop", signal], None, &self.log);
         }
-        // A subreaper does not know whose processes these are.
+        // A subreaper does not know whose processes these.
         let authority = self.authority();
-        let mut interval = LEFT_CHECK;
         while authority.pid1().is_some_and(Pid1::others_left) {
-            let _nothing = signal::wait(Some(interval));
-            interval = LEFT_CHECK_MAX.min(interval << 1);
+            let _nothing = signal::wait(Some(LEFT_CHECK));
         }
     }
 

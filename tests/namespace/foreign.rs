@@ -1,9 +1,9 @@
 //! A `/proc` that shows the processes of another PID namespace, as after `unshare -p`, and none at all.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::common::namespace::{Log, Namespace, Setup};
-use crate::common::{program, tool, until, with_tool};
+use crate::common::namespace::{Namespace, Setup};
+use crate::common::{tool, until, with_tool};
 
 const FOREIGN: &str = "the /proc here is that of another PID namespace";
 
@@ -50,13 +50,4 @@ fn the_pid_1_of_another_namespace_is_not_taken_for_that_of_this_one() {
         let expected = format!("zinit-pid1: PID 1 is unknown, {FOREIGN}, nothing was sent to it\n");
         assert!(text.contains(&expected) && text.contains("status 1\n"), "{words}: {text}");
     }
-    // No server answers at this socket, so this one is the first. It ends with its namespace.
-    let mut command = below(&mut pid1, &program().display().to_string());
-    command.env("ZINIT_SOCKET", pid1.folder.path().join("another")).env("ZINIT_SERVER", "/nowhere");
-    let mut entered = command.stderr(Stdio::piped()).spawn().expect("nsenter runs");
-    let log = Log::default();
-    log.follow(entered.stderr.take().expect("a pipe"));
-    log.line("not PID 1: it only runs the server");
-    drop(pid1);
-    let _reaped = entered.wait();
 }
