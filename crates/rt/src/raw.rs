@@ -73,6 +73,7 @@ pub fn open_in(folder: i32, path: &CStr, flags: i32) -> Result<Fd> {
 const LARGE_FILE: i32 = if cfg!(target_pointer_width = "32") { libc::O_LARGEFILE } else { 0 };
 
 /// Reads what is available, read(2): the number of bytes, which is at most the buffer's length.
+#[inline(always)] // 32 bytes of PID 1
 pub fn read(fd: i32, buffer: &mut [u8]) -> Result<i32> {
     // SAFETY: the kernel writes into the buffer and not beyond.
     checked(unsafe { syscall(libc::SYS_read, [word(fd), address(buffer.as_mut_ptr()), buffer.len()]) })
