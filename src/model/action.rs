@@ -98,6 +98,7 @@ impl Actions {
     }
 
     /// Appends a signal to one child.
+    #[inline(never)] // 40 bytes of file
     pub fn signal(&mut self, pid: Pid, signal: Signal) {
         self.add(Action::Signal(pid, signal));
     }

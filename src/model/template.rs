@@ -26,10 +26,11 @@ macro_rules! phrases {
 
 // The first one that fits is taken. A test asserts that each takes less space than it saves.
 phrases! {
-    "processes left after " "(halt of BusyBox?)" "/dev/watchdog" ", going on" "bin /usr/" "version "
-    "cannot " "in time" "machine" "server " "service" "signal " "alread" "begins" "execut" "orphan" "server"
-    " with" "PID 1" "fault" "start" "updat" " of " "KILL" "ing " "not " "the " "end" "for" "in " "is " "no "
-    ", " ": " "a " "ad" "e " "ed" "er" "in" "no" "on" "re" "s " "t " "th" "to" "un" "y "
+    "(halt of BusyBox?)" "processes left aft" "/dev/watchdog" ", going on" ", sending " "bin /usr/" "version "
+    "cannot " "in time" "machine" "server " "service" "signal " "ZINIT_" "alread" "begins" "execut" "orphan"
+    "server" " with" "PID 1" "fault" "mount" "reply" "start" "updat" " is " " of " "KILL" "TERM" "ing " "not "
+    "the " " ma" " me" "end" "er " "for" "in " "is " "no " "out" ", " ": " "a " "ad" "an" "e " "ed" "er" "in"
+    "it" "no" "oc" "on" "re" "s " "t " "ta" "th" "to" "un" "us" "y "
 }
 
 /// An error.

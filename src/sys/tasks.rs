@@ -59,7 +59,7 @@ impl Sys<'_> {
             let signal = if task == Task::Kill { c"KILL" } else { c"TERM" };
             let _logged = spawn::exec_ctl(self.start, [c"stop", signal], None, &self.log);
         }
-        // A subreaper does not know whose processes these.
+        // A subreaper does not know whose processes these are.
         let authority = self.authority();
         while authority.pid1().is_some_and(Pid1::others_left) {
             let _nothing = signal::wait(Some(LEFT_CHECK));
