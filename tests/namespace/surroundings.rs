@@ -164,7 +164,7 @@ fn earlier_children_are_reaped_and_not_mistaken_for_the_server() {
     assert!(!pid1.log.text().contains("respawn"));
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
-    assert!(!pid1.log.text().contains("KILL"), "it gets TERM like everybody: {}", pid1.log.text());
+    assert!(!pid1.log.text().contains("sending KILL"), "it gets TERM like everybody: {}", pid1.log.text());
 }
 
 #[test]
@@ -333,6 +333,21 @@ fn a_socket_that_fills_up_just_before_the_write_does_not_block() {
     drop(trace);
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
+}
+
+#[test]
+fn a_pipe_gets_its_lines_where_pwritev2_is_refused() {
+    for errno in ["ENOSYS", "EPERM", "EINVAL", "EOPNOTSUPP"] {
+        // Without /proc, standard error cannot be reopened.
+        let mut pid1 = Setup::stand_in("obey").before("mount -t tmpfs none /proc").start();
+        pid1.diary_line("started");
+        let trace = Trace::attach(pid1.pid1(), &["-e", &format!("inject=pwritev2:error={errno}")]);
+        pid1.signal(libc::SIGUSR2);
+        pid1.line("update begins");
+        drop(trace);
+        pid1.signal(libc::SIGTERM);
+        pid1.ends_well();
+    }
 }
 
 #[test]

@@ -114,17 +114,15 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<i32> {
 
 /// Writes bytes without blocking, whatever the flags of the open file, pwritev2(2).
 ///
-/// Where the kernel does not know the flag for this kind of file, this is a plain write: it blocks if another process
-/// has filled the pipe or socket since the caller looked.
+/// Where the kernel does not know the call, or the flag for this kind of file, or a seccomp profile refuses it, this is a
+/// plain write: it blocks if another process has filled the pipe or socket since the caller looked.
 pub fn write_now(fd: i32, bytes: &[u8]) -> Result<i32> {
     let piece = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let (position, flags) = (word(-1), word(libc::RWF_NOWAIT));
     let arguments = [word(fd), address(&raw const piece), 1, position, position, flags];
     // SAFETY: the kernel reads one iovec and the bytes that it names.
-    match checked(unsafe { syscall(libc::SYS_pwritev2, arguments) }) {
-        Err(libc::EOPNOTSUPP) => write(fd, bytes),
-        answer => answer,
-    }
+    let answer = checked(unsafe { syscall(libc::SYS_pwritev2, arguments) });
+    if answer.is_ok() || answer == Err(libc::EAGAIN) { answer } else { write(fd, bytes) }
 }
 
 /// True if a write would not block now, poll(2).
