@@ -20,7 +20,7 @@ fn behind(commands: &str) -> String {
 const WAIT: &str = "until [ -s \"$STAND_IN_DIARY\" ]; do sleep 0.01; done";
 
 /// What the line of a refusal says at its end.
-const INSTEAD: &str = "try zinit-pid1 status, restart-server or --supervise";
+const INSTEAD: &str = "try zinit-pid1 status or --supervise";
 
 #[test]
 fn beside_this_pid_1_a_copy_is_refused_and_the_first_server_still_answers() {

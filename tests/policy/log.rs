@@ -71,7 +71,7 @@ const MESSAGES: [(Message, Level, &str); 67] = [
     (
         Message::SecondCopy,
         Level::Error,
-        "a server runs already (TEXT), try zinit-pid1 status, restart-server or --supervise",
+        "a server runs already (TEXT), try zinit-pid1 status or --supervise",
     ),
     (Message::ServerEnded, Level::Info, "server 42 exited 1"),
     (Message::ServerKilled, Level::Error, "server 42 does not end, sending KILL"),
