@@ -24,13 +24,14 @@ macro_rules! phrases {
     };
 }
 
-// The first one that fits is taken. A test asserts that each takes less space than it saves.
+// The longest one that fits is taken. Those that are used most come first, since they are counted from there. A test
+// asserts that each takes less space than it saves.
 phrases! {
-    "(halt of BusyBox?)" "processes left aft" "/dev/watchdog" ", going on" ", sending " "bin /usr/" "version "
-    "cannot " "in time" "machine" "server " "service" "signal " "ZINIT_" "alread" "begins" "execut" "orphan"
-    "server" " with" "PID 1" "fault" "mount" "reply" "start" "updat" " is " " of " "KILL" "TERM" "ing " "not "
-    "the " " ma" " me" "end" "er " "for" "in " "is " "no " "out" ", " ": " "a " "ad" "an" "e " "ed" "er" "in"
-    "it" "no" "oc" "on" "re" "s " "t " "ta" "th" "to" "un" "us" "y "
+    ", " "s " ": " "on" "e " "re" "ed" "er" "a " "in" "th" "it" "un" "y " "ad" "no" "t " "to" "end" "server "
+    "er " "in " "no " "an" "cannot " "ing " "not " "the " "is " "oc" "ta" "us" "for" " is " "start" " of "
+    "KILL" " ma" " me" "out" ", going on" " with" "TERM" "begins" "orphan" "server" "in time" "PID 1" "mount"
+    "reply" "updat" "alread" "machine" "signal " ", sending " "version " "fault" "bin /usr/" "ZINIT_" "execut"
+    "service" "/dev/watchdog" "(halt of BusyBox?)" "processes left aft"
 }
 
 /// An error.
@@ -74,12 +75,17 @@ pub const fn pack<const LENGTH: usize>(templates: &[u8]) -> ([u8; LENGTH], usize
             }
             index += 1;
         }
+        // No phrase begins like a placeholder.
+        let mut longest = 0;
         index = 0;
-        while byte.is_ascii() && index < PHRASE_LIST.len() {
-            if let Some(end) = without(rest, PHRASE_LIST[index].as_bytes()) {
+        while index < PHRASE_LIST.len() {
+            let phrase = PHRASE_LIST[index].as_bytes();
+            if phrase.len() > longest
+                && let Some(end) = without(rest, phrase)
+            {
                 #[allow(clippy::as_conversions)] // there are fewer than 256
                 let short = PHRASE + index as u8;
-                (byte, behind_it) = (short, end);
+                (byte, behind_it, longest) = (short, end, phrase.len());
             }
             index += 1;
         }
