@@ -31,7 +31,7 @@ fn program(start: Start) -> ! {
     // them into the environment, and a bad one is logged only once.
     for word in sys.kernel_words(&mut buf) {
         if !start.environment().any(|known| known == word) {
-            sys.set(word);
+            let _no_environment = sys.set(word);
         }
     }
     sys.configure();

@@ -24,6 +24,18 @@ pub struct Config<'a> {
     container_hint: Cell<bool>,
 }
 
+/// What became of a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// It was read, or is none of ours.
+    Read,
+    /// Its value was not understood and changed nothing.
+    NotUnderstood,
+    /// It tells of sockets that were handed over, sd_listen_fds(3), sd_notify(3): their descriptors are closed at the
+    /// start, and the pid in `LISTEN_PID` can become that of a service.
+    OfSockets,
+}
+
 impl Default for Config<'_> {
     fn default() -> Self {
         Self { values: [const { Cell::new(c"") }; COUNT], container_hint: Cell::new(false) }
@@ -31,16 +43,23 @@ impl Default for Config<'_> {
 }
 
 impl<'a> Config<'a> {
-    /// Reads one `NAME=VALUE`; false if the value was not understood and changed nothing.
+    /// Reads one `NAME=VALUE`.
     ///
     /// The last word with a name wins, an empty value means the default, and words with unknown names are ignored.
-    pub fn read(&self, word: &'a CStr) -> bool {
+    pub fn read(&self, word: &'a CStr) -> Word {
         let bytes = word.to_bytes_with_nul();
-        let (length, setting) = name(bytes);
-        let Some(slot) = self.values.get(setting) else { return true };
+        // Most words are none of ours, and each would be compared with each name.
+        let [first, ..] = bytes else { return Word::Read };
+        if FIRST_LETTERS.wrapping_shr((*first).into()) & 1 == 0 {
+            return Word::Read;
+        }
+        let length = bytes.iter().position(|byte| *byte == b'=').unwrap_or(0);
+        let name = bytes.get(..length).unwrap_or(&[]);
+        let Some(setting) = table::position(NAMES, name) else { return Word::Read };
+        let Some(slot) = self.values.get(setting) else { return Word::OfSockets };
         let start = length.saturating_add(1);
         if start >= bytes.len() {
-            return true;
+            return Word::Read;
         }
         let value = &word[start..];
         let understood = value.is_empty()
@@ -48,10 +67,11 @@ impl<'a> Config<'a> {
                 GIVE_UP..=WATCHDOG => number(value).is_some(),
                 _ => setting < GIVE_UP || choice(setting, value).is_some(),
             };
-        if understood {
-            slot.set(value);
+        if !understood {
+            return Word::NotUnderstood;
         }
-        understood
+        slot.set(value);
+        Word::Read
     }
 
     /// Records that `-c` was found in argv.
@@ -185,20 +205,6 @@ impl<'a> Config<'a> {
     }
 }
 
-/// True for a variable of sockets that were handed over, sd_listen_fds(3), sd_notify(3).
-///
-/// Their descriptors are closed at the start, and the pid in `LISTEN_PID` can become that of a service.
-#[must_use]
-pub fn is_of_sockets(word: &CStr) -> bool {
-    (COUNT..NO_NAME).contains(&name(word.to_bytes()).1)
-}
-
-/// The length of a word's name, and its index in [`NAMES`].
-fn name(word: &[u8]) -> (usize, usize) {
-    let length = word.iter().position(|byte| *byte == b'=').unwrap_or(0);
-    (length, table::position(NAMES, word.get(..length).unwrap_or(&[])).unwrap_or(NO_NAME))
-}
-
 /// The index of a word among the words that a setting accepts.
 fn choice(setting: usize, word: &CStr) -> Option<usize> {
     let words = table::nth(CHOICES, setting.wrapping_sub(CONTAINER_REBOOT));
@@ -211,7 +217,7 @@ fn number(word: &CStr) -> Option<u32> {
 }
 
 /// The names: first the free-text settings, then numbers, then those that accept only a few words, and then those of
-/// [`is_of_sockets`].
+/// [`Word::OfSockets`].
 const NAMES: &[u8] = b"\
 ZINIT_CONFIG_DIR
 ZINIT_CONTAINER
@@ -234,6 +240,20 @@ LISTEN_FDNAMES
 LISTEN_PID
 NOTIFY_SOCKET";
 
+/// A bit for each letter that a name begins with: the lowest five of the letter are the number of the bit.
+const FIRST_LETTERS: u32 = {
+    let (mut rest, mut begins, mut letters) = (NAMES, true, 0);
+    while let [byte, behind @ ..] = rest {
+        if begins {
+            #[allow(clippy::as_conversions)] // `into` is not const
+            let number = *byte as u32;
+            letters |= 1_u32.wrapping_shl(number);
+        }
+        (rest, begins) = (behind, *byte == b'\n');
+    }
+    letters
+};
+
 const CONFIG_DIR: usize = 0;
 const CONTAINER: usize = 1;
 const CONTAINER_HINT: usize = 2;
@@ -251,7 +271,6 @@ const MOUNT: usize = 13;
 const ORPHANS: usize = 14;
 const POWEROFF: usize = 15;
 const COUNT: usize = 16;
-const NO_NAME: usize = usize::MAX;
 
 /// What the settings from [`CONTAINER_REBOOT`] on accept, a line each; the first word is the default.
 const CHOICES: &[u8] = b"\

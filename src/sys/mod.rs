@@ -37,7 +37,7 @@ use zinit_pid1::model::process::{Errno, Exit, Pid, Role};
 use zinit_pid1::model::reexec::{Child, ReexecState};
 use zinit_pid1::model::time::Instant;
 use zinit_pid1::parse::cli::is_container_hint;
-use zinit_pid1::parse::config::{Config, is_of_sockets};
+use zinit_pid1::parse::config::{Config, Word};
 
 use authority::Authority;
 use log::Log;
@@ -116,20 +116,19 @@ impl<'a> Sys<'a> {
         &self.config
     }
 
-    /// Reads one setting; one that is not understood is logged.
-    pub fn set(&self, word: &'a CStr) {
-        if !self.config.read(word) {
+    /// Reads one setting; one that is not understood is logged. False for a word that no program gets.
+    pub fn set(&self, word: &'a CStr) -> bool {
+        let read = self.config.read(word);
+        if read == Word::NotUnderstood {
             self.log(Message::SettingUnknown, Errno::NONE, word.to_bytes());
         }
+        read != Word::OfSockets
     }
 
     /// Reads all settings of argv and the environment. Nothing is logged before the log is open, so this is called
     /// twice.
     pub fn configure(&self) {
-        self.start.retain(|word| {
-            self.set(word);
-            !is_of_sockets(word)
-        });
+        self.start.retain(|word| self.set(word));
         for word in self.start.words() {
             if is_container_hint(word) {
                 self.config.container_hint();

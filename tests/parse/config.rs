@@ -7,7 +7,7 @@ use zinit_pid1::model::limits::KERNEL_COMMAND_LINE;
 use zinit_pid1::model::message::Level;
 use zinit_pid1::model::policy::Orphans;
 use zinit_pid1::model::process::Role;
-use zinit_pid1::parse::config::{Config, is_of_sockets, split, words};
+use zinit_pid1::parse::config::{Config, Word, split, words};
 
 fn word(bytes: impl Into<Vec<u8>>) -> CString {
     CString::new(bytes).expect("a word has no NUL")
@@ -25,11 +25,16 @@ fn in_force(config: &Config<'_>) -> String {
 fn read(words: &[&str]) -> (String, bool) {
     let words: Vec<CString> = words.iter().copied().map(word).collect();
     let config = Config::default();
-    let understood: Vec<bool> = words.iter().map(|word| config.read(word)).collect();
+    let understood: Vec<bool> = words.iter().map(|word| understood(&config, word)).collect();
     (in_force(&config), understood.into_iter().all(|understood| understood))
 }
 
 const DEFAULT: &str = "(first) /etc/zinit/services /run/zinit.sock false info 30";
+
+/// True unless a word's value is not understood.
+fn understood<'a>(config: &Config<'a>, word: &'a CStr) -> bool {
+    config.read(word) != Word::NotUnderstood
+}
 
 #[test]
 fn each_word_sets_one_thing() {
@@ -129,7 +134,7 @@ fn a_stop_timeout_is_a_number_of_seconds_up_to_a_day() {
     for (value, seconds) in good {
         let word = word(format!("ZINIT_STOP_TIMEOUT={value}"));
         let config = Config::default();
-        assert!(config.read(&word), "{value}");
+        assert!(understood(&config, &word), "{value}");
         assert_eq!(config.stop_timeout(), seconds * 1_000, "{value}");
     }
     let bad = [
@@ -167,7 +172,7 @@ fn the_first_mounts_are_made_unless_the_setting_is_no() {
     let mount = |words: &[&str]| {
         let words: Vec<CString> = words.iter().copied().map(word).collect();
         let config = Config::default();
-        let understood = words.iter().all(|word| config.read(word));
+        let understood = words.iter().all(|word| understood(&config, word));
         (config.mount(), understood)
     };
     assert_eq!(mount(&[]), (true, true));
@@ -195,14 +200,14 @@ fn opt_in_settings_are_off_by_default() {
     for (line, expected) in table {
         let words: Vec<CString> = line.split(' ').map(word).collect();
         let config = Config::default();
-        assert!(words.iter().all(|word| config.read(word)), "{line}");
+        assert!(words.iter().all(|word| understood(&config, word)), "{line}");
         let found = (config.rescue(), config.watchdog(), config.container_reboot());
         assert_eq!(found, expected, "{line}");
     }
     for bad in ["ZINIT_WATCHDOG=0", "ZINIT_WATCHDOG=on", "ZINIT_WATCHDOG=86401", "ZINIT_CONTAINER_REBOOT=yes"]
     {
         let (word, config) = (word(bad), Config::default());
-        assert!(!config.read(&word), "{bad}");
+        assert!(!understood(&config, &word), "{bad}");
         assert_eq!((config.watchdog(), config.container_reboot()), (None, false), "{bad}");
     }
 }
@@ -216,12 +221,12 @@ fn a_power_off_ends_with_one_of_three_words() {
         ("reboot", Ending::Reboot),
     ] {
         let (word, config) = (word(format!("ZINIT_POWEROFF={value}")), Config::default());
-        assert!(config.read(&word), "{value}");
+        assert!(understood(&config, &word), "{value}");
         assert_eq!(config.poweroff(), ending, "{value}");
     }
     for value in ["kexec", "off", "Reboot", "reboot "] {
         let (word, config) = (word(format!("ZINIT_POWEROFF={value}")), Config::default());
-        assert!(!config.read(&word) && config.poweroff() == Ending::Poweroff, "{value}");
+        assert!(!understood(&config, &word) && config.poweroff() == Ending::Poweroff, "{value}");
     }
 }
 
@@ -243,7 +248,7 @@ fn a_value_may_have_any_bytes_and_any_length() {
         for name in ["ZINIT_SERVER=", "ZINIT_CONFIG_DIR=", "ZINIT_SOCKET="] {
             let word = word([name.as_bytes(), &value].concat());
             let config = Config::default();
-            assert!(config.read(&word));
+            assert!(understood(&config, &word));
             let taken = [config.server().unwrap_or_default(), config.config_dir(), config.socket()];
             assert_eq!(taken.iter().filter(|taken| taken.to_bytes() == value).count(), 1, "{name} {byte}");
         }
@@ -253,7 +258,7 @@ fn a_value_may_have_any_bytes_and_any_length() {
             let word = self::word(word);
             let config = Config::default();
             let digit = (b'1'..=b'9').contains(&byte) && word.to_bytes().starts_with(b"ZINIT_S");
-            assert_eq!(config.read(&word), digit, "{word:?}");
+            assert_eq!(understood(&config, &word), digit, "{word:?}");
             assert_eq!(in_force(&config) != DEFAULT, digit && byte != b'0', "{word:?}");
         }
     }
@@ -328,7 +333,7 @@ fn no_byte_of_the_kernel_command_line_makes_a_setting_of_what_follows_the_dashes
             for word in words(split(&mut copy)) {
                 let config = Config::default();
                 let word = CStr::from_bytes_with_nul(word).expect("one NUL, at its end");
-                let _understood = config.read(word);
+                let _understood = understood(&config, word);
                 // The words after `--` become no setting, unless `--` itself was changed or quoted.
                 let hit = (dashes..dashes + 4).contains(&at) || byte == b'"';
                 assert!(hit || config.socket() != c"/x", "{}", line.escape_ascii());
@@ -370,7 +375,7 @@ fn orphans_are_stopped_unless_another_word_says_what_becomes_of_them() {
     ] {
         let word = word(format!("ZINIT_ORPHANS={value}"));
         let config = Config::default();
-        assert_eq!(config.read(&word), value != "Keep", "{value}");
+        assert_eq!(understood(&config, &word), value != "Keep", "{value}");
         assert_eq!(config.orphans(), orphans, "{value}");
     }
 }
@@ -380,21 +385,21 @@ fn a_container_may_give_up_and_end_with_a_service() {
     for (value, number) in [("", 0), ("1", 1), ("86400", 86_400), ("0", 0), ("86401", 0), ("3x", 0)] {
         let word = word(format!("ZINIT_GIVE_UP={value}"));
         let config = Config::default();
-        assert_eq!(config.read(&word), number != 0 || value.is_empty(), "{value}");
+        assert_eq!(understood(&config, &word), number != 0 || value.is_empty(), "{value}");
         assert_eq!(config.policy(Role::Container).give_up, number, "{value}");
     }
     let (job, none) = (word("ZINIT_EXIT_STATUS=a b"), word("ZINIT_EXIT_STATUS="));
     let config = Config::default();
     assert!(!config.has_job());
-    assert!(config.read(&job) && config.has_job());
-    assert!(config.read(&none) && !config.has_job());
+    assert!(understood(&config, &job) && config.has_job());
+    assert!(understood(&config, &none) && !config.has_job());
 }
 
 #[test]
 fn the_variables_of_sockets_are_known_by_their_whole_names() {
     for word in [c"LISTEN_FDS=3", c"LISTEN_FDS=", c"LISTEN_PID=1", c"LISTEN_FDNAMES=a:b", c"NOTIFY_SOCKET=@x"]
     {
-        assert!(is_of_sockets(word), "{word:?}");
+        assert!(Config::default().read(word) == Word::OfSockets, "{word:?}");
     }
     let others = [
         c"LISTEN_FDS",
@@ -407,6 +412,6 @@ fn the_variables_of_sockets_are_known_by_their_whole_names() {
         c"x",
     ];
     for word in others {
-        assert!(!is_of_sockets(word), "{word:?}");
+        assert!(Config::default().read(word) != Word::OfSockets, "{word:?}");
     }
 }

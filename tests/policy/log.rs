@@ -68,11 +68,7 @@ const MESSAGES: [(Message, Level, &str); 67] = [
     (Message::RequestFailed, Level::Warn, "request failed, sending SIGUSR1"),
     (Message::RequestTimedOut, Level::Warn, "no answer in time, sending SIGUSR1"),
     (Message::RequestUnanswered, Level::Warn, "server 42 may be exiting, it gets 2500 ms"),
-    (
-        Message::SecondCopy,
-        Level::Error,
-        "a server runs already (TEXT), try zinit-pid1 status or --supervise",
-    ),
+    (Message::SecondCopy, Level::Error, "a server runs already (TEXT), try zinit-pid1 status or --supervise"),
     (Message::ServerEnded, Level::Info, "server 42 exited 1"),
     (Message::ServerKilled, Level::Error, "server 42 does not end, sending KILL"),
     (Message::ServerMissing, Level::Error, "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin"),
