@@ -15,7 +15,7 @@ use rustix::fs::OFlags;
 use zinit_pid1::model::process::Signal;
 use zinit_pid1::model::time::Instant;
 
-pub use lent::{Lent, release_all_but, release_bytes, release_stack, set_page_size};
+pub use lent::{Lent, release_all_but, release_bytes, release_program, release_stack, set_page_size};
 
 /// The monotonic clock.
 pub fn now() -> Instant {

@@ -72,6 +72,7 @@ impl Watch<'_> {
         epoll::add(&epoll, process, EventData::new_u64(SERVER), EventFlags::IN)?;
         let mut interval = FIRST_INTERVAL;
         let mut reported = false;
+        sys::release_program();
         loop {
             let asked = sys::now();
             match self.refresh(&epoll, asked) {

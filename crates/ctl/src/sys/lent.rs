@@ -24,6 +24,7 @@ pub fn release_all_but(kept: &[Range<usize>; 2]) {
     release(first.end, second.start);
     release(second.end, end);
     release_stack();
+    release_program();
 }
 
 /// Gives the memory of the stack below the caller back to the kernel.
@@ -41,14 +42,27 @@ pub fn release_bytes(buffer: &mut [u8]) {
     release(range.start.addr(), range.end.addr());
 }
 
-/// Gives the whole pages between two addresses back to the kernel, madvise(2); they are zero then.
+/// Gives the program's pages back to the kernel, which maps those that are still used again, each with those around it.
 ///
-/// Nobody uses them: they are between statics that are used, or below the stack.
+/// For a process that lives long, once it has done what it did in the beginning.
+pub fn release_program() {
+    unsafe extern "C" {
+        // Of the linker: what is below is never written to.
+        static __ehdr_start: u8;
+        static __read_only_end: u8;
+    }
+    release((&raw const __ehdr_start).addr(), (&raw const __read_only_end).addr());
+}
+
+/// Gives the whole pages between two addresses back to the kernel, madvise(2); they are zero then, or what is in
+/// their file.
+///
+/// Nobody uses them, since they are between statics that are used, or below the stack, or they are those of a file.
 fn release(from: usize, to: usize) {
     let page = PAGE.load(Ordering::Relaxed);
     let (from, to) = (from.next_multiple_of(page), to / page * page);
     if from < to {
-        // SAFETY: what was there is not used again. The kernel skips addresses that are not mapped.
+        // SAFETY: what was there is not used again, or is the same. The kernel skips addresses that are not mapped.
         unsafe { syscall(libc::SYS_madvise, [from, to - from, word(libc::MADV_DONTNEED)]) };
     }
 }
