@@ -9,7 +9,8 @@ use zinit_pid1::model::limits::REAP_BUDGET;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::{Errno, Role};
 use zinit_pid1::model::reexec::Child;
-use zinit_pid1::parse::config::{self, Config};
+use zinit_pid1::parse::cmdline;
+use zinit_pid1::parse::config::Config;
 
 use super::authority::Authority;
 use super::log::Log;
@@ -93,6 +94,6 @@ impl<'a> Sys<'a> {
     /// The words of the kernel command line on a machine. None in a container, where it is the host's.
     pub fn kernel_words<'b>(&self, buf: &'b mut [u8]) -> impl Iterator<Item = &'b CStr> + use<'b> {
         let buf = if self.authority().machine().is_some() { buf } else { &mut [] };
-        raw::c_strings(config::split(raw::read_file(c"/proc/cmdline", buf)))
+        raw::c_strings(cmdline::split(raw::read_file(c"/proc/cmdline", buf)))
     }
 }

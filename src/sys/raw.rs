@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use rustix::fd::BorrowedFd;
 use zinit_pid1::model::process::{Errno, Pid};
 use zinit_pid1::model::time::Instant;
-use zinit_pid1::parse::config;
+use zinit_pid1::parse::cmdline;
 
 pub use rt::raw::{
     Fd, NO_CHILD, Result, address, adopt_orphans, checked, close, exit, fork, ioctl, is_writable, open,
@@ -66,5 +66,5 @@ pub fn status(answer: rustix::io::Result<()>) -> Errno {
 /// Each word as a `CStr`.
 pub fn c_strings(words: &[u8]) -> impl Iterator<Item = &CStr> {
     // SAFETY: each word ends in its only NUL. `CStr::from_bytes_with_nul` takes 200 bytes more.
-    config::words(words).map(|word| unsafe { CStr::from_bytes_with_nul_unchecked(word) })
+    cmdline::words(words).map(|word| unsafe { CStr::from_bytes_with_nul_unchecked(word) })
 }

@@ -7,7 +7,8 @@ use zinit_pid1::model::limits::KERNEL_COMMAND_LINE;
 use zinit_pid1::model::message::Level;
 use zinit_pid1::model::policy::Orphans;
 use zinit_pid1::model::process::Role;
-use zinit_pid1::parse::config::{Config, Word, split, words};
+use zinit_pid1::parse::cmdline::{split, words};
+use zinit_pid1::parse::config::{Config, Word};
 
 fn word(bytes: impl Into<Vec<u8>>) -> CString {
     CString::new(bytes).expect("a word has no NUL")
