@@ -120,9 +120,13 @@ fn the_watcher_is_small_and_sleeps_while_the_job_runs() {
         status(watcher, key).expect("it runs").trim_end_matches(" kB").parse().expect("a number")
     };
     let wake_ups = || number("voluntary_ctxt_switches") + number("nonvoluntary_ctxt_switches");
-    let fds = || fs::read_dir(format!("/proc/{watcher}/fd")).expect("descriptors").count();
-    // Standard error and the descriptor of the service's process.
-    until("sleep", || fds() == 2 && state(watcher) == Some('S'));
+    // Standard error and the descriptor of the service's process, but not that of a connection to the server.
+    let waits_for_a_process = || {
+        let fds = fs::read_dir(format!("/proc/{watcher}/fd")).expect("descriptors");
+        let targets: Vec<_> = fds.filter_map(|fd| fs::read_link(fd.ok()?.path()).ok()).collect();
+        targets.len() == 2 && targets.iter().any(|target| target.to_string_lossy().contains("pidfd"))
+    };
+    until("sleep", || waits_for_a_process() && state(watcher) == Some('S'));
     let before = wake_ups();
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(wake_ups(), before, "four seconds");
