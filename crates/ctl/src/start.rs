@@ -27,8 +27,8 @@ pub fn start(start: Start) -> u8 {
     }
     // PID 1 does this once more if there is no such file.
     let path = start.words().nth(WORDS - 1).unwrap_or_default();
-    let exists = rustix::fs::accessat(CWD, path, Access::EXISTS, AtFlags::empty()).is_ok();
-    if !of_machine && exists && process::parent_is_zinit_pid1() {
+    let exists = || rustix::fs::accessat(CWD, path, Access::EXISTS, AtFlags::empty()).is_ok();
+    if !of_machine && exists() && process::parent_is_zinit_pid1() {
         job::spawn(start);
     }
     let errno = sys::exec_words(start, WORDS);
