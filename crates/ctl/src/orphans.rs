@@ -5,8 +5,7 @@
 use core::ffi::CStr;
 
 use rt::signal;
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use zinit_pid1::model::limits::{KILL_GRACE, LATE, ORPHANS, ORPHANS_CHECK, TERM_GRACE};
 use zinit_pid1::model::reexec::{Child, ReexecState};
 use zinit_pid1::parse::procstat;
@@ -112,7 +111,7 @@ impl Orphans {
         let Some(number) = Pid::from_raw(pid.cast_signed()).filter(|_| !self.signalled.contains(&pid)) else {
             return true;
         };
-        let process = pidfd_open(number, PidfdFlags::empty()).ok();
+        let descriptor = pidfd_open(number, PidfdFlags::empty()).ok();
         // Checked again: the pid may have been reused before the descriptor was opened, which is bound to one process.
         if !self.contains(pid) {
             return false;
@@ -121,14 +120,7 @@ impl Orphans {
             self.reported = true;
             report(format_args!("ending what the last server left behind"));
         }
-        // A stopped process does not die of TERM before it is continued.
-        for signal in [signal, Signal::CONT] {
-            let sent = process.as_ref().map(|process| pidfd_send_signal(process, signal));
-            // Linux before 5.3 has no such descriptors, and older seccomp filters refuse them.
-            if sent != Some(Ok(())) && sent != Some(Err(Errno::SRCH)) {
-                let _gone = kill_process(number, signal);
-            }
-        }
+        process::signal_and_continue(number, descriptor.as_ref(), signal);
         let _full = self.signalled.push(pid);
         true
     }

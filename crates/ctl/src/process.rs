@@ -8,6 +8,8 @@ use rt::raw;
 use rustix::event::{Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, RawDir};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process, pidfd_send_signal};
 use zinit_pid1::model::decimal;
 use zinit_pid1::model::process::INITIAL_NAMESPACE;
 
@@ -95,6 +97,18 @@ pub fn unseen() -> Option<&'static str> {
         Some("the /proc here is that of another PID namespace")
     } else {
         Some("/proc is not mounted")
+    }
+}
+
+/// Sends a signal to a process by its descriptor, or by its pid where there is none, and continues it: a stopped process
+/// does not die of TERM before that.
+pub fn signal_and_continue(pid: Pid, process: Option<&OwnedFd>, signal: Signal) {
+    for signal in [signal, Signal::CONT] {
+        let sent = process.map(|process| pidfd_send_signal(process, signal));
+        // Linux before 5.3 has no such descriptors, and older seccomp filters refuse them.
+        if sent != Some(Ok(())) && sent != Some(Err(Errno::SRCH)) {
+            let _gone = kill_process(pid, signal);
+        }
     }
 }
 

@@ -9,8 +9,7 @@ use rt::signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, getpid, kill_process, pidfd_open, pidfd_send_signal, test_kill_process,
-    test_kill_process_group,
+    Pid, PidfdFlags, Signal, getpid, pidfd_open, test_kill_process, test_kill_process_group,
 };
 use zinit_pid1::model::limits::{LEFT_CHECK, LEFT_CHECK_MAX, ORPHANS, READER_GRACE};
 use zinit_pid1::model::time::Millis;
@@ -124,19 +123,12 @@ impl End {
         if self.signalled.contains(&pid) {
             return;
         }
-        let process = pidfd_open(number, PidfdFlags::empty()).ok();
+        let descriptor = pidfd_open(number, PidfdFlags::empty()).ok();
         // Checked again: the pid may have been reused before the descriptor was opened, which is bound to one process.
         if self.is_child(pid) != Some(true) {
             return;
         }
-        // A stopped process does not die of TERM before it is continued.
-        for signal in [self.signal, Signal::CONT] {
-            let sent = process.as_ref().map(|process| pidfd_send_signal(process, signal));
-            // Linux before 5.3 has no such descriptors, and older seccomp filters refuse them.
-            if sent != Some(Ok(())) && sent != Some(Err(Errno::SRCH)) {
-                let _gone = kill_process(number, signal);
-            }
-        }
+        process::signal_and_continue(number, descriptor.as_ref(), self.signal);
         let _full = self.signalled.push(pid);
     }
 }
