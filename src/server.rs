@@ -158,9 +158,7 @@ impl State {
         }
         self.enter(Phase::Backoff, now + delay);
     }
-}
 
-impl State {
     /// Counts a failure of a server; the exit status after too many in a row, because the engine of a container then
     /// decides what to do. A machine retries for ever.
     fn should_give_up(&mut self, exit: Exit) -> Option<u8> {

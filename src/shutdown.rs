@@ -30,6 +30,7 @@ impl State {
         let mut record = Record::new(begun).task(Task::of(ending));
         actions.log_record(record);
         if begun == Message::StopBegun {
+            // Another record takes 16 bytes more.
             record.message = Message::StopTimes;
             record.number = self.policy.stop_timeout;
             actions.log_record(record);

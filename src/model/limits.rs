@@ -74,8 +74,8 @@ pub const READER_GRACE: Millis = 500;
 /// Time all processes get to end after KILL, ms: only one that hangs in the kernel needs it.
 pub const KILL_GRACE: Millis = 5_000;
 
-/// Interval of the checks, after TERM and KILL to all, whether a process without a parent in the container is left, ms:
-/// the first one, doubling to [`LEFT_CHECK_MAX`].
+/// Interval of the checks, after TERM and KILL to all, whether a process without a parent in the container is left, ms.
+/// In zinit-pid1ctl it doubles up to [`LEFT_CHECK_MAX`].
 ///
 /// The kernel reports the end of a child only. A container that is idle must end at once.
 pub const LEFT_CHECK: Millis = 10;

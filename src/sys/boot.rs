@@ -45,7 +45,7 @@ impl<'a> Sys<'a> {
             start,
             reexec_state,
             ending: Cell::new(None),
-            // Of children, and of a log without a reader.
+            // The kernel sends these two: for children, and for a log without a reader.
             ignored: Cell::new(1 << libc::SIGCHLD | 1 << libc::SIGPIPE),
             ignored_word: Cell::new(c""),
             exit_status: Cell::new(0),

@@ -56,7 +56,7 @@ pub struct Sys<'a> {
     start: Start,
     /// How the machine ends, once something was done for that: a fault no longer leads to a re-exec.
     ending: Cell<Option<Ending>>,
-    /// The signals that mean nothing and came so far, a bit each; from the start on those that are no request.
+    /// A bit for each signal that means nothing and was logged; SIGCHLD and SIGPIPE count as logged.
     ignored: Cell<u64>,
     /// The first word of argv that means nothing; empty if there is none.
     ignored_word: Cell<&'a CStr>,

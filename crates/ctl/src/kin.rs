@@ -1,4 +1,4 @@
-//! Children of PID 1 that are no services: they read or write lines until nobody is left who sends any.
+//! Children of PID 1 that are no services, recognized in `/proc`.
 
 use core::ffi::CStr;
 

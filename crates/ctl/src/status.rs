@@ -137,7 +137,8 @@ fn ago(time: Option<Instant>) -> Option<u32> {
     time.map(|time| time.until(sys::now()) / 1_000)
 }
 
-/// The re-exec state in the name of PID 1, if it has one, which begins as its answer to `--probe` does: in front of an emulated program's name are two paths.
+/// The re-exec state in argv of PID 1, or that of a first boot. It is the first word that begins as the answer to `--probe`
+/// does: QEMU's user emulation puts two paths in front.
 fn handed(words: &[u8]) -> ReexecState {
     let names = words.split_inclusive(|byte| *byte == 0).filter(|word| word.starts_with(NAME));
     let name = names.filter_map(|name| CStr::from_bytes_with_nul(name).ok()).next();
