@@ -341,6 +341,18 @@ pub fn state(pid: i32) -> Option<char> {
     stat.rsplit_once(')')?.1.trim_start().chars().next()
 }
 
+/// Stops a process that a test started, and waits until each of its threads is stopped: kill(2) returns before that, and
+/// a busy computer lets a server answer meanwhile.
+pub fn freeze(pid: i32) {
+    // SAFETY: a signal to a process that a test started.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGSTOP) }, 0);
+    until("a frozen process", || {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("it lives").flatten();
+        let mut threads = threads.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        threads.all(|thread| state(thread) == Some('T'))
+    });
+}
+
 /// A value of `/proc/PID/status`.
 pub fn status(pid: i32, key: &str) -> Option<String> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

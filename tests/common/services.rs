@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::namespace::{Namespace, Setup, state, status};
+use super::namespace::{Namespace, Setup, freeze, state, status};
 use super::updatable::{copy_alone, write_alone};
 use super::{brought, until, with_tool};
 
@@ -184,7 +184,7 @@ impl Services {
             until(&format!("the watcher\n{}", services.pid1.log.text()), || services.are_watched());
             let pid1 = services.pid1.pid1();
             if has_ended {
-                kill(pid1, libc::SIGSTOP);
+                freeze(pid1);
             }
             kill(server, libc::SIGKILL);
             services.pid1.signal(libc::SIGUSR1);

@@ -188,10 +188,10 @@ impl Image {
     }
 
     /// Adds a service that runs shell commands on the console, once for each boot, whether or not the server is
-    /// restarted; `say` prints a line that the test can wait for.
+    /// restarted; `say` prints a line that the test can wait for, and `freeze` stops each thread of a process.
     pub fn driver(self, commands: &str) -> Self {
-        let once =
-            "[ -e /run/driver ] && exec sleep 1000\ntouch /run/driver\nsay() { echo \"driver: $*\"; }\n";
+        let once = "[ -e /run/driver ] && exec sleep 1000; touch /run/driver; say() { echo \"driver: $*\"; }
+             freeze() { kill -STOP $1; while cat /proc/$1/task/*/stat | grep -qv ') T '; do :; done; }\n";
         self.service("driver", &format!("{once}{commands}\nsleep 1000"))
     }
 

@@ -1,10 +1,9 @@
 //! Services of the real zinit-server 0.3.9 when it crashes, with `ZINIT_ORPHANS=adopt`.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::common::hold::Held;
-use crate::common::namespace::state;
+use crate::common::namespace::{freeze, state};
 use crate::common::services::{ALL, Kind, Services, StateFile, kill, processes, rounds};
 use crate::common::until;
 
@@ -97,9 +96,7 @@ fn services_survive_a_soft_restart_of_a_server_that_hangs() {
     until("the watcher", || services.are_watched());
     let server = services.pid1.server_named("zinit-server");
     services.restart_by(|pid1| {
-        kill(server, libc::SIGSTOP);
-        // Until then one of its threads may still answer.
-        until("the server to hang", || threads(server).into_iter().all(|thread| state(thread) == Some('T')));
+        freeze(server);
         pid1.signal(libc::SIGUSR1);
     });
     // The helper cannot read the table of services, and has nothing to save: the watcher has.
@@ -108,11 +105,6 @@ fn services_survive_a_soft_restart_of_a_server_that_hangs() {
     services.crash();
     services.check();
     services.stop();
-}
-
-fn threads(pid: i32) -> Vec<i32> {
-    let list = fs::read_dir(format!("/proc/{pid}/task")).expect("it runs").flatten();
-    list.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// One that writes all the time, and one that does not.

@@ -8,7 +8,7 @@ use zinit_pid1::model::buffer::Buffer;
 use zinit_pid1::model::reexec::{Child, ReexecState};
 
 use crate::common::hold::Held;
-use crate::common::namespace::{Namespace, Setup, state as state_of, status};
+use crate::common::namespace::{Namespace, Setup, freeze, state as state_of, status};
 use crate::common::services::rounds;
 use crate::common::updatable::{copy_alone, write_alone};
 use crate::common::{brought, stand_in, until, with_tool};
@@ -192,7 +192,7 @@ fn a_service_that_lies_in_no_file_is_kept_and_not_lost_by_the_next_servers() {
 fn a_server_that_hangs_gets_usr1_after_half_of_its_time_and_its_services_are_lost() {
     let mut machine = Machine::start("start; at 1; helper restart /run/zinit.sock");
     machine.pid1.line("IPC server listening");
-    machine.signal("300", libc::SIGSTOP);
+    freeze(machine.process("300").expect("the server"));
     machine.go("1");
     machine.pid1.line("no whole table of services from server 300: it does not answer in time");
     machine.pid1.line("no answer in 2500 ms, sending SIGUSR1");
@@ -204,22 +204,19 @@ fn a_server_that_hangs_gets_usr1_after_half_of_its_time_and_its_services_are_los
 fn a_server_that_was_frozen_in_a_soft_restart_gets_its_time_again() {
     let mut machine = Machine::start("start; at 1; helper restart /run/zinit.sock; start");
     machine.pid1.line("IPC server listening");
-    machine.signal("300", libc::SIGSTOP);
+    freeze(machine.process("300").expect("the server"));
     machine.go("1");
     let helper = machine.pid1.server_named("zinit-pid1ctl");
     // It is asleep once it waits for the server's answer.
     until("a question", || state_of(helper) == Some('S'));
     let begin = std::time::Instant::now();
-    let stop = |signal| {
-        // SAFETY: a signal to a process that this test started.
-        assert_eq!(unsafe { libc::kill(helper, signal) }, 0);
-    };
-    stop(libc::SIGSTOP);
+    freeze(helper);
     // All its deadlines are over then; nothing tells of that but the clock.
     while begin.elapsed().as_secs_f32() < 4.0 {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    stop(libc::SIGCONT);
+    // SAFETY: a signal to a process that this test started.
+    assert_eq!(unsafe { libc::kill(helper, libc::SIGCONT) }, 0);
     machine.signal("300", libc::SIGCONT);
     machine.pid1.line("restart 1 exited 0");
     machine.pid1.line("restore complete");

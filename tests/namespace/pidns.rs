@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
-use crate::common::namespace::{Setup, state};
+use crate::common::namespace::{Setup, freeze, state};
 use crate::common::updatable::write_alone;
 use crate::common::{Folder, stand_in, until};
 
@@ -249,9 +249,7 @@ fn a_stopped_server_does_not_count_as_exited_and_can_be_ended() {
     let mut pid1 = Setup::stand_in("obey").with("ZINIT_STOP_TIMEOUT", "4").start();
     pid1.diary_line("started");
     let server = pid1.server();
-    // SAFETY: a signal to a process that this test started.
-    unsafe { libc::kill(server, libc::SIGSTOP) };
-    until("a stopped server", || state(server) == Some('T'));
+    freeze(server);
     pid1.signal(libc::SIGCHLD);
     pid1.signal(libc::SIGUSR2);
     pid1.line("no update");
@@ -346,18 +344,14 @@ fn a_stop_that_was_frozen_does_not_end_in_a_kill() {
     let mut pid1 = Setup::stand_in("slow").with("ZINIT_STOP_TIMEOUT", "4").start();
     pid1.is_up();
     let all = [pid1.pid1(), pid1.server()];
-    // SAFETY: a signal to processes that this test started.
-    let send = |signal| all.map(|pid| assert_eq!(unsafe { libc::kill(pid, signal) }, 0));
     pid1.signal(libc::SIGTERM);
     pid1.diary_line("system.shutdown");
     let begin = Instant::now();
-    send(libc::SIGSTOP);
-    for pid in all {
-        until("a frozen process", || state(pid) == Some('T'));
-    }
+    all.into_iter().for_each(freeze);
     // Nothing happens meanwhile that could be waited for.
     std::thread::sleep(Duration::from_secs(7).saturating_sub(begin.elapsed()));
-    send(libc::SIGCONT);
+    // SAFETY: a signal to processes that this test started.
+    all.into_iter().for_each(|pid| assert_eq!(unsafe { libc::kill(pid, libc::SIGCONT) }, 0));
     let line = pid1.line("deadline found ");
     pid1.ends_well();
     let late = line.split(' ').nth(3).and_then(|late| late.parse::<u64>().ok()).expect("a number");

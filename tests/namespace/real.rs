@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::common::namespace::{Namespace, Setup};
+use crate::common::namespace::{Namespace, Setup, freeze};
 use crate::common::updatable::{copy_alone, write_alone};
 use crate::common::{brought, until, with_tool};
 
@@ -150,9 +150,7 @@ fn after_a_soft_restart_that_failed_services_run_twice_unless_orphans_are_stoppe
         let mut pid1 = start_with(Setup::stand_in("").with("ZINIT_ORPHANS", value));
         pid1.line("IPC server listening");
         // A server that hangs gets USR1, which ends 0.3.9 at once.
-        let stopped = pid1.server_named("zinit-server");
-        // SAFETY: a signal to a process that this test started.
-        unsafe { libc::kill(stopped, libc::SIGSTOP) };
+        freeze(pid1.server_named("zinit-server"));
         pid1.signal(libc::SIGUSR1);
         pid1.line("no answer in 2500 ms, sending SIGUSR1");
         until("the next server's services", || ["one", "two"].map(|name| starts(&pid1, name)) == [2; 2]);

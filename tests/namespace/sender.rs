@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::common::namespace::{Namespace, Setup};
+use crate::common::namespace::{Namespace, Setup, freeze};
 use crate::common::services::kill;
 use crate::common::until;
 
@@ -39,7 +39,7 @@ fn a_process_is_named_by_its_pid_and_its_name() {
 #[test]
 fn a_process_that_is_gone_is_named_by_its_pid() {
     let mut pid1 = beside("sh -c 'echo $$ >pid; kill -USR2 1'");
-    kill(pid1.pid1(), libc::SIGSTOP);
+    freeze(pid1.pid1());
     go(&pid1);
     until("the end of the sender", || pid1.folder.path().join("done").exists());
     kill(pid1.pid1(), libc::SIGCONT);

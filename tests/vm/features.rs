@@ -305,7 +305,7 @@ fn each_command_name_requests_its_ending() {
     ] {
         // Without the stop, the server would end the process that prints the status.
         let held =
-            format!("kill -STOP $(pidof zinit-server); {command}; say $?; kill -CONT $(pidof zinit-server)");
+            format!("freeze $(pidof zinit-server); {command}; say $?; kill -CONT $(pidof zinit-server)");
         let machine = called().driver(&format!("until zinit list; do sleep 0.1; done; {held}")).boot();
         machine.line("driver: 0");
         machine.line(begins);
@@ -319,7 +319,7 @@ fn the_argument_of_a_reboot_reaches_the_kernel_by_a_file_that_only_root_can_writ
     let machine = called()
         .host_program("/usr/bin/setpriv")
         .driver(
-            "until zinit list; do sleep 0.1; done; kill -STOP $(pidof zinit-server)
+            "until zinit list; do sleep 0.1; done; freeze $(pidof zinit-server)
              rm -rf /run/zinit; ln -s /etc /run/zinit; /sbin/reboot recovery; say link $?
              rm /run/zinit; mkdir -m 777 /run/zinit; /sbin/reboot recovery; say others $?
              chmod 755 /run/zinit; chown 1 /run/zinit; /sbin/reboot recovery; say owner $?; chown 0 /run/zinit
