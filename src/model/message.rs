@@ -135,7 +135,6 @@ messages! {
     /// The server refused a soft restart, closed the connection or sent garbage: it may be exiting.
     RequestUnanswered Warn "server %pid may be exiting, it gets %ms";
     /// Not PID 1, and there is a server already: `%text` says where.
-    SecondCopy Error "a server runs already (%text), try zinit-pid1 status or --supervise";
     /// The server exited as requested.
     ServerEnded Info "server %pid %exit";
     /// The server did not exit in time and is killed.

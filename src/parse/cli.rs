@@ -9,9 +9,9 @@ use crate::model::table;
 /// What the program does in a process that is not PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CliMode {
+    /// Supervise a server if zinit-pid1ctl finds neither a command in the program's name nor a server.
+    Ask,
     /// Supervise a server, whatever else runs.
-    Insist,
-    /// Supervise a server, unless there is one already.
     Supervise,
     /// Become zinit-pid1ctl with the same argv.
     Tool,
@@ -19,20 +19,17 @@ pub enum CliMode {
     Version,
 }
 
-/// Chooses the mode: by the program's name if that is a command, else by the first word that is not a container hint.
-pub fn cli_mode<'a>(name: &CStr, words: impl Iterator<Item = &'a CStr>) -> CliMode {
-    if table::position(COMMAND_NAMES, base_name(name)).is_some() {
-        return CliMode::Tool;
+/// Chooses the mode by the first word of argv that is not a container hint; it is empty if there is none.
+#[must_use]
+pub fn cli_mode(word: &CStr) -> CliMode {
+    if word.is_empty() {
+        return CliMode::Ask;
     }
-    for word in words {
-        match table::position(WORDS, word.to_bytes()) {
-            Some(0 | 1) => {}
-            Some(2) => return CliMode::Insist,
-            Some(_) => return CliMode::Version,
-            None => return CliMode::Tool,
-        }
+    match table::position(WORDS, word.to_bytes()) {
+        Some(2) => CliMode::Supervise,
+        Some(3..) => CliMode::Version,
+        _ => CliMode::Tool,
     }
-    CliMode::Supervise
 }
 
 /// True if a word of argv says that this is a container.
@@ -43,13 +40,9 @@ pub fn is_container_hint(word: &CStr) -> bool {
     matches!(table::position(WORDS, word.to_bytes()), Some(0 | 1))
 }
 
-/// The name of a program without its folder.
-#[must_use]
-pub fn base_name(name: &CStr) -> &[u8] {
-    name.to_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default()
-}
+/// Exit status by which zinit-pid1ctl answers a copy of zinit-pid1 that it may supervise a server.
+pub const MAY_SUPERVISE: u8 = 100;
 
-// Lists, because a `match` to byte strings is 500 bytes larger.
-const COMMAND_NAMES: &[u8] = b"halt\npoweroff\nreboot\nkexec\nshutdown";
+// A list, because a `match` to byte strings is 500 bytes larger.
 /// The container hints first, then the words for each mode.
 const WORDS: &[u8] = b"-c\n--container\n--supervise\n-V\n--version\n--probe";

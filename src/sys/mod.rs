@@ -154,14 +154,12 @@ impl<'a> Sys<'a> {
         }
     }
 
-    /// Runs the command in argv of a process that is not PID 1; returns if the command is to supervise a server.
+    /// Runs the command in argv of a process that is not PID 1; returns if the command is to supervise a server. After a
+    /// re-exec it was.
     pub fn run_cli(&self) {
-        cli::run_cli(
-            self.start,
-            self.reexec_state.generation() == 0,
-            self.config.socket(),
-            &Log::of_stderr(),
-        );
+        if self.reexec_state.generation() == 0 {
+            cli::run_cli(self.start, self.ignored_word.get(), &Log::of_stderr());
+        }
     }
 
     /// Writes a log line with an error and `text` from outside.

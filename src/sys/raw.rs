@@ -9,7 +9,7 @@ use zinit_pid1::parse::cmdline;
 
 pub use rt::raw::{
     Fd, NO_CHILD, Result, address, adopt_orphans, checked, close, exit, fork, ioctl, is_writable, open,
-    peer_pid, pipe, read, read_at, read_file, read_file_in, read_link, set_name, wait, word, write,
+    peer_pid, pipe, read, read_at, read_file, read_file_in, read_link, set_name, wait, wait_for, word, write,
     write_file, write_now,
 };
 pub use rt::stat::{file_type, statx};

@@ -41,16 +41,10 @@ pub fn run(method: Method, socket: &CStr, server: Option<Pid>, log: &Log) -> Out
     outcome
 }
 
-/// True if any process listens on the socket.
-pub fn answers(socket: &CStr) -> bool {
-    // EAGAIN: it listens, and accepts nothing.
-    matches!(connect(socket, libc::SOCK_NONBLOCK), Ok(_) | Err(libc::EAGAIN))
-}
-
 /// Connects to the server and sends it the request. If another process listens, `record` names it.
 fn send(method: Method, socket: &CStr, record: &mut Record) -> Result<ManuallyDrop<Fd>> {
     // The exit of this process closes it.
-    let connection = ManuallyDrop::new(connect(socket, 0)?);
+    let connection = ManuallyDrop::new(connect(socket)?);
     let listener = raw::peer_pid(connection.number());
     // 0: a process of another PID namespace.
     if listener != 0 && Pid::new(listener) != record.pid {
@@ -70,9 +64,9 @@ fn send(method: Method, socket: &CStr, record: &mut Record) -> Result<ManuallyDr
     if raw::word(sent) == length { Ok(connection) } else { Err(libc::EPIPE) }
 }
 
-/// Connects a new stream socket with these flags to a path, unix(7): ENAMETOOLONG from 108 bytes on.
-fn connect(path: &CStr, flags: i32) -> Result<Fd> {
-    let kind = raw::word(libc::SOCK_STREAM | libc::SOCK_CLOEXEC | flags);
+/// Connects a new stream socket to a path, unix(7): ENAMETOOLONG from 108 bytes on.
+fn connect(path: &CStr) -> Result<Fd> {
+    let kind = raw::word(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
     // SAFETY: three numbers.
     let socket = raw::checked(unsafe { syscall(libc::SYS_socket, [raw::word(libc::AF_UNIX), kind, 0]) })
         .map(Fd::new)?;

@@ -267,7 +267,7 @@ fn address(program: &Path, end: &str, part: &str) -> u64 {
 #[test]
 fn as_a_subreaper_it_ends_by_a_fault_like_any_process() {
     let run =
-        "\"$0\" \"$@\" & subreaper=$!; until grep -q started \"$STAND_IN_DIARY\"; do sleep 0.1; done 2>/dev/null
+        "\"$0\" --supervise & subreaper=$!; until grep -q started \"$STAND_IN_DIARY\"; do sleep 0.1; done 2>/dev/null
         kill -SEGV $subreaper; wait $subreaper; echo subreaper ended with $?";
     let mut shell = Setup::stand_in("obey").run(run).start();
     shell.line("subreaper ended with 139");

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::common::namespace::{Namespace, Setup};
-use crate::common::{tool, until, with_tool};
+use crate::common::{program, tool, until, with_tool};
 
 const FOREIGN: &str = "the /proc here is that of another PID namespace";
 
@@ -49,5 +49,19 @@ fn the_pid_1_of_another_namespace_is_not_taken_for_that_of_this_one() {
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         let expected = format!("zinit-pid1: PID 1 is unknown, {FOREIGN}, nothing was sent to it\n");
         assert!(text.contains(&expected) && text.contains("status 1\n"), "{words}: {text}");
+    }
+}
+
+#[test]
+fn a_second_copy_asks_only_the_socket() {
+    for (answers, status) in [(true, "status 1"), (false, "not PID 1: it only runs the server")] {
+        let mut pid1 = Setup::stand_in("obey").before(&with_tool()).start();
+        pid1.is_up();
+        let socket = if answers { pid1.folder.path().join("sock") } else { pid1.folder.path().join("none") };
+        let what = format!("export ZINIT_SOCKET={}; {} & wait $!", socket.display(), program().display());
+        let output = below(&mut pid1, &what).output().expect("nsenter runs");
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let expected = format!("zinit-pid1: PID 1 is unknown, {FOREIGN}, only the socket was asked\n");
+        assert!(text.contains(&expected) && text.contains(status), "{text}");
     }
 }

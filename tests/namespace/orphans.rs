@@ -122,7 +122,8 @@ fn orphans_are_ended_unless_they_are_to_be_kept() {
 
 #[test]
 fn a_subreaper_ends_only_its_own_orphans() {
-    let run = "sleep 1000 & \"$0\" \"$@\" & subreaper=$!; wait $subreaper; echo ended $?; exec sleep 1000";
+    let run =
+        "sleep 1000 & \"$0\" --supervise & subreaper=$!; wait $subreaper; echo ended $?; exec sleep 1000";
     let pid1 = Orphaned::new("").setup.with("STAND_IN_STOPPED", "1").run(run).start();
     servers(&pid1, 1);
     let shell = pid1.shell();

@@ -31,7 +31,8 @@ fn beside_this_pid_1_a_copy_is_refused_and_the_first_server_still_answers() {
         "ZINIT_SOCKET=$ZINIT_SOCKET.2 \"$0\"",
         "ln -s \"$0\" \"${STAND_IN_DIARY%diary}init\"; \"${STAND_IN_DIARY%diary}init\" --container",
     ] {
-        let mut pid1 = Setup::stand_in("obey").run(&beside(&format!("{copy}; echo ended $?"))).start();
+        let setup = Setup::stand_in("obey").before(&with_tool());
+        let mut pid1 = setup.run(&beside(&format!("{copy}; echo ended $?"))).start();
         let line = pid1.line("a server runs already");
         assert_eq!(line, format!("zinit-pid1: a server runs already (PID 1), {INSTEAD}"));
         pid1.line("ended 1");
@@ -48,7 +49,8 @@ fn beside_this_pid_1_a_copy_is_refused_and_the_first_server_still_answers() {
 fn a_copy_is_refused_where_a_process_answers_on_the_socket() {
     // A server whose queue of connections is full listens, too.
     for mode in ["obey", "deaf"] {
-        let pid1 = Setup::stand_in(mode).run(&behind("\"$0\"; echo ended $?")).start();
+        let setup = Setup::stand_in(mode).before(&with_tool());
+        let pid1 = setup.run(&behind("\"$0\"; echo ended $?")).start();
         let socket = pid1.folder.path().join("sock");
         let line = pid1.line("a server runs already");
         assert_eq!(line, format!("zinit-pid1: a server runs already ({}), {INSTEAD}", socket.display()));
@@ -75,7 +77,7 @@ fn a_copy_that_insists_supervises_a_server_of_its_own() {
 
 #[test]
 fn a_socket_on_which_nobody_listens_is_no_server() {
-    let setup = Setup::stand_in("obey").run("\"$0\" & echo first $!; exec sleep 1000");
+    let setup = Setup::stand_in("obey").before(&with_tool()).run("\"$0\" & echo first $!; exec sleep 1000");
     drop(UnixListener::bind(setup.folder.path().join("sock")).expect("a socket"));
     let pid1 = setup.start();
     pid1.diary_line("started");

@@ -89,7 +89,7 @@ fn nobody_waits_for_what_may_not_be_signalled() {
 
 /// The program as a child of a shell that is PID 1; the script `service` is a child of the program.
 const SUBREAPER: &str = r#"setsid sleep 1000 & echo stranger $!
-    sh -c 'sh service & exec "$0" "$@"' "$0" "$@" & wait $!; echo ended $?; exec sleep 1000"#;
+    sh -c 'sh service & exec "$0" --supervise' "$0" & wait $!; echo ended $?; exec sleep 1000"#;
 
 /// Starts it with a service whose child does this at TERM, and waits for that child.
 fn start_subreaper(before: &str, at_term: &str) -> Namespace {

@@ -428,7 +428,8 @@ fn subreaper(pid1: &mut crate::common::namespace::Namespace) -> i32 {
 #[test]
 fn not_pid_1_it_supervises_adopts_orphans_and_touches_nothing_else() {
     for signal in [libc::SIGTERM, libc::SIGINT] {
-        let mut pid1 = Setup::stand_in("obey").before("sleep 1000 &").run(SUBREAPER).start();
+        let mut pid1 =
+            Setup::stand_in("obey").words(&["--supervise"]).before("sleep 1000 &").run(SUBREAPER).start();
         pid1.line("not PID 1: it only runs the server");
         pid1.diary_line("started");
         let subreaper = subreaper(&mut pid1);
@@ -463,13 +464,16 @@ fn not_pid_1_it_answers_questions_and_refuses_what_it_does_not_know() {
         pid1.line(&format!("ended {code}"));
         assert_eq!(pid1.diary(), "", "{word}");
     }
-    // All but the first of them are handled by zinit-pid1ctl.
-    let pid1 =
-        Setup::stand_in("obey").words(&["--hlep"]).before("mount -t tmpfs none /sbin").run(SUBREAPER).start();
-    pid1.line("cannot execute /sbin/zinit-pid1ctl: ENOENT");
-    pid1.line("ended 127");
+    // All but the first of them are handled by zinit-pid1ctl, and so is the question whether there is a server.
+    for words in [&["--hlep"] as &[&str], &[]] {
+        let pid1 = Setup::stand_in("obey").words(words).before("mount -t tmpfs none /sbin");
+        let pid1 = pid1.run(SUBREAPER).start();
+        pid1.line("cannot execute /sbin/zinit-pid1ctl: ENOENT");
+        pid1.line("ended 127");
+        assert_eq!(pid1.diary(), "");
+    }
     // A container hint, which has no meaning outside of PID 1.
-    let pid1 = Setup::stand_in("obey").words(&["-c"]).run(SUBREAPER).start();
+    let pid1 = Setup::stand_in("obey").words(&["-c"]).before(&with_tool()).run(SUBREAPER).start();
     pid1.diary_line("started");
 }
 
@@ -479,6 +483,7 @@ fn a_subreaper_is_the_reaper_of_the_orphans_below_it() {
         .with("STAND_IN_ORPHANS", "50")
         .with("STAND_IN_RELEASE", "/proc/self/status")
         .with("ZINIT_LOG_LEVEL", "debug")
+        .words(&["--supervise"])
         .run(SUBREAPER)
         .start();
     pid1.diary_line("orphans released");

@@ -535,7 +535,7 @@ fn a_candidate_may_be_signed_with_any_key_of_the_file() {
 fn a_subreaper_is_replaced_too_and_remains_a_subreaper() {
     let Updatable { setup, path } = Updatable::new();
     let run = format!(
-        "{} & subreaper=$!; until grep -q started \"$STAND_IN_DIARY\" 2>/dev/null; do sleep 0.1; done; echo ready
+        "{} --supervise & subreaper=$!; until grep -q started \"$STAND_IN_DIARY\" 2>/dev/null; do sleep 0.1; done; echo ready
          until [ -e {}.minisig ]; do sleep 0.1; done; kill -USR2 $subreaper
          until tr '\\0' '\\n' </proc/$subreaper/cmdline | grep -q '^zinit-pid1 .* generation=1 '; do sleep 0.1; done
          kill -TERM $subreaper; wait $subreaper; echo subreaper ended with $?",

@@ -400,43 +400,45 @@ fn an_unknown_word_does_nothing() {
 #[test]
 fn the_program_handles_only_its_own_words_itself() {
     for (line, expected) in [
-        ("zinit-pid1", CliMode::Supervise),
-        ("/sbin/init -c", CliMode::Supervise),
-        ("zinit-pid1 --container -c", CliMode::Supervise),
-        ("", CliMode::Supervise),
-        ("status", CliMode::Supervise),
+        ("zinit-pid1", CliMode::Ask),
+        ("/sbin/init -c", CliMode::Ask),
+        ("zinit-pid1 --container -c", CliMode::Ask),
+        ("", CliMode::Ask),
+        ("status", CliMode::Ask),
         ("zinit-pid1 --probe", CliMode::Version),
         ("zinit-pid1 -c -V", CliMode::Version),
         ("zinit-pid1 --version nonsense", CliMode::Version),
         ("zinit-pid1 -h", CliMode::Tool),
         ("zinit-pid1 -c --help nonsense", CliMode::Tool),
-        ("zinit-pid1 --supervise", CliMode::Insist),
-        ("init -c --supervise -c", CliMode::Insist),
+        ("zinit-pid1 --supervise", CliMode::Supervise),
+        ("init -c --supervise -c", CliMode::Supervise),
         ("zinit-pid1 --supervise=1", CliMode::Tool),
         ("zinit-pid1 -supervise", CliMode::Tool),
         ("zinit-pid1 nonsense --supervise", CliMode::Tool),
-        ("reboot --supervise", CliMode::Tool),
+        ("reboot --supervise", CliMode::Supervise),
         ("zinit-pid1 nonsense -h", CliMode::Tool),
         ("zinit-pid1 --container=1", CliMode::Tool),
         ("zinit-pid1 reboot", CliMode::Tool),
         ("zinit-pid1 reboot --help", CliMode::Tool),
         ("zinit-pid1 status", CliMode::Tool),
-        ("/sbin/reboot", CliMode::Tool),
-        ("poweroff --version", CliMode::Tool),
-        ("shutdown", CliMode::Tool),
-        ("halt -c", CliMode::Tool),
-        ("kexec", CliMode::Tool),
+        ("/sbin/reboot", CliMode::Ask),
+        ("poweroff --version", CliMode::Version),
+        ("shutdown", CliMode::Ask),
+        ("halt -c", CliMode::Ask),
+        ("kexec", CliMode::Ask),
         ("init 0", CliMode::Tool),
         ("telinit q", CliMode::Tool),
     ] {
         let words = words(line);
-        let name = words.first().copied().unwrap_or_default();
-        let found = cli_mode(name, words.iter().copied().skip(1));
-        assert_eq!(found, expected, "{line}");
-        // Words that it leaves to zinit-pid1ctl have a meaning there, other than supervising.
-        assert_eq!(of(line) == Supervise, expected == CliMode::Supervise, "{line}");
+        let word = words.iter().skip(1).find(|word| !is_container_hint(word));
+        assert_eq!(cli_mode(word.copied().unwrap_or_default()), expected, "{line}");
+        // zinit-pid1ctl answers the question to which no word and no name belongs, and no other.
+        let asked = expected == CliMode::Ask && !COMMANDS.iter().any(|name| line.contains(name));
+        assert_eq!(of(line) == Supervise, asked, "{line}");
     }
 }
+
+const COMMANDS: [&str; 5] = ["reboot", "halt", "kexec", "shutdown", "poweroff"];
 
 #[test]
 fn each_command_sends_the_signal_of_its_request() {

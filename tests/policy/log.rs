@@ -29,7 +29,7 @@ fn record(message: Message) -> Record {
 }
 
 /// The messages in their order, so that none can be left out.
-const MESSAGES: [(Message, Level, &str); 67] = [
+const MESSAGES: [(Message, Level, &str); 66] = [
     (Message::BootContainer, Level::Info, "version TEXT, PID 1 of a container"),
     (Message::BootSubreaper, Level::Warn, "version TEXT, not PID 1: it only runs the server"),
     (Message::BootMachine, Level::Info, "version TEXT, PID 1 of this machine"),
@@ -68,7 +68,6 @@ const MESSAGES: [(Message, Level, &str); 67] = [
     (Message::RequestFailed, Level::Warn, "request failed, sending SIGUSR1"),
     (Message::RequestTimedOut, Level::Warn, "no answer in time, sending SIGUSR1"),
     (Message::RequestUnanswered, Level::Warn, "server 42 may be exiting, it gets 2500 ms"),
-    (Message::SecondCopy, Level::Error, "a server runs already (TEXT), try zinit-pid1 status or --supervise"),
     (Message::ServerEnded, Level::Info, "server 42 exited 1"),
     (Message::ServerKilled, Level::Error, "server 42 does not end, sending KILL"),
     (Message::ServerMissing, Level::Error, "no zinit-server in /sbin /usr/sbin /usr/bin /usr/local/bin"),

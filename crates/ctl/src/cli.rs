@@ -11,7 +11,6 @@ use core::ffi::CStr;
 use zinit_pid1::model::event::Ending;
 use zinit_pid1::model::limits::REBOOT_ARGUMENT;
 use zinit_pid1::model::process::Signal;
-use zinit_pid1::parse::cli::base_name;
 
 /// The argument of a reboot, or a message.
 pub type Text = heapless::Vec<u8, { REBOOT_ARGUMENT - 1 }>;
@@ -151,6 +150,11 @@ pub const fn signal(ending: Ending) -> Signal {
         Ending::Poweroff => Signal::POWEROFF,
         Ending::Reboot => Signal::REBOOT,
     }
+}
+
+/// The name of a program without its folder.
+fn base_name(name: &CStr) -> &[u8] {
+    name.to_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
 impl Verb {

@@ -10,6 +10,7 @@
 //! - `--helper watch STATE SOCKET`: keeps the services of a server that crashes;
 //! - `--helper stop SIGNAL`: waits for the last processes of a container, and ends the children of a subreaper;
 //! - `--helper remount`: makes read-only what is still writable at the end of a machine;
+//! - no words, for a zinit-pid1 that is not PID 1: whether it may supervise a server;
 //! - any other words: what a person asks for, see [`zinit_pid1ctl::cli`].
 //!
 //! It may be large, slow or wrong: it shares no memory with PID 1, and is no part of the proof that PID 1 cannot
@@ -42,6 +43,7 @@ mod refusal;
 mod remount;
 mod restart;
 mod rollback;
+mod second;
 mod server;
 mod start;
 mod status;
@@ -73,7 +75,12 @@ fn main(start: Start) -> ! {
         let [task, argument, more] = [(); 3].map(|()| words.next().unwrap_or(c""));
         if task == c"start" { start::start(start) } else { run_helper(task, argument, more) }
     } else {
-        run_command(cli::parse(start.name(), start.words()))
+        match cli::parse(start.name(), start.words()) {
+            Command::Supervise if process::unseen().is_some() || process::parent_is_named() => {
+                second::look_for_first(start)
+            }
+            command => run_command(command),
+        }
     };
     raw::exit(status)
 }
@@ -147,7 +154,7 @@ fn run_command(command: Command<'_>) -> u8 {
                 | Refusal::Status => FAILED,
             }
         }
-        // zinit-pid1 supervises a server by itself, so this is zinit-pid1ctl without a word.
+        // A person called zinit-pid1ctl without a word.
         Command::Help | Command::Supervise => write_out(USAGE.as_bytes()),
         Command::Version => write_out(VERSION.to_bytes()),
         Command::Warn(text) => {

@@ -211,10 +211,15 @@ pub fn set_name(name: &CStr) {
 /// and a `Result` of a pair is not.
 pub fn wait() -> (i32, u32) {
     // __WALL: also those that were cloned to send another signal than SIGCHLD.
-    let all = word(libc::WNOHANG | libc::__WALL);
+    wait_for(-1, libc::WNOHANG | libc::__WALL)
+}
+
+/// Reaps a child as the options say, wait4(2): the same pair.
+pub fn wait_for(child: i32, options: i32) -> (i32, u32) {
     let mut status = 0_u32;
+    let arguments = [word(child), address(&raw mut status), word(options), 0];
     // SAFETY: the kernel writes one status.
-    let pid = unsafe { syscall(libc::SYS_wait4, [word(-1), address(&raw mut status), all, 0]) };
+    let pid = unsafe { syscall(libc::SYS_wait4, arguments) };
     (pid as i32, status)
 }
 
