@@ -72,6 +72,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("ctl/server", "model parse process sys"),
     ("ctl/watch", "ask client handover model pipes refusal report restart server sys"),
     ("ctl/start", "file hostname job model process refusal report sys"),
+    ("ctl/rescue", "process start sys"),
     ("ctl/job", "ask client deadline life model parse process protocol refusal report restart sys"),
     ("ctl/life", "json protocol services"),
     ("ctl/hostname", ""),

@@ -184,14 +184,15 @@ pub fn exec_ctl(start: Start, [what, with]: [&CStr; 2], more: Option<&CStr>, log
     unsafe { exec(start, CTL, argv.as_ptr(), log) }
 }
 
-/// Forks a child that executes the rescue program on the console.
+/// Forks a child that executes the rescue program by `zinit-pid1ctl --helper rescue`, which takes the console for it;
+/// without that the rescue program gets the descriptors of this process, and the log as standard error.
 pub fn rescue(slot: &Cell<u32>, program: &CStr, start: Start, log: &Log) -> Event {
     fork_in(slot).unwrap_or_else(|| {
-        let _leader = rustix::process::setsid();
-        stdio::take_console();
+        let _logged = exec_ctl(start, [c"rescue", program], None, log);
         let argv = [program.as_ptr(), ptr::null()];
         // SAFETY: the array ends in NULL, its string in NUL.
-        raw::exit(unsafe { exec(start, program, argv.as_ptr(), log) }.0)
+        let errno = unsafe { exec(start, program, argv.as_ptr(), log) };
+        raw::exit(errno.0)
     })
 }
 

@@ -64,18 +64,6 @@ pub fn fill_std_fds(inherited: InheritedFds, console: bool) {
     }
 }
 
-/// Makes the console descriptors 0-2 and the controlling terminal of the session that this process leads,
-/// ioctl_tty(2).
-pub fn take_console() {
-    let Some(fd) = open_tty(c"/dev/console") else { return };
-    // The console is taken away from a session that has it, because a shell without a controlling terminal has no
-    // Ctrl-C. SAFETY: the request takes a number.
-    let _refused = unsafe { raw::ioctl(&fd, libc::TIOCSCTTY as usize, 1) };
-    for number in 0..3 {
-        let _placed = duplicate(fd.number(), number);
-    }
-}
-
 /// Opens a terminal, or `/dev/null`, for a program that expects to block.
 fn open_tty(path: &CStr) -> Option<Fd> {
     // Without O_NONBLOCK the open itself could wait for a carrier.

@@ -110,11 +110,14 @@ fn a_rescue_program_gets_the_console_once_at_a_time_while_no_server_starts() {
         .file(
             "bin/rescue",
             "#!/bin/sh\necho \"rescue: on $(tty), session $(cut -d' ' -f6 /proc/$$/stat) of $$\"
-             echo rescue: a terminal >/dev/tty\nsleep 4\necho rescue: over\nexit 7\n",
+             echo rescue: a terminal >/dev/tty; echo rescue: $(grep -E 'Sig(Blk|Ign)' /proc/$$/status)
+             sleep 4\necho rescue: over\nexit 7\n",
         )
         .boot();
     machine.line("rescue: on /dev/console, session ");
     machine.line("rescue: a terminal");
+    // BusyBox's shell ignores SIGQUIT by itself.
+    machine.line("rescue: SigBlk: 0000000000000000 SigIgn: 0000000000000004");
     machine.line("rescue: over");
     machine.log.nth("rescue: on /dev/console, session ", 2);
     machine.log.nth("rescue: over", 2);
@@ -236,12 +239,36 @@ fn ctrl_c_reaches_the_rescue_program_and_not_pid_1() {
 }
 
 #[test]
-fn a_missing_rescue_program_is_logged_and_not_needed() {
-    let machine = failing("/bin/none").boot();
-    machine.line("cannot execute /bin/none: ENOENT (no such file or directory)");
-    machine.log.nth("exited 3, respawn", 8);
+fn without_zinit_pid1ctl_a_rescue_program_runs_without_a_terminal_of_its_own() {
+    let machine = failing("/bin/rescue")
+        .file(
+            "bin/rescue",
+            "#!/bin/sh\n(: </dev/tty) 2>/dev/null || echo rescue: no terminal, reads $(readlink /proc/$$/fd/0)
+             echo \"rescue: session $(cut -d' ' -f6 /proc/$$/stat) of $$, $(grep SigBlk: /proc/$$/status)\"
+             sleep 1000\n",
+        )
+        .before("rm /sbin/zinit-pid1ctl")
+        .boot();
+    machine.line("rescue: no terminal, reads /dev/console");
+    let session = machine.line("rescue: session ");
+    // The first server needs it too.
+    machine.log.nth("cannot execute /sbin/zinit-pid1ctl: ENOENT", 2);
     machine.monitor("sendkey ctrl-alt-delete");
     machine.ends("reboot: Restarting system");
+    let words: Vec<&str> = session.split_whitespace().collect();
+    let [.., session, _of, leader, _name, blocked] = words[..] else { panic!("{words:?}") };
+    assert_eq!((format!("{session},"), u64::from_str_radix(blocked, 16)), (leader.into(), Ok(0)));
+}
+
+#[test]
+fn a_rescue_program_that_cannot_be_executed_is_logged_and_not_needed() {
+    for (path, reason) in [("/bin/none", "ENOENT"), ("/bin/lost", "no interpreter, ENOENT")] {
+        let machine = failing(path).file("bin/lost", "#!/bin/none\n").boot();
+        machine.line(&format!("cannot execute {path}: {reason} (no such file or directory)"));
+        machine.log.nth("exited 3, respawn", 8);
+        machine.monitor("sendkey ctrl-alt-delete");
+        machine.ends("reboot: Restarting system");
+    }
 }
 
 /// A machine with the kernel's own watchdog in software, of 2 s.

@@ -8,6 +8,7 @@
 //! - `--helper orphans STATE [adopted]`: ends the processes that a server left behind;
 //! - `--helper restart STATE SOCKET`: asks the server to exit, and keeps its services;
 //! - `--helper watch STATE SOCKET`: keeps the services of a server that crashes;
+//! - `--helper rescue PROGRAM`: executes the rescue program on the console;
 //! - `--helper stop SIGNAL`: waits for the last processes of a container, and ends the children of a subreaper;
 //! - `--helper remount`: makes read-only what is still writable at the end of a machine;
 //! - no words, for a zinit-pid1 that is not PID 1: whether it may supervise a server;
@@ -41,6 +42,7 @@ mod process;
 mod reader;
 mod refusal;
 mod remount;
+mod rescue;
 mod restart;
 mod rollback;
 mod second;
@@ -73,7 +75,11 @@ fn main(start: Start) -> ! {
     let mut words = start.words();
     let status = if words.next() == Some(c"--helper") {
         let [task, argument, more] = [(); 3].map(|()| words.next().unwrap_or(c""));
-        if task == c"start" { start::start(start) } else { run_helper(task, argument, more) }
+        match task.to_bytes() {
+            b"rescue" => rescue::rescue(start),
+            b"start" => start::start(start),
+            _ => run_helper(task, argument, more),
+        }
     } else {
         match cli::parse(start.name(), start.words()) {
             Command::Supervise if process::unseen().is_some() || process::parent_is_named() => {

@@ -27,14 +27,29 @@ pub fn start(start: Start) -> u8 {
     }
     // PID 1 does this once more if there is no such file.
     let path = start.words().nth(WORDS - 1).unwrap_or_default();
-    let exists = || rustix::fs::accessat(CWD, path, Access::EXISTS, AtFlags::empty()).is_ok();
-    if !of_machine && exists() && process::parent_is_zinit_pid1() {
+    if !of_machine && exists(path) && process::parent_is_zinit_pid1() {
         job::spawn(start);
     }
+    execute(start).exec_status()
+}
+
+/// Executes the program whose argv follows; returns only the error, after it was logged.
+pub fn execute(start: Start) -> Status {
     let errno = sys::exec_words(start, WORDS);
-    let (path, name) = (path.to_bytes().escape_ascii(), errno_name(Errno::from_raw_os_error(errno)));
-    tell(format_args!("cannot execute {path}: {name}"));
-    Status(u8::try_from(errno).unwrap_or(u8::MAX)).exec_status()
+    let path = start.words().nth(WORDS - 1).unwrap_or_default();
+    let name = errno_name(Errno::from_raw_os_error(errno));
+    let no_interpreter = errno == libc::ENOENT && exists(path);
+    let path = path.to_bytes().escape_ascii();
+    if no_interpreter {
+        tell(format_args!("cannot execute {path}: no interpreter, {name}"));
+    } else {
+        tell(format_args!("cannot execute {path}: {name}"));
+    }
+    Status(u8::try_from(errno).unwrap_or(u8::MAX))
+}
+
+fn exists(path: &CStr) -> bool {
+    rustix::fs::accessat(CWD, path, Access::EXISTS, AtFlags::empty()).is_ok()
 }
 
 /// Prepares the machine for its programs.
@@ -104,5 +119,5 @@ const HOST_NAME: &CStr = c"/etc/hostname";
 /// Bytes of that file that are read: enough for a page of comments.
 const HOST_NAME_FILE: usize = 4_096;
 
-/// The words before the program's argv: this program, `--helper` and `start`.
+/// The words before the program's argv: this program, `--helper`, and `start` or `rescue`.
 const WORDS: usize = 3;

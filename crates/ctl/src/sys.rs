@@ -249,6 +249,16 @@ pub fn exec_as_pid1(path: &CStr, stdin: &OwnedFd, [stdout, stderr]: [&raw::Fd; 2
     unsafe { raw::execve(path, argv.as_ptr().cast(), envp.as_ptr().cast()) }
 }
 
+/// Makes a terminal descriptors 0-2 and the controlling terminal of the session that this process leads, ioctl_tty(2).
+pub fn take_terminal(terminal: &raw::Fd) {
+    // It is taken away from a session that has it, because a shell without a controlling terminal has no Ctrl-C.
+    // SAFETY: the request takes a number.
+    let _refused = unsafe { raw::ioctl(terminal, libc::TIOCSCTTY as usize, 1) };
+    for number in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        place(terminal.number(), number);
+    }
+}
+
 /// Makes an open file also that of this number, dup3(2), for a program that is executed next.
 fn place(file: i32, number: i32) {
     // SAFETY: three numbers.
