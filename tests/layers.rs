@@ -38,6 +38,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("sys/server", "model raw signal spawn tasks"),
     ("sys/spawn", "log model parse raw signal stdio"),
     ("sys/tasks", "authority log model mount parse raw reaper signal spawn unmount"),
+    ("sys/log", "authority model raw text writer"),
+    ("sys/writer", "model raw signal"),
     ("sys/unmount", "authority log model mount parse raw spawn tasks"),
     // The leaves: the log, the tokens, and what uses one kernel interface.
     ("sys/authority", "model mount raw"),

@@ -12,63 +12,62 @@ use zinit_pid1::text::line;
 
 use super::authority::Machine;
 use super::raw;
+use super::writer::Writer;
 
 /// The log, and the lowest level that it accepts.
 pub struct Log {
-    /// Where lines go, for as long as this process lives.
+    /// Where lines go, for as long as this process lives: `/dev/kmsg`, standard error if it is a regular file, or an open
+    /// file description of our own with O_NONBLOCK; -1 if standard error was closed.
     fd: Cell<i32>,
-    sink: Cell<Sink>,
+    /// `/dev/kmsg`: it accepts a level and is always writable.
+    is_kmsg: Cell<bool>,
     /// `/dev/pmsg0`, or -1: opened once, because `/dev` may lie on a disk that hangs later.
     pmsg: Cell<i32>,
+    /// Who writes what PID 1 cannot write itself.
+    writer: Writer,
     /// Lines of a lower level are not written.
     pub level: Cell<Level>,
-}
-
-/// The kind of file to which lines are written, which determines how to write without waiting for a reader.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sink {
-    /// `/dev/kmsg`: it accepts a level and is always writable.
-    Kmsg,
-    /// No file: there is no reader, or a write could wait for one.
-    None,
-    /// An open file description of our own with O_NONBLOCK, or a regular file, which has no reader to wait for.
-    OwnFile,
-    /// A pipe or socket that others write to as well, and may fill between poll(2) and write(2).
-    Shared,
 }
 
 impl Log {
     /// Drops all lines.
     pub const fn closed() -> Self {
-        Self::new(Sink::None)
+        Self::new(-1)
     }
 
     /// Standard error of a command that a person has typed. It may block, because this user may be unable to reopen a
     /// terminal.
     pub const fn of_stderr() -> Self {
-        Self::new(Sink::OwnFile)
+        Self::new(STDERR)
     }
 
-    const fn new(sink: Sink) -> Self {
-        let (fd, sink, pmsg) = (Cell::new(STDERR), Cell::new(sink), Cell::new(-1));
-        Self { fd, sink, pmsg, level: Cell::new(Level::Info) }
+    const fn new(fd: i32) -> Self {
+        let (fd, is_kmsg, pmsg) = (Cell::new(fd), Cell::new(false), Cell::new(-1));
+        Self { fd, is_kmsg, pmsg, writer: Writer::none(), level: Cell::new(Level::Info) }
     }
 
     /// Opens the log: the kernel's on a machine where it can be opened, else standard error if this process inherited
     /// one; see kmsg in the kernel's ABI documents.
     pub fn open(&self, machine: Option<&Machine>, has_stderr: bool) {
-        let (fd, sink) = sink(machine, has_stderr);
-        self.fd.set(fd);
-        self.sink.set(sink);
-        if sink == Sink::Kmsg {
-            self.pmsg.set(open(c"/dev/pmsg0").map_or(-1, raw::Fd::keep));
+        if let Some(machine) = machine {
+            // Otherwise the kernel would accept about ten lines in a burst and drop the rest.
+            let _locked = raw::write_file(c"/proc/sys/kernel/printk_devkmsg", b"on\n");
+            if let Ok(fd) = open(c"/dev/kmsg").or_else(|_| machine.with_dev(|| open(c"/dev/kmsg"))) {
+                self.fd.set(fd.keep());
+                self.is_kmsg.set(true);
+                self.pmsg.set(open(c"/dev/pmsg0").map_or(-1, raw::Fd::keep));
+                return;
+            }
+        }
+        if has_stderr {
+            self.fd.set(self.stderr());
         }
     }
 
     /// The kernel's log, for a server whose console has no reader: with the console it would block in its first
     /// write.
     pub fn instead_of_console(&self) -> Option<i32> {
-        (self.sink.get() == Sink::Kmsg && !raw::is_writable(STDERR)).then_some(self.fd())
+        (self.is_kmsg.get() && !raw::is_writable(STDERR)).then_some(self.fd())
     }
 
     /// The descriptor, for a helper that writes lines of its own.
@@ -94,58 +93,67 @@ impl Log {
     /// Writes a record with `text` from outside.
     #[inline(never)] // 0.5 kB of stack, which would stay in the frame of its callers
     pub fn write(&self, record: &Record, text: &[u8]) {
-        let (fd, sink) = (self.fd.get(), self.sink.get());
-        if record.message.level() > self.level.get() || sink == Sink::None {
+        let (fd, is_kmsg) = (self.fd.get(), self.is_kmsg.get());
+        if record.message.level() > self.level.get() {
             return;
         }
         let mut line = Buffer::default();
-        line::compose(&mut line, record, text, sink == Sink::Kmsg);
-        if sink == Sink::Kmsg {
-            if record.message.is_breadcrumb() {
-                // It is memory: no reader is waited for.
-                let _none = raw::write(self.pmsg.get(), line.as_bytes());
-            }
-        } else if !raw::is_writable(fd) {
-            return;
+        line::compose(&mut line, record, text, is_kmsg);
+        if is_kmsg && record.message.is_breadcrumb() {
+            // It is memory: no reader is waited for.
+            let _none = raw::write(self.pmsg.get(), line.as_bytes());
         }
         // Without a reader the write fails with EPIPE; SIGPIPE is blocked, and ignored when PID 1 takes it.
-        let write = if sink == Sink::Shared { raw::write_now } else { raw::write };
-        let _dropped = write(fd, line.as_bytes());
+        let _dropped = raw::write(fd, line.as_bytes());
     }
-}
 
-fn sink(machine: Option<&Machine>, has_stderr: bool) -> (i32, Sink) {
-    if let Some(machine) = machine {
-        // Otherwise the kernel would accept about ten lines in a burst and drop the rest.
-        let _locked = raw::write_file(c"/proc/sys/kernel/printk_devkmsg", b"on\n");
-        if let Ok(fd) = open(c"/dev/kmsg").or_else(|_| machine.with_dev(|| open(c"/dev/kmsg"))) {
-            return (fd.keep(), Sink::Kmsg);
+    /// Reopens the file of standard error with O_NONBLOCK: the flag belongs to the open file description, which others
+    /// share, so it must not be set on the inherited one.
+    ///
+    /// A regular file is used as it is, because writers with two offsets would overwrite each other. What cannot be
+    /// reopened gets a writer: a socket, the terminal of an entry point that has dropped its user, and any file without
+    /// `/proc`.
+    fn stderr(&self) -> i32 {
+        if raw::file_type(STDERR) == libc::S_IFREG {
+            return STDERR;
         }
+        open(c"/proc/self/fd/2")
+            .or_else(|_| own_terminal())
+            .map_or_else(|_| self.writer.open(), raw::Fd::keep)
     }
-    if has_stderr { stderr() } else { (STDERR, Sink::None) }
-}
 
-/// Reopens the file of standard error with O_NONBLOCK: the flag belongs to the open file description, which others
-/// share, so it must not be set on the inherited one.
-///
-/// A regular file is used as it is, because writers with two offsets would overwrite each other. A socket cannot be
-/// reopened, and without `/proc` no file can. A terminal then gets no line: poll(2) reports it as writable when it
-/// accepts one byte, and the rest of a line would wait for its reader.
-fn stderr() -> (i32, Sink) {
-    let kind = raw::file_type(STDERR);
-    if kind == libc::S_IFREG {
-        return (STDERR, Sink::OwnFile);
+    /// True if a child of PID 1 writes the lines.
+    pub const fn has_writer(&self) -> bool {
+        self.writer.is_needed()
     }
-    match open(c"/proc/self/fd/2") {
-        Ok(fd) => (fd.keep(), Sink::OwnFile),
-        Err(_) if matches!(kind, libc::S_IFIFO | libc::S_IFSOCK) => (STDERR, Sink::Shared),
-        Err(_) => (STDERR, Sink::None),
+
+    /// Starts the writer again if it has ended.
+    pub fn keep_writer(&self) {
+        self.writer.keep(self.fd.get());
+    }
+
+    /// Records the end of a child; true if it was the writer.
+    pub fn has_ended(&self, pid: i32) -> bool {
+        self.writer.has_ended(pid)
+    }
+
+    /// Waits until the last lines are written, before this process exits; 100 ms at most.
+    pub fn finish(&self) {
+        self.writer.finish(self.fd.get());
     }
 }
 
 /// Opens a file so that neither this nor a write waits for a reader.
 fn open(path: &CStr) -> raw::Result<raw::Fd> {
     raw::open(path, libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY)
+}
+
+/// Opens the controlling terminal if that is standard error: every user may open it by this name, unlike by its own.
+fn own_terminal() -> raw::Result<raw::Fd> {
+    let mut session = 0_u32;
+    // SAFETY: the kernel writes the terminal's session; it refuses each terminal but the controlling one, ioctl_tty(2).
+    unsafe { raw::ioctl(STDERR, libc::TIOCGSID as usize, raw::address(&raw mut session))? };
+    open(c"/dev/tty")
 }
 
 const STDERR: i32 = libc::STDERR_FILENO;

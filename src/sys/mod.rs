@@ -25,6 +25,7 @@ mod tasks;
 mod unmount;
 mod wait;
 mod watchdog;
+mod writer;
 
 use core::cell::Cell;
 use core::ffi::CStr;
@@ -189,6 +190,7 @@ impl<'a> Sys<'a> {
             }
             Action::Exit(status) => {
                 if self.authority().machine().is_none() {
+                    self.log.finish();
                     raw::exit(if status == 0 { self.exit_status.get() } else { status });
                 }
             }

@@ -10,7 +10,7 @@ impl Machine {
     pub fn leave_terminal(&self) {
         if let Ok(terminal) = raw::open(c"/dev/tty", libc::O_RDWR | libc::O_NONBLOCK) {
             // SAFETY: the request takes no argument.
-            let _left = unsafe { raw::ioctl(&terminal, libc::TIOCNOTTY as usize, 0) };
+            let _left = unsafe { raw::ioctl(terminal.number(), libc::TIOCNOTTY as usize, 0) };
         }
     }
 }

@@ -8,9 +8,9 @@ use zinit_pid1::model::time::Instant;
 use zinit_pid1::parse::cmdline;
 
 pub use rt::raw::{
-    Fd, NO_CHILD, Result, address, adopt_orphans, checked, close, exit, fork, ioctl, is_writable, open,
-    peer_pid, pipe, read, read_at, read_file, read_file_in, read_link, set_name, wait, wait_for, word, write,
-    write_file, write_now,
+    Fd, NO_CHILD, Result, address, adopt_orphans, checked, close, exit, fork, fork_uncounted, ioctl,
+    is_writable, open, peek, peer_pid, pipe, read, read_at, read_file, read_file_in, read_link, set_name,
+    sockets, wait, wait_for, wait_uncounted, word, write, write_file,
 };
 pub use rt::stat::{file_type, statx};
 

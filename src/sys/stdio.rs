@@ -74,8 +74,9 @@ fn open_tty(path: &CStr) -> Option<Fd> {
 
 /// True if a descriptor is open, fcntl(2).
 fn is_open(number: i32) -> bool {
-    // SAFETY: two numbers.
-    unsafe { syscall(libc::SYS_fcntl, [raw::word(number), raw::word(libc::F_GETFD)]) >= 0 }
+    // Another error is that of a filter. SAFETY: two numbers.
+    let answer = unsafe { syscall(libc::SYS_fcntl, [raw::word(number), raw::word(libc::F_GETFD)]) };
+    answer as i32 != -libc::EBADF
 }
 
 /// Keeps a descriptor open across execve(2), fcntl(2).

@@ -59,9 +59,9 @@ impl Sys<'_> {
             let signal = if task == Task::Kill { c"KILL" } else { c"TERM" };
             let _logged = spawn::exec_ctl(self.start, [c"stop", signal], None, &self.log);
         }
-        // A subreaper does not know whose processes these are.
+        // A subreaper does not know whose processes these are, and nobody which of them is the log writer.
         let authority = self.authority();
-        while authority.pid1().is_some_and(Pid1::others_left) {
+        while authority.pid1().is_some_and(Pid1::others_left) && !self.log.has_writer() {
             let _nothing = signal::wait(Some(LEFT_CHECK));
         }
     }

@@ -34,6 +34,7 @@ impl Sys<'_> {
 
     /// Waits for a signal until the deadline, or only checks for one if there may be children to reap.
     fn wait_for_signal(&self, deadline: Option<Instant>) {
+        self.log.keep_writer();
         let now = raw::now();
         let deadline = self.watchdog.ping(now, deadline, &self.log);
         let timeout = match deadline.map(|deadline| now.until(deadline)) {
@@ -100,6 +101,9 @@ impl Sys<'_> {
 
     /// Records a child that was reaped; the updater's exit is an event only if it has installed a program.
     fn reaped(&self, pid: Pid, exit: Exit) -> Option<Event> {
+        if self.log.has_ended(pid.raw()) {
+            return None;
+        }
         if self.updater.get() == Updater::Running(pid) {
             if exit == Exit::Exited(0) {
                 self.updater.set(Updater::Done);

@@ -65,7 +65,7 @@ impl Watchdog {
         let device = raw::open(c"/dev/watchdog", libc::O_WRONLY | libc::O_NONBLOCK)?;
         let timeout = self.timeout.as_ptr();
         // SAFETY: both requests read or write one number.
-        let request = |request| unsafe { raw::ioctl(&device, request, raw::address(timeout)) };
+        let request = |request| unsafe { raw::ioctl(device.number(), request, raw::address(timeout)) };
         if let Err(errno) = request(SET_TIMEOUT) {
             log.error(Message::WatchdogFailed, raw::errno(errno));
             let _unknown = request(GET_TIMEOUT);

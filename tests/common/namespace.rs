@@ -208,13 +208,13 @@ impl Namespace {
         assert_eq!((status.code(), status.signal()), (Some(0), None), "{}", self.log.text());
     }
 
-    /// The pid, outside of the namespaces, of the server: the only child of the program.
+    /// The pid, outside of the namespaces, of the server: the only child of the program but for its log writer.
     pub fn server(&mut self) -> i32 {
         let pid1 = self.pid1();
         let mut servers = vec![];
         until("a server", || {
-            servers = children(pid1);
-            servers.len() == 1 && comm(servers[0]) != "zinit-pid1"
+            servers = children(pid1).into_iter().filter(|pid| comm(*pid) != "zinit-pid1").collect();
+            servers.len() == 1
         });
         servers[0]
     }
@@ -360,6 +360,6 @@ pub fn status(pid: i32, key: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_string())
 }
 
-fn comm(pid: i32) -> String {
+pub fn comm(pid: i32) -> String {
     fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_string()
 }

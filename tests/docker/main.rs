@@ -93,6 +93,37 @@ fn what_was_executed_in_a_container_gets_its_time_to_end() {
     }
 }
 
+/// Docker gives the terminal to root: an entry point that has dropped its user may open it by no name but `/dev/tty`.
+#[test]
+fn a_terminal_gets_all_lines_of_another_user() {
+    let folder = Folder::new();
+    // The program that changes the user looks for its name.
+    fs::write(folder.path().join("passwd"), "other:x:1000:1000::/:/bin/sh\n").expect("a file");
+    let passwd = format!("--volume={}:/etc/passwd", folder.path().join("passwd").display());
+    let drop = "exec /bin/busybox start-stop-daemon -S -p /none -c 1000:1000 -x /sbin/zinit-pid1";
+    for (before, writers) in [("", 0), ("/bin/busybox rm /dev/tty;", 1)] {
+        let options = ["--tty", "--entrypoint=/bin/sh", "--tmpfs=/run:uid=1000", &passwd];
+        let container = Container::run(&options, "zinit", &["-c", &format!("{before} {drop}")]);
+        container.line("PID 1 of a container");
+        container.line("IPC server listening");
+        let processes = container.ask(&["exec"], &["ps", "-o", "comm,pid"]);
+        let count = processes.lines().filter(|line| line.starts_with("zinit-pid1 ")).count();
+        assert_eq!(count, 1 + writers, "{processes}");
+        let begin = Instant::now();
+        told(&mut docker(&["stop", &container.name]));
+        let time = begin.elapsed();
+        println!("docker stop: {time:?}");
+        assert!(time < Duration::from_secs(4), "{time:?}");
+        assert_eq!(container.state(".State.ExitCode"), "0");
+        // A terminal has one stream.
+        let (log, _) = container.logs();
+        for line in ["zinit-pid1: stop begins", " exited 0"] {
+            assert!(log.contains(line), "{line}: {log}");
+        }
+        assert!(!log.contains("processes left"), "{log}");
+    }
+}
+
 /// Without CAP_KILL neither PID 1 nor the server may signal a service of another user.
 #[test]
 fn without_the_right_to_signal_a_service_nobody_waits_for_it() {

@@ -72,6 +72,8 @@ fn a_container_ends_with_the_status_of_its_job() {
 fn a_job_of_which_the_server_tells_no_status_ends_the_container_with_1() {
     let mut pid1 = job("sleep 1000", "", "restart = \"never\"");
     pid1.line("service started");
+    // It may listen only after that.
+    pid1.line("IPC server listening");
     let _watcher = watcher(&mut pid1);
     let client = brought("target/zinit/x86_64/bin/zinit");
     let mut stop = Command::new("nsenter");
@@ -88,6 +90,16 @@ fn a_job_that_does_not_exist_is_a_line_and_a_stop_has_status_0() {
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
     assert!(!pid1.log.text().contains("the end is under way"), "{}", pid1.log.text());
+}
+
+#[test]
+fn a_watcher_that_cannot_open_its_log_anew_loses_no_line() {
+    // It has no right to the file of standard error, as below an entry point that has dropped its user.
+    let before = format!("mount -t tmpfs run /run; {}; mount -t tmpfs none /proc", with_tool());
+    let mut pid1 = setup().before(&before).start();
+    pid1.line("zinit-pid1ctl: the server has no service job, the container goes on until it has");
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
 }
 
 /// Its program may be replaced meanwhile: the end of orphans has to know it by its name then.

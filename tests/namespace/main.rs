@@ -28,3 +28,4 @@ mod successor;
 mod surroundings;
 mod trial;
 mod update;
+mod writer;

@@ -4,11 +4,9 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 
 use crate::common::namespace::{Setup, children, state, status};
 use crate::common::reexec;
-use crate::common::trace::Trace;
 use crate::common::{stand_in, terminal, until, with_tool};
 
 #[test]
@@ -272,82 +270,6 @@ fn a_terminal_that_nobody_reads_loses_lines_and_nothing_else() {
     pid1.signal(libc::SIGTERM);
     pid1.ends_well();
     drop(main);
-}
-
-/// Such a terminal is writable for `poll`, and a line would wait for its reader.
-#[test]
-fn a_nearly_full_terminal_that_cannot_be_reopened_gets_no_line() {
-    let (main, other) = terminal();
-    let mut reader = File::from(main);
-    fill(&other);
-    // How much is accepted next depends on when the kernel moves the bytes that were read; it is less than PID 1
-    // would log.
-    until("room", || {
-        let mut polled = libc::pollfd { fd: other.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
-        // SAFETY: one descriptor, which is open.
-        let writable = unsafe { libc::poll(&raw mut polled, 1, 0) == 1 };
-        writable || reader.read(&mut [0; 256]).is_err()
-    });
-    let before = "for orphan in $(seq 300); do (exit 3) & done; mount -t tmpfs none /proc";
-    let setup = Setup::stand_in("obey").with("ZINIT_LOG_LEVEL", "debug").before(before);
-    let mut pid1 = setup.stderr(other).start();
-    pid1.diary_line("started");
-    pid1.signal(libc::SIGTERM);
-    pid1.ends_well();
-    // No process has its other end open any more, so it only contains what was written before.
-    let (mut text, mut bytes) = (vec![], [0; 4096]);
-    while let Ok(length) = reader.read(&mut bytes) {
-        text.extend(&bytes[..length]);
-    }
-    assert!(text.len() > 4096 && !String::from_utf8_lossy(&text).contains("zinit-pid1"), "{}", text.len());
-}
-
-/// Other processes write to it as well, and fill it between PID 1's poll and its write: strace extends that interval.
-#[test]
-fn a_socket_that_fills_up_just_before_the_write_does_not_block() {
-    let (_reader, writer) = UnixStream::pair().expect("two sockets");
-    let others = writer.try_clone().expect("a descriptor");
-    let mut pid1 = Setup::stand_in("obey").stderr(writer.into()).start();
-    pid1.diary_line("started");
-    let pid = pid1.pid1();
-    until("sleep", || state(pid) == Some('S'));
-    let trace = Trace::attach(
-        pid,
-        &["-e", "trace=write,pwritev2", "-e", "inject=write,pwritev2:delay_enter=2000000"],
-    );
-    pid1.signal(libc::SIGUSR2);
-    let call = || fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
-    let writes = [libc::SYS_write, libc::SYS_pwritev2].map(|number| format!("{number} 0x2 "));
-    let is_writing = || writes.iter().any(|write| call().starts_with(write));
-    until("the write", is_writing);
-    for length in [4096, 1] {
-        // SAFETY: the kernel reads as many bytes as there are.
-        while unsafe {
-            libc::send(others.as_raw_fd(), [b'x'; 4096].as_ptr().cast(), length, libc::MSG_DONTWAIT)
-        } > 0
-        {}
-    }
-    assert!(is_writing(), "it was full in time: {}", call());
-    // A PID 1 that waits for a reader would wait for ever.
-    until("sleep", || call().starts_with(&format!("{} ", libc::SYS_rt_sigtimedwait)));
-    drop(trace);
-    pid1.signal(libc::SIGTERM);
-    pid1.ends_well();
-}
-
-#[test]
-fn a_pipe_gets_its_lines_where_pwritev2_is_refused() {
-    for errno in ["ENOSYS", "EPERM", "EINVAL", "EOPNOTSUPP"] {
-        // Without /proc, standard error cannot be reopened.
-        let mut pid1 = Setup::stand_in("obey").before("mount -t tmpfs none /proc").start();
-        pid1.diary_line("started");
-        let trace = Trace::attach(pid1.pid1(), &["-e", &format!("inject=pwritev2:error={errno}")]);
-        pid1.signal(libc::SIGUSR2);
-        pid1.line("update begins");
-        drop(trace);
-        pid1.signal(libc::SIGTERM);
-        pid1.ends_well();
-    }
 }
 
 #[test]

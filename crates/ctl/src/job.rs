@@ -2,7 +2,6 @@
 //!
 //! It is a process of its own, a child of PID 1, that lives as long as the container. While the service runs it sleeps.
 
-use core::cell::Cell;
 use core::ffi::CStr;
 use core::mem;
 
@@ -10,7 +9,7 @@ use rt::raw;
 use rt::start::Start;
 use rustix::event::poll;
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use zinit_pid1::model::process::Signal;
 use zinit_pid1::model::time::Millis;
 use zinit_pid1::parse::procstat;
@@ -37,16 +36,10 @@ pub fn spawn(start: Start) {
     };
     let socket = start.words().skip_while(|word| *word != c"-s").nth(1).unwrap_or_default();
     let pid1 = process::parent();
-    let between = raw::fork(&Cell::new(0));
-    if between == 0 {
-        if raw::fork(&Cell::new(0)) == 0 {
-            watch(name, socket, pid1);
-        }
-        raw::exit(0);
-    }
-    let reaped = Pid::from_raw(between.max(0)).map(|pid| waitpid(Some(pid), WaitOptions::empty()));
-    if reaped.is_none() {
-        report(format_args!("cannot fork the watcher of {name}, the container does not end with it"));
+    match sys::fork_detached() {
+        Some(true) => watch(name, socket, pid1),
+        Some(false) => {}
+        None => report(format_args!("cannot fork the watcher of {name}, the container does not end with it")),
     }
 }
 
@@ -56,7 +49,6 @@ fn watch(name: &str, socket: &CStr, pid1: u32) -> ! {
     raw::set_name(c"zinit-job");
     sys::block_signals_of_files();
     let _leader = rustix::process::setsid();
-    sys::reopen_stderr();
     for number in [libc::STDIN_FILENO, libc::STDOUT_FILENO] {
         raw::close(number);
     }

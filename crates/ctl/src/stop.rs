@@ -36,8 +36,8 @@ pub fn stop(word: &CStr) -> u8 {
     };
     if let Some(why) = process::unseen() {
         report(format_args!("{why}, nothing is known of what is left"));
-        // The number of all is known even so, but for those of a subreaper.
-        while !end.by_subreaper() && test_kill_process_group(Pid::INIT).is_ok() {
+        // Whether anybody is left is known even so, but for a subreaper, and where PID 1's log writer is one of them.
+        while !end.by_subreaper() && !sys::has_log_writer() && test_kill_process_group(Pid::INIT).is_ok() {
             pause.wait(None);
         }
         return if end.by_subreaper() { NOTHING } else { 0 };

@@ -5,6 +5,7 @@
 
 mod lent;
 
+use core::cell::Cell;
 use core::ffi::CStr;
 
 use rt::arch::syscall;
@@ -12,6 +13,7 @@ use rt::raw::{self, address, word};
 use rt::start::Start;
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
+use rustix::process::{Pid, WaitOptions, waitpid};
 use zinit_pid1::model::process::Signal;
 use zinit_pid1::model::time::Instant;
 
@@ -75,10 +77,10 @@ pub fn bring_up(interface: [u8; 16]) -> raw::Result<()> {
     let socket = raw::Fd::new(socket);
     let mut request = Request { interface, flags: 0, unused: [0; 22] };
     // SAFETY: the kernel reads and writes one structure.
-    unsafe { raw::ioctl(&socket, libc::SIOCGIFFLAGS as usize, address(&raw mut request)) }?;
+    unsafe { raw::ioctl(socket.number(), libc::SIOCGIFFLAGS as usize, address(&raw mut request)) }?;
     request.flags |= libc::IFF_UP as u16;
     // SAFETY: the kernel reads one structure.
-    unsafe { raw::ioctl(&socket, libc::SIOCSIFFLAGS as usize, address(&raw const request)) }
+    unsafe { raw::ioctl(socket.number(), libc::SIOCSIFFLAGS as usize, address(&raw const request)) }
 }
 
 /// Sends PID 1 a signal, kill(2); the type of rustix lacks real-time signals.
@@ -118,53 +120,52 @@ pub fn queue_signal(pid: u32, signal: Signal, value: u8) -> raw::Result<()> {
     raw::checked(unsafe { syscall(libc::SYS_rt_sigqueueinfo, arguments) }).map(drop)
 }
 
-/// Opens the file of standard error once more, so that a write to it does not wait for its reader; if that is refused it
-/// stays as it is.
-pub fn reopen_stderr() {
+/// Writes a line to standard error, or drops it if that takes none now: PID 1 waits for this program.
+///
+/// In the place of the server that is the file of all services, and a write could wait for its reader. It is opened anew,
+/// or a child that may wait writes where that is refused.
+pub fn log(line: &[u8]) {
+    let log = Log::of_stderr();
     let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_APPEND;
-    if let Ok(log) = raw::open(c"/proc/self/fd/2", flags) {
-        place(log.number(), libc::STDERR_FILENO);
+    if !log.blocks {
+        let _dropped = log.write(line);
+    } else if let Ok(own) = raw::open(c"/proc/self/fd/2", flags) {
+        let _dropped = raw::write(own.number(), line);
+    } else if fork_detached() == Some(true) {
+        let _nobody_reads = raw::write(libc::STDERR_FILENO, line);
+        raw::exit(0);
     }
 }
 
-/// Writes a line to standard error, or drops it where the write could block: PID 1 waits for this program.
-pub fn log(line: &[u8]) {
-    let _dropped = Log::of_stderr().write(line);
+/// Forks a process that is no child of this one, but of PID 1: true in that process, `None` if it was not forked.
+pub fn fork_detached() -> Option<bool> {
+    let between = raw::fork(&Cell::new(0));
+    if between == 0 {
+        if raw::fork(&Cell::new(0)) == 0 {
+            return Some(true);
+        }
+        raw::exit(0);
+    }
+    let _reaped = waitpid(Some(Pid::from_raw(between.max(0))?), WaitOptions::empty());
+    Some(false)
 }
 
 /// Standard error, which is the log of PID 1, and how to write to it without waiting for its reader.
 pub struct Log {
-    sink: Sink,
+    /// A write could wait for the reader. The log of PID 1 never does: it is a file that PID 1 has opened anew, or the
+    /// socket of its log writer.
+    blocks: bool,
     kmsg: bool,
-}
-
-/// How to write to a log.
-enum Sink {
-    /// Not at all: a write could block.
-    None,
-    /// A write does not block.
-    Plain,
-    /// Others write to it as well, and may fill it between poll(2) and the write.
-    Shared,
 }
 
 impl Log {
     /// Looks at standard error.
-    ///
-    /// The log of PID 1 does not block if PID 1 could reopen it. If it could not, no line is written to a terminal,
-    /// because poll(2) promises only that it accepts one byte.
     pub fn of_stderr() -> Self {
         let stderr = borrow(libc::STDERR_FILENO);
-        let blocks = rustix::fs::fcntl_getfl(stderr).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK));
+        let waits = rustix::fs::fcntl_getfl(stderr).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK));
         let (kind, device) =
             rustix::fs::fstat(stderr).map_or((0, 0), |stat| (stat.st_mode & libc::S_IFMT, stat.st_rdev));
-        let sink = match kind {
-            libc::S_IFREG => Sink::Plain,
-            _ if !blocks => Sink::Plain,
-            libc::S_IFIFO | libc::S_IFSOCK => Sink::Shared,
-            _ => Sink::None,
-        };
-        Self { sink, kmsg: kind == libc::S_IFCHR && device == KMSG }
+        Self { blocks: waits && kind != libc::S_IFREG, kmsg: kind == libc::S_IFCHR && device == KMSG }
     }
 
     /// True if it is the kernel's log, whose lines begin with a level.
@@ -174,15 +175,14 @@ impl Log {
 
     /// Writes a line; false if it was dropped, or cut by a terminal or socket that is almost full.
     pub fn write(&self, line: &[u8]) -> bool {
-        let written = match self.sink {
-            Sink::Plain => raw::write(libc::STDERR_FILENO, line),
-            Sink::Shared if raw::is_writable(libc::STDERR_FILENO) => {
-                raw::write_now(libc::STDERR_FILENO, line)
-            }
-            Sink::None | Sink::Shared => return false,
-        };
-        written.is_ok_and(|length| length as usize == line.len())
+        !self.blocks
+            && raw::write(libc::STDERR_FILENO, line).is_ok_and(|length| length as usize == line.len())
     }
+}
+
+/// True if standard error is the socket of PID 1's log writer.
+pub fn has_log_writer() -> bool {
+    rt::stat::file_type(libc::STDERR_FILENO) == libc::S_IFSOCK
 }
 
 /// The device number of `/dev/kmsg`, mem(4).
@@ -253,7 +253,7 @@ pub fn exec_as_pid1(path: &CStr, stdin: &OwnedFd, [stdout, stderr]: [&raw::Fd; 2
 pub fn take_terminal(terminal: &raw::Fd) {
     // It is taken away from a session that has it, because a shell without a controlling terminal has no Ctrl-C.
     // SAFETY: the request takes a number.
-    let _refused = unsafe { raw::ioctl(terminal, libc::TIOCSCTTY as usize, 1) };
+    let _refused = unsafe { raw::ioctl(terminal.number(), libc::TIOCSCTTY as usize, 1) };
     for number in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
         place(terminal.number(), number);
     }

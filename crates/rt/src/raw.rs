@@ -112,19 +112,6 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<i32> {
     checked(unsafe { syscall(libc::SYS_write, [word(fd), address(bytes.as_ptr()), bytes.len()]) })
 }
 
-/// Writes bytes without blocking, whatever the flags of the open file, pwritev2(2).
-///
-/// Where the kernel does not know the call, or the flag for this kind of file, or a seccomp profile refuses it, this is a
-/// plain write: it blocks if another process has filled the pipe or socket since the caller looked.
-pub fn write_now(fd: i32, bytes: &[u8]) -> Result<i32> {
-    let piece = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    let (position, flags) = (word(-1), word(libc::RWF_NOWAIT));
-    let arguments = [word(fd), address(&raw const piece), 1, position, position, flags];
-    // SAFETY: the kernel reads one iovec and the bytes that it names.
-    let answer = checked(unsafe { syscall(libc::SYS_pwritev2, arguments) });
-    if answer.is_ok() || answer == Err(libc::EAGAIN) { answer } else { write(fd, bytes) }
-}
-
 /// True if a write would not block now, poll(2).
 pub fn is_writable(fd: i32) -> bool {
     let mut polled = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
@@ -164,6 +151,25 @@ pub fn pipe() -> (Fd, Fd) {
     (Fd(reading), Fd(writing))
 }
 
+/// Makes a pair of connected non-blocking sockets, socketpair(2): both [`Fd::NONE`] if that fails.
+pub fn sockets() -> (Fd, Fd) {
+    let mut ends = [-1_i32; 2];
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    let arguments = [word(libc::AF_UNIX), word(kind), 0, address(ends.as_mut_ptr())];
+    // SAFETY: the kernel writes two numbers.
+    unsafe { syscall(libc::SYS_socketpair, arguments) };
+    let [reading, writing] = ends;
+    (Fd(reading), Fd(writing))
+}
+
+/// Reads what is available in a socket without taking it out, recv(2).
+pub fn peek(socket: i32, buffer: &mut [u8]) -> Result<i32> {
+    let (start, length) = (address(buffer.as_mut_ptr()), buffer.len());
+    let arguments = [word(socket), start, length, word(libc::MSG_PEEK), 0, 0];
+    // SAFETY: the kernel writes into the buffer and not beyond.
+    checked(unsafe { syscall(libc::SYS_recvfrom, arguments) })
+}
+
 /// Reads the target of a symbolic link, readlink(2): its length, without a NUL.
 pub fn read_link(path: &CStr, target: &mut [u8]) -> Result<i32> {
     let (start, length) = (address(target.as_mut_ptr()), target.len());
@@ -184,13 +190,20 @@ pub fn fork(pid: &Cell<u32>) -> i32 {
     child
 }
 
+/// Forks a child whose end sends no signal, so that [`wait`] does not count it, clone(2): 0 in the child, the child's pid
+/// in the parent, or a negative error number.
+pub fn fork_uncounted() -> i32 {
+    // SAFETY: there is one thread, and no memory is shared.
+    unsafe { syscall(libc::SYS_clone, [0, 0]) as i32 }
+}
+
 /// Controls a device, ioctl(2).
 ///
 /// # Safety
 /// The argument is valid for this request.
-pub unsafe fn ioctl(device: &Fd, request: usize, argument: usize) -> Result<()> {
+pub unsafe fn ioctl(device: i32, request: usize, argument: usize) -> Result<()> {
     // SAFETY: the caller's contract.
-    checked(unsafe { syscall(libc::SYS_ioctl, [word(device.0), request, argument]) }).map(drop)
+    checked(unsafe { syscall(libc::SYS_ioctl, [word(device), request, argument]) }).map(drop)
 }
 
 /// Makes this process the subreaper of its descendants: their orphans become its children, prctl(2).
@@ -207,19 +220,28 @@ pub fn set_name(name: &CStr) {
 
 /// Reaps one child that has ended, without blocking, wait4(2): its pid and its wait status.
 ///
-/// Instead of the pid there is 0 if no child has ended, or a negative error number: a pair is returned in registers,
-/// and a `Result` of a pair is not.
+/// Instead of the pid there is 0 if no child has ended, or a negative error number if there is none but those of
+/// [`fork_uncounted`]: a pair is returned in registers, and a `Result` of a pair is not.
 pub fn wait() -> (i32, u32) {
-    // __WALL: also those that were cloned to send another signal than SIGCHLD.
-    wait_for(-1, libc::WNOHANG | libc::__WALL)
+    match wait_for(-1, libc::WNOHANG) {
+        ended @ (1.., _) => ended,
+        none => match wait_uncounted() {
+            ended @ (1.., _) => ended,
+            _ => none,
+        },
+    }
+}
+
+/// The same for children whose end sends another signal than SIGCHLD, or none.
+pub fn wait_uncounted() -> (i32, u32) {
+    wait_for(-1, libc::WNOHANG | libc::__WCLONE)
 }
 
 /// Reaps a child as the options say, wait4(2): the same pair.
 pub fn wait_for(child: i32, options: i32) -> (i32, u32) {
     let mut status = 0_u32;
-    let arguments = [word(child), address(&raw mut status), word(options), 0];
     // SAFETY: the kernel writes one status.
-    let pid = unsafe { syscall(libc::SYS_wait4, arguments) };
+    let pid = unsafe { syscall(libc::SYS_wait4, [word(child), address(&raw mut status), word(options), 0]) };
     (pid as i32, status)
 }
 

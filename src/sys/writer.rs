@@ -1,0 +1,95 @@
+//! The log writer: it writes log lines to a standard error that PID 1 cannot write to without waiting for a reader.
+//!
+//! A child of PID 1 copies from a socket to standard error, and waits in its place. It is cloned without a signal for its
+//! end, so that wait(2) does not count it among the children that a shutdown waits for. A pipe would not do: what was read
+//! from it is lost if the writer is killed before it has written that, by the KILL to all processes for one.
+
+use core::cell::Cell;
+
+use rustix::fs::OFlags;
+use zinit_pid1::model::limits::{FLUSH_CHECK, FLUSH_CHECKS, LOG_LINE};
+
+use super::{raw, signal};
+
+/// The sockets and the writer; there may be none.
+pub struct Writer {
+    /// The writer's end of the sockets. It stays open, so that the next writer goes on where one was killed.
+    reading: Cell<i32>,
+    /// The pid of the writer; 0 or an error of clone(2) if it does not run; [`NEVER`] if none is needed.
+    pid: Cell<i32>,
+}
+
+impl Writer {
+    /// No writer is needed.
+    pub const fn none() -> Self {
+        Self { reading: Cell::new(-1), pid: Cell::new(NEVER) }
+    }
+
+    /// Makes the sockets, and returns the end to which lines are written. The writer is started by [`keep`](Self::keep).
+    pub fn open(&self) -> i32 {
+        let (reading, writing) = raw::sockets();
+        self.reading.set(reading.keep());
+        self.pid.set(0);
+        writing.keep()
+    }
+
+    /// True if a writer is needed, whether or not it runs.
+    pub const fn is_needed(&self) -> bool {
+        self.pid.get() != NEVER
+    }
+
+    /// Starts a writer if one is needed and none runs: there was none yet, it was killed, or it could not be forked.
+    pub fn keep(&self, writing: i32) {
+        if self.pid.get() <= 0 {
+            match raw::fork_uncounted() {
+                0 => copy(self.reading.get(), writing),
+                pid => self.pid.set(pid),
+            }
+        }
+    }
+
+    /// Records the end of a child; true if it was the writer.
+    pub fn has_ended(&self, pid: i32) -> bool {
+        let ended = pid == self.pid.get();
+        if ended {
+            self.pid.set(0);
+        }
+        ended
+    }
+
+    /// Gives the writer time to write the last lines, before this process exits: `writing` is closed.
+    pub fn finish(&self, writing: i32) {
+        if !self.is_needed() {
+            return;
+        }
+        raw::close(writing);
+        for _ in 0..FLUSH_CHECKS {
+            self.keep(-1);
+            match raw::wait_uncounted() {
+                (1.., 0) => break,
+                // It was killed together with all others.
+                (1.., _) => self.pid.set(0),
+                _ => drop(signal::wait(Some(FLUSH_CHECK))),
+            }
+        }
+    }
+}
+
+/// Copies from the socket to standard error until nobody holds the other end any more, and exits.
+fn copy(reading: i32, writing: i32) -> ! {
+    // While it is open here too there is no end to read.
+    raw::close(writing);
+    let _cannot_fail = rustix::fs::fcntl_setfl(raw::borrow(reading), OFlags::empty());
+    let mut buf = [0; LOG_LINE];
+    while let Ok(length @ 1..) = raw::peek(reading, &mut buf) {
+        // Without a reader, or if somebody has made standard error non-blocking and it is full, the lines are dropped.
+        let written = raw::write(libc::STDERR_FILENO, buf.get(..length as usize).unwrap_or_default());
+        // Only now: a writer that is killed before leaves them to the next one.
+        let _taken =
+            raw::read(reading, buf.get_mut(..written.unwrap_or(length) as usize).unwrap_or_default());
+    }
+    raw::exit(0)
+}
+
+/// The pid of no child.
+const NEVER: i32 = 1;
