@@ -97,8 +97,20 @@ impl Pid1 {
         let _refused = reboot(RebootCommand::Restart);
     }
 
+    /// Sends TERM to all processes.
+    pub fn terminate_all(&self) {
+        self.signal_all(Signal::TERM);
+        // A stopped process does not die of TERM before it is continued.
+        self.signal_all(Signal::CONT);
+    }
+
+    /// Sends KILL to all processes.
+    pub fn kill_all(&self) {
+        self.signal_all(Signal::KILL);
+    }
+
     /// Signals every process of the namespace but PID 1 and the caller, kill(2).
-    pub fn signal_all(&self, signal: Signal) {
+    fn signal_all(&self, signal: Signal) {
         // rustix spells the -1 of kill(2) as process group 1. ESRCH: no process is left.
         let _nobody = rustix::process::kill_process_group(rustix::process::Pid::INIT, signal);
     }

@@ -9,13 +9,11 @@ use zinit_pid1::model::limits::{ORPHANS_CHECK, TERM_GRACE};
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::{Errno, FileId};
 use zinit_pid1::model::reexec::Child;
-use zinit_pid1::model::task::Task;
 
 use super::Sys;
 use super::raw;
 use super::signal;
 use super::spawn::{self, Server};
-use super::tasks;
 
 impl<'a> Sys<'a> {
     fn server(&self) -> Server<'_, 'a> {
@@ -114,21 +112,20 @@ impl<'a> Sys<'a> {
             || self.reexec_state.restarting() && spawn::exists(c"/run/zinit/state.json");
         let more = saved.then_some(c"adopted");
         let errno = spawn::exec_with_state(self.start, c"orphans", &self.reexec_state, more, &self.log);
-        // Without that program all processes are ended, including the rescue program, or none.
-        if saved {
-            return errno;
-        }
-        tasks::run(Task::Terminate, &self.authority(), &self.log);
+        // Without that program all processes are ended, including the rescue program, or none; a subreaper ends none.
+        let authority = self.authority();
+        let (false, Some(pid1)) = (saved, authority.pid1()) else { return errno };
+        pid1.terminate_all();
         // A number of waits, and not a time: a pause of the container is no time in which processes could end.
         for _ in 0..TERM_GRACE / ORPHANS_CHECK {
-            // This process is a child too. A subreaper ends nothing, and waits for nothing.
-            if self.authority().pid1().is_none() || self.others_left() == 1 {
+            // This process is a child too.
+            if self.others_left() == 1 {
                 break;
             }
             // A signal cuts a wait short, which then does not count.
             while signal::wait(Some(ORPHANS_CHECK)).is_ok() {}
         }
-        tasks::run(Task::Kill, &self.authority(), &self.log);
+        pid1.kill_all();
         errno
     }
 

@@ -81,12 +81,8 @@ pub fn run(task: Task, authority: &Authority, log: &Log) -> Errno {
     // that, this error says that there is nothing to wait for.
     let Some(pid1) = authority.pid1() else { return Errno::PERM };
     match (task, authority.machine()) {
-        (Task::Terminate, _) => {
-            pid1.signal_all(kernel::Signal::TERM);
-            // A stopped process does not die of TERM before it is continued.
-            pid1.signal_all(kernel::Signal::CONT);
-        }
-        (Task::Kill, _) => pid1.signal_all(kernel::Signal::KILL),
+        (Task::Terminate, _) => pid1.terminate_all(),
+        (Task::Kill, _) => pid1.kill_all(),
         // Never the case: the policy gives a process no task that it may not do.
         (_, None) => return Errno::PERM,
         (Task::Sync, Some(machine)) => sync(*machine, log),
