@@ -134,8 +134,8 @@ struct World {
     init: Init,
     now: Instant,
     model: Model,
-    /// A deadline that was found late, and has been put off to this time.
-    put_off: Option<Instant>,
+    /// The deadline of the current step was found late, and has been put off.
+    put_off: bool,
     /// The possible lengths of the next backoff.
     delays: Vec<u32>,
     last_pid: i32,
@@ -185,7 +185,7 @@ impl World {
         #[rustfmt::skip]
         let mut world = Self {
             role, stop_timeout, poweroff, policy: orphans, init, now, model, delays, last_pid, failures, server, helpers,
-            tasks, over, unforked: None, put_off: None, orphans: false, update: false, file: 0, last_good: 0, recent_exits: vec![], files: 1, next: 1,
+            tasks, over, unforked: None, put_off: false, orphans: false, update: false, file: 0, last_good: 0, recent_exits: vec![], files: 1, next: 1,
             client: None,             restarter: None, killed: false, ended: now, watcher: false, watched: false, forked: None,
         };
         world.perform(actions.as_slice(), false);
@@ -270,6 +270,10 @@ impl World {
         let judged = if reexecs { rest.unwrap_or(&[]) } else { actions.as_slice() };
         if !self.put_off(event, judged, deadline) {
             self.judge(event, judged, deadline);
+            let hurries = matches!(event, Event::OnlyReaders | Event::Requested(Request::PowerFailure));
+            // A failing power and the end of all but readers only shorten a step.
+            let begins = judged.iter().any(begins_step) || self.init.deadline() != deadline && !hurries;
+            self.put_off &= !begins;
         }
         self.judge_reexec(reexecs);
         let actions = actions.as_slice();
@@ -377,18 +381,18 @@ impl World {
             }
             Model::Backoff { .. } | Model::Starting | Model::Up { .. } => false,
         };
-        let happens = late > 1_000 && ends_by_signal && self.put_off != passed;
+        let happens = late > 1_000 && ends_by_signal && !self.put_off;
         let line = Action::Log(Record::new(Message::FoundLate).number(late));
         assert_eq!(actions.contains(&line), happens, "{late} ms late: {self:#?}");
         if passed.is_some() {
-            self.put_off = None;
+            self.put_off = happens;
         }
         if !happens {
             return false;
         }
         assert_eq!(actions, [line]);
-        self.put_off = self.init.deadline();
-        let moved = deadline.zip(self.put_off).map(|(from, to)| from.until(to)).expect("two deadlines");
+        let moved =
+            deadline.zip(self.init.deadline()).map(|(from, to)| from.until(to)).expect("two deadlines");
         assert!(moved > late && moved <= 2 * late, "{moved}");
         match &mut self.model {
             Model::Restarting { asked, .. } => {
@@ -429,10 +433,6 @@ impl World {
                 self.hurry(request);
             }
             (Model::Ending { since, ending, kill_at }, _) => {
-                if event == Event::OnlyReaders && self.put_off == deadline {
-                    // As with a failing power.
-                    self.put_off = self.init.deadline();
-                }
                 let burst = actions.contains(&log(Message::CtrlAltDelBurst));
                 let waits = now < kill_at && !burst;
                 assert!(!waits || self.server.is_none_or(|server| !kills(server)), "KILL came early");
@@ -498,7 +498,7 @@ impl World {
             }
             (Model::Restarting { since, .. }, Reaped(pid, exit)) if Some(pid) == self.server => {
                 self.ran(since, exit);
-                (self.ended, self.put_off) = (now, None);
+                self.ended = now;
                 let asked = self.policy != Orphans::Keep && self.client.is_some();
                 if asked || self.restarter.is_some() {
                     // It has not yet reported whether the services are saved.
@@ -669,7 +669,7 @@ impl World {
 
     /// A server starts, or first the processes that the last one left behind are ended.
     fn start(&mut self, actions: &[Action]) {
-        (self.client, self.restarter, self.put_off) = (None, None, None);
+        (self.client, self.restarter) = (None, None);
         if self.watched {
             assert_eq!(actions, [Action::SignalWatcher(Signal::CONT)]);
             self.model = Model::Saving { since: self.now };
@@ -701,7 +701,6 @@ impl World {
         assert_eq!(actions.contains(&times), self.role != Role::Machine, "{actions:?}");
         self.watched = false;
         self.model = Model::Ending { since: self.now, ending, kill_at: self.now + self.stop_timeout };
-        self.put_off = None;
     }
 
     /// The power of a machine fails: the server has 10 s from now on.
@@ -711,8 +710,6 @@ impl World {
             (&mut self.model, request, self.role)
         {
             *kill_at = (*kill_at).min(limit);
-            // A deadline that was put off may come sooner, but is not put off again.
-            self.put_off = self.put_off.and(self.init.deadline());
         }
     }
 
@@ -739,6 +736,17 @@ const DISKS: [Task; 5] = [Task::Sync, Task::Swapoff, Task::Unmount, Task::Emerge
 /// reboot(2) calls and SysRq, five times 10 s in which no child can be forked, late timers.
 const LONGEST_END: u32 =
     5_000 + 5_000 + 300_000 + 60_000 + 300_000 + 10_000 + 300_000 + 4 * 30_000 + 17 * 10_000;
+
+/// True if a step begins with this action. Its deadline is a new one, even if it is the time to which the last one was put
+/// off.
+fn begins_step(action: &Action) -> bool {
+    match action {
+        Action::Log(record) => [Message::RequestUnanswered, Message::ServerEnded].contains(&record.message),
+        Action::EndOrphans | Action::Rpc(_) | Action::RunTask(_) | Action::Signal(..) => true,
+        Action::SpawnRestarter | Action::SpawnServer | Action::SignalWatcher(Signal::CONT) => true,
+        _ => false,
+    }
+}
 
 fn orphan(pid: Pid, exit: Exit) -> Record {
     Record::new(Message::OrphanReaped).pid(pid).exit(exit)
