@@ -97,7 +97,9 @@ impl State {
 
     /// Records the exit of a server, and continues with the next phase.
     pub(crate) fn server_ended(&mut self, server: Pid, exit: Exit, now: Instant, actions: &mut Actions) {
-        self.servers.record_exit(exit, now);
+        // One less than none: `should_give_up` counts each end that was not asked for.
+        let failures = if let Phase::Running { .. } = self.phase { u32::MAX } else { 0 };
+        self.servers.record_exit(exit, failures, now);
         let record = Record::new(Message::ServerEnded).pid(server).exit(exit);
         if let Phase::Running { .. } = self.phase {
             self.server_crashed(record, now, actions);
@@ -167,7 +169,7 @@ impl State {
         }
         let wanted = self.policy.give_up;
         let failures = &mut self.servers.failures;
-        *failures = failures.wrapping_add(1).min(wanted.max(EXEC_ATTEMPTS));
+        *failures = failures.wrapping_add(1);
         match exit {
             Exit::NotExecuted(errno) if *failures >= EXEC_ATTEMPTS || *failures == wanted => {
                 Some(errno.exec_status())
@@ -184,16 +186,15 @@ impl State {
 }
 
 impl Servers {
-    /// Records how long the server ran, and whether it ran at all.
-    fn record_exit(&mut self, exit: Exit, now: Instant) {
-        if self.history.started_at.until(now) >= MIN_RUN_TIME {
-            self.history.next_backoff = RESPAWN_DELAY;
-            self.history.last_good = self.file;
-            self.failures = 0;
-        }
+    /// Records whether the server ran, and whether that was for long enough: then `failures` of them are left.
+    fn record_exit(&mut self, exit: Exit, failures: u32, now: Instant) {
         if let Exit::NotExecuted(_) = exit {
             self.orphans = false;
             self.history.started_at = Instant(0);
+        } else if self.history.started_at.until(now) >= MIN_RUN_TIME {
+            self.history.next_backoff = RESPAWN_DELAY;
+            self.history.last_good = self.file;
+            self.failures = failures;
         }
     }
 

@@ -639,13 +639,14 @@ impl World {
 
     /// A server has exited.
     fn ran(&mut self, since: Instant, exit: Exit) {
-        if since.until(self.now) >= 60_000 {
+        let executed = !matches!(exit, Exit::NotExecuted(_));
+        if executed && since.until(self.now) >= 60_000 {
             self.delays = vec![1_000];
             self.last_good = self.file;
             self.failures = 0;
         }
         // A server that could not be executed has left no services behind.
-        self.orphans &= !matches!(exit, Exit::NotExecuted(_));
+        self.orphans &= executed;
     }
 
     /// More than three exits of one file within a minute, other than the file that ran for long.
