@@ -5,6 +5,7 @@
 //! - there is at most one server, and none is started once a shutdown has begun;
 //! - on a machine there is no `Exit`, and sync, swapoff, unmount, remount and sync run in this order before the first
 //!   `reboot`; in the other roles none of these tasks runs, and `Exit` occurs once, as the last action;
+//! - without a request a container exits after as many failures of servers in a row as are set, and not before;
 //! - a subreaper has no token to signal all processes, and runs no task but those two that then signal its children;
 //! - each phase that waits has a deadline, except for a running server and an exit;
 //! - no sequence of events panics or fills the list of actions.

@@ -15,7 +15,8 @@ use zinit_pid1::model::action::{Action, Actions};
 use zinit_pid1::model::event::{Ending, Event, Request};
 use zinit_pid1::model::limits::{
     DEAD_END_REMINDER, FORK_TIMEOUT, KILL_GRACE, LATE, MAX_ACTIONS, MIN_RUN_TIME, REBOOT_TIMEOUT,
-    REMOUNT_TIMEOUT, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT, UPDATE_SETTLE,
+    REMOUNT_TIMEOUT, RESPAWN_DELAY_MAX, SWAPOFF_TIMEOUT, SYNC_TIMEOUT, TERM_GRACE, UNMOUNT_TIMEOUT,
+    UPDATE_SETTLE,
 };
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::policy::{Orphans, Policy};
@@ -28,22 +29,29 @@ use zinit_pid1::phase::Phase;
 
 #[test]
 fn every_state_of_a_container_keeps_the_invariants() {
-    explored(Role::Container, Orphans::Keep);
-    explored(Role::Container, Orphans::Stop);
-    explored(Role::Container, Orphans::Adopt);
+    explored(Role::Container, Orphans::Keep, 0);
+    explored(Role::Container, Orphans::Stop, 0);
+    explored(Role::Container, Orphans::Adopt, 0);
+}
+
+#[test]
+fn a_container_gives_up_after_exactly_as_many_failures_in_a_row_as_are_set() {
+    explored(Role::Container, Orphans::Adopt, 2);
+    explored(Role::Container, Orphans::Keep, 1);
+    explored(Role::Subreaper, Orphans::Stop, 3);
 }
 
 #[test]
 fn every_state_of_a_subreaper_keeps_the_invariants() {
-    explored(Role::Subreaper, Orphans::Keep);
-    explored(Role::Subreaper, Orphans::Stop);
+    explored(Role::Subreaper, Orphans::Keep, 0);
+    explored(Role::Subreaper, Orphans::Stop, 0);
 }
 
 #[test]
 fn every_state_of_a_machine_keeps_the_invariants() {
     // After the server has agreed to a soft restart there are no orphans here either; the search of a container
-    // covers the rest.
-    explored(Role::Machine, Orphans::Stop);
+    // covers the rest. A machine ignores `ZINIT_GIVE_UP`.
+    explored(Role::Machine, Orphans::Stop, 2);
 }
 
 /// The result of one search: each pair of phases, and each pair of steps in `Stopping`, between which an event leads.
@@ -56,21 +64,25 @@ struct Edges {
 /// The edges that any role can take.
 pub fn edges(kind: &str) -> BTreeSet<(String, String)> {
     let searches = [
-        (Role::Container, Orphans::Adopt),
-        (Role::Container, Orphans::Keep),
-        (Role::Container, Orphans::Stop),
-        (Role::Subreaper, Orphans::Keep),
-        (Role::Subreaper, Orphans::Stop),
-        (Role::Machine, Orphans::Stop),
+        (Role::Container, Orphans::Adopt, 0),
+        (Role::Container, Orphans::Keep, 0),
+        (Role::Container, Orphans::Stop, 0),
+        (Role::Container, Orphans::Adopt, 2),
+        (Role::Container, Orphans::Keep, 1),
+        (Role::Subreaper, Orphans::Keep, 0),
+        (Role::Subreaper, Orphans::Stop, 0),
+        (Role::Subreaper, Orphans::Stop, 3),
+        (Role::Machine, Orphans::Stop, 2),
     ];
-    let all = searches.into_iter().map(|(role, orphans)| explored(role, orphans));
+    let all = searches.into_iter().map(|(role, orphans, give_up)| explored(role, orphans, give_up));
     all.flat_map(|found| if kind == "phases" { &found.phases } else { &found.steps }).cloned().collect()
 }
 
 /// Searches once, for all tests that ask.
-fn explored(role: Role, orphans: Orphans) -> &'static Edges {
-    static FOUND: [OnceLock<Edges>; 9] = [const { OnceLock::new() }; 9];
-    FOUND[role as usize * 3 + orphans as usize].get_or_init(|| explore(role, orphans))
+fn explored(role: Role, orphans: Orphans, give_up: u32) -> &'static Edges {
+    static FOUND: [OnceLock<Edges>; 18] = [const { OnceLock::new() }; 18];
+    let at = (role as usize * 3 + orphans as usize) * 2 + usize::from(give_up != 0);
+    FOUND[at].get_or_init(|| explore(role, orphans, give_up))
 }
 
 /// The time left of two states that count as one differs by less than this, ms.
@@ -89,9 +101,11 @@ const STRANGER: i32 = 99;
 /// The tasks before the first `reboot`.
 const TASKS: [Task; 5] = [Task::Sync, Task::Swapoff, Task::Unmount, Task::EmergencyRemount, Task::SyncAgain];
 
-fn explore(role: Role, orphans: Orphans) -> Edges {
+/// With `ZINIT_GIVE_UP` the search of a container ends where a shutdown begins, which does not depend on it.
+fn explore(role: Role, orphans: Orphans, give_up: u32) -> Edges {
     let mut edges = Edges::default();
-    let start = World::boot(role, orphans);
+    let start = World::boot(role, orphans, give_up);
+    let whole = !start.gives_up();
     let mut seen = HashSet::from([start.key()]);
     // Each state with its parent, and with the event that led to it and its time.
     let mut states = vec![(start, 0, Event::NoChildren)];
@@ -103,7 +117,7 @@ fn explore(role: Role, orphans: Orphans) -> Edges {
             let mut after = world.clone();
             let checked = after.handle(event, now);
             edges.add(world.init.phase(), after.init.phase());
-            let is_new = alike.insert(after.clone());
+            let is_new = alike.insert(after.clone()) && (whole || !after.did.begin);
             if let Err(why) = checked.and_then(|()| if is_new { after.ends_by_itself() } else { Ok(()) }) {
                 panic!("{why}\nafter:\n{}{event:?} at {now:?}\n{after:#?}", path(&states, next));
             }
@@ -116,12 +130,14 @@ fn explore(role: Role, orphans: Orphans) -> Edges {
     // A search that stops early would prove nothing.
     let reached = |what: fn(&World) -> bool| states.iter().any(|(world, ..)| what(world));
     assert!(reached(|world| world.server && !world.did.begin));
-    assert!(reached(|world| world.did.begin && world.did.exit) == (role != Role::Machine));
+    assert!(reached(|world| world.init.history().next_backoff == RESPAWN_DELAY_MAX) == whole);
+    assert!(reached(|world| world.did.begin && world.did.exit) == (whole && role != Role::Machine));
+    assert!(reached(|world| !world.did.begin && world.did.exit) == (role != Role::Machine));
     assert!(reached(|world| world.did.stop_trying) == (role == Role::Machine));
-    assert!(reached(|world| world.did.kill_all));
+    assert!(reached(|world| world.did.kill_all) == whole);
     assert!(reached(|world| world.ended_orphans) == (orphans != Orphans::Keep));
     assert!(reached(|world| world.watcher) == (orphans == Orphans::Adopt));
-    println!("{role:?}, orphans {orphans:?}: {} states", states.len());
+    println!("{role:?}, orphans {orphans:?}, give up {give_up}: {} states", states.len());
     edges
 }
 
@@ -177,6 +193,10 @@ struct World {
     put_off: Option<Instant>,
     /// Orphans were ended at some time; later states do not depend on it.
     ended_orphans: bool,
+    /// `ZINIT_GIVE_UP`; how many servers in a row have failed, if that ends PID 1; and when the last one was started.
+    give_up: u32,
+    failures: u32,
+    started: Instant,
 }
 
 /// Actions that cannot be undone.
@@ -203,16 +223,26 @@ fn check(holds: bool, invariant: &str) -> Checked {
 }
 
 impl World {
-    fn boot(role: Role, orphans: Orphans) -> Self {
+    fn boot(role: Role, orphans: Orphans, give_up: u32) -> Self {
         let mut actions = Actions::default();
         let policy =
-            Policy { role, stop_timeout: STOP_TIMEOUT, poweroff: Ending::Poweroff, give_up: 0, orphans };
+            Policy { role, stop_timeout: STOP_TIMEOUT, poweroff: Ending::Poweroff, give_up, orphans };
         let mut init = Init::boot(policy, &ReexecState::first(), BOOT);
         init.handle(Event::Timeout, BOOT, &mut actions);
         assert_eq!(actions.as_slice(), [Action::SpawnServer]);
         let (due, did) = (Some(Due::Server), Did::default());
         let (server, helper, watcher) = (false, (HELPERS[0], false), false);
-        Self { role, init, now: BOOT, due, server, helper, watcher, did, put_off: None, ended_orphans: false }
+        let (now, started, put_off, ended_orphans, failures) = (BOOT, BOOT, None, false, 0);
+        #[rustfmt::skip]
+        let world = Self {
+            role, init, now, due, server, helper, watcher, did, put_off, ended_orphans, give_up, failures, started,
+        };
+        world
+    }
+
+    /// Failures of servers are counted, and end PID 1.
+    fn gives_up(&self) -> bool {
+        self.role != Role::Machine && self.give_up != 0
     }
 
     /// The events that can happen next, and their times.
@@ -287,6 +317,7 @@ impl World {
         self.init.handle(event, now, &mut actions);
         let actions = actions.as_slice();
         check(actions.len() < MAX_ACTIONS, "no event fills the list of actions")?;
+        self.check_failures(&was, event, actions)?;
         for (at, action) in actions.iter().enumerate() {
             check(!self.did.exit, "an exit is the last action")?;
             let quiet = matches!(action, Action::Log(_) | Action::WatchdogAbandon);
@@ -339,6 +370,33 @@ impl World {
         check(reminder || !self.did.stop_trying, "the dead end is recalled from time to time")?;
         let longest = now + SYNC_TIMEOUT.max(UNMOUNT_TIMEOUT);
         check(deadline.is_none_or(|deadline| deadline <= longest), "no deadline is too far away")
+    }
+
+    /// A server has failed if it could not be forked, or ended unasked before it had run for a minute.
+    fn check_failures(&mut self, was: &Self, event: Event, actions: &[Action]) -> Checked {
+        if self.did.begin {
+            (self.failures, self.started) = (0, Instant(0));
+        }
+        if !self.gives_up() || self.did.begin {
+            return Ok(());
+        }
+        let asked = matches!(was.init.phase(), Phase::Stopping { .. });
+        let (failed, status) = match event {
+            Event::Reaped(pid, exit) if pid.raw() == SERVER && was.server => {
+                let executed = !matches!(exit, Exit::NotExecuted(_));
+                let ran = executed && self.started.until(self.now) >= MIN_RUN_TIME;
+                if ran {
+                    self.failures = 0;
+                }
+                (!asked && !ran, if executed { 1 } else { 127 })
+            }
+            Event::SpawnFailed(_) => (!asked, 1),
+            _ => (false, 1),
+        };
+        self.failures += u32::from(failed);
+        let exit = actions.iter().find(|action| matches!(action, Action::Exit(_)));
+        let expected = (failed && self.failures == self.give_up).then_some(Action::Exit(status));
+        check(exit.copied() == expected, "as many failures in a row as are set end PID 1, and no fewer")
     }
 
     /// A deadline that passed more than a second ago is put off once, before anybody is signalled.
@@ -480,6 +538,7 @@ impl World {
                 check(!self.server, "there is one server at most")?;
                 check(!self.did.begin, "no server is started once the end has begun")?;
                 self.due = Some(Due::Server);
+                self.started = self.now;
             }
         }
         Ok(())
@@ -520,7 +579,7 @@ impl World {
     /// The state, without differences in time that are less than [`COARSE`].
     fn key(&self) -> Vec<u8> {
         let mut key = CoarseKey { now: self.now, bytes: Vec::new() };
-        (self.init, self.due, self.server, self.helper, self.watcher, self.did).hash(&mut key);
+        (self.init, self.due, self.server, self.helper, self.watcher, self.did, self.failures).hash(&mut key);
         key.bytes
     }
 }
