@@ -27,13 +27,9 @@ impl State {
         self.stop_watcher(actions);
         let begun =
             if self.policy.role == Role::Machine { Message::ShutdownBegun } else { Message::StopBegun };
-        let mut record = Record::new(begun).task(Task::of(ending));
-        actions.log_record(record);
+        actions.log_record(Record::new(begun).task(Task::of(ending)));
         if begun == Message::StopBegun {
-            // Another record takes 16 bytes more.
-            record.message = Message::StopTimes;
-            record.number = self.policy.stop_timeout;
-            actions.log_record(record);
+            actions.log_record(Record::new(Message::StopTimes).number(self.policy.stop_timeout));
         }
         let ending = if ending == Ending::Poweroff { self.policy.poweroff } else { ending };
         match self.server() {
