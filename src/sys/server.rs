@@ -93,14 +93,14 @@ impl<'a> Sys<'a> {
         self.reexec_state.readers() > 0 && self.others_left() == 0
     }
 
-    /// The number of children that are no readers. Without `/proc` or CONFIG_PROC_CHILDREN it is not known: then this is
-    /// not 1, and not 0 if there are readers.
+    /// The number of children that are no readers and no log writer. Without `/proc` or CONFIG_PROC_CHILDREN it is not
+    /// known: then this is not 1, and not 0 if there are readers.
     fn others_left(&self) -> usize {
         let mut buf = [0; CHILDREN_LIST];
         let list = raw::read_file_in(self.proc.get(), c"1/task/1/children", &mut buf);
         // A space follows each pid. All readers are in the list, because those that were reaped are forgotten.
         let children = list.iter().filter(|byte| **byte == b' ').count();
-        children.wrapping_sub(self.reexec_state.readers())
+        children.wrapping_sub(self.reexec_state.readers() + usize::from(self.log.has_writer()))
     }
 
     /// In a child: ends the processes that the last server left behind, but not those that the next server takes over

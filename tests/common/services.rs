@@ -77,6 +77,16 @@ impl Services {
 
     /// The same with a value of `ZINIT_ORPHANS`.
     pub fn start_with(kinds: &[(Kind, usize)], file: StateFile, orphans: &str) -> Self {
+        Self::start_on(large_pipe(), kinds, file, orphans)
+    }
+
+    /// The same with another standard error: what the test reads, and what the programs write to.
+    pub fn start_on(
+        stderr: (OwnedFd, OwnedFd),
+        kinds: &[(Kind, usize)],
+        file: StateFile,
+        orphans: &str,
+    ) -> Self {
         let setup = Setup::stand_in("");
         let folder = setup.folder.path().to_path_buf();
         let server = folder.join("zinit-server");
@@ -93,15 +103,14 @@ impl Services {
         // The server writes to this name first, and renames the file then. For all that come after it, this is as if its
         // file was deleted before they look.
         let never = if file == StateFile::Never { "mkdir -p /run/zinit/state.json.tmp" } else { "" };
-        let (reading, writing) = large_pipe();
         let setup = setup
             .with("ZINIT_SERVER", server)
             .with("ZINIT_SOCKET", "/run/zinit.sock")
             .with("ZINIT_ORPHANS", orphans)
-            .stderr(writing)
+            .stderr(stderr.1)
             .before(&format!("mount -t tmpfs run /run; {}; {never}", with_tool()));
         let pid1 = setup.start();
-        pid1.log.follow(File::from(reading));
+        pid1.log.follow(File::from(stderr.0));
         let started = services.len();
         let services = Self { pid1, services, required: vec![], restarts: 0, crashes: 0, started };
         services.pid1.line("IPC server listening");

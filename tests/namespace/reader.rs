@@ -1,6 +1,7 @@
 //! The reader of services' output: `zinit-pid1ctl` after a soft restart, with the real zinit-server 0.3.9.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use crate::common::namespace::{children, state};
@@ -77,7 +78,18 @@ fn a_reader_ends_with_its_services_and_not_by_term() {
 
 #[test]
 fn a_reader_that_does_not_end_does_not_hold_up_the_end_of_services() {
-    let mut services = Services::start(&[(Kind::Silent, 1)], StateFile::Any);
+    does_not_hold_up(Services::start(&[(Kind::Silent, 1)], StateFile::Any));
+}
+
+/// The log writer is a child too; PID 1 needs one for a socket, which it cannot open anew.
+#[test]
+fn a_reader_beside_a_log_writer_does_not_hold_up_the_end_of_services_either() {
+    let (near, far) = UnixStream::pair().expect("two sockets");
+    let stderr = (near.into(), far.into());
+    does_not_hold_up(Services::start_on(stderr, &[(Kind::Silent, 1)], StateFile::Any, "stop"));
+}
+
+fn does_not_hold_up(mut services: Services) {
     services.restart();
     let reader = services.reader();
     // A process outside of the namespaces that may write to the pipe: the reader never comes to its end.
