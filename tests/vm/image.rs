@@ -248,6 +248,19 @@ fn the_programs_of_an_architecture_are_those_of_scripts_build() {
             image(&script, &["initramfs", &out, "--arch", name]).expect("it is packed");
         fs::remove_file(&out).expect("an image");
     }
+    // A container's image is for as many as are named, in this order and each once.
+    let both = ["--arch", "armv7", "--arch", "aarch64", "--arch", "armv7"];
+    let said =
+        image(&script, &[&["initramfs", &out], &both[..]].concat()).expect_err("it is for one architecture");
+    assert_eq!(said, "image: an initramfs is for one architecture; nothing was written\n");
+    let _interpreter_is_missing =
+        image(&script, &[&["oci", &out, "--name", "a:1"], &both[..]].concat()).expect("it is packed");
+    let tags = Command::new("tar").args(["-xOf", &out, "manifest.json"]).output().expect("tar runs").stdout;
+    let tags = String::from_utf8(tags).expect("JSON");
+    let tags: Vec<&str> =
+        tags.split("RepoTags\": [\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(tags, ["a:1-arm64", "a:1-armv7"]);
+    fs::remove_file(&out).expect("an image");
     let said = image(&script, &["initramfs", &out]).expect_err("nothing is there");
     assert!(said.contains("target/release/zinit-pid1 is not there: cargo build --release; "), "{said}");
     let said = image(&script, &["initramfs", &out, "--arch", "sparc"]).expect_err("it is refused");
