@@ -150,6 +150,31 @@ fn each_setting_is_in_the_manual() {
 }
 
 #[test]
+fn each_test_that_the_security_policy_names_exists() {
+    let text = read("SECURITY.md");
+    let named: Vec<(&str, &str)> = text
+        .split("`tests/")
+        .skip(1)
+        .map(|rest| {
+            let name = rest.split('`').next().expect("a name");
+            name.split_once(": ").unwrap_or_else(|| panic!("tests/{name} names no test"))
+        })
+        .collect();
+    for (file, name) in &named {
+        let source = read(&format!("tests/{file}"));
+        let at = source.find(&format!("fn {name}()")).unwrap_or_else(|| panic!("tests/{file} has no {name}"));
+        let before = source[..at].trim_end();
+        assert!(before.ends_with("#[test]"), "{file}: {name} is no test");
+    }
+    // Each row of what is not trusted has at least two.
+    let table = text.split_once("\n|---|---|---|\n").expect("a table").1;
+    for row in table.lines().take_while(|line| line.starts_with('|')) {
+        assert!(row.matches("`tests/").count() >= 2, "{row}");
+    }
+    assert!(named.len() > 30, "{named:?}");
+}
+
+#[test]
 fn the_phase_diagram_has_the_edges_of_the_code_and_no_other() {
     assert_eq!(edges("phases"), reachable::edges("phases"));
     assert_eq!(edges("steps"), reachable::edges("steps"));
