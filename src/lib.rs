@@ -1,7 +1,60 @@
 //! The decisions of PID 1: a state machine without system calls.
 //!
-//! Start with [`init`], which routes each event to its transition, then [`phase`], the state, and the transitions
-//! themselves: [`server`], [`stop`], [`shutdown`] and [`update`].
+//! The program `zinit-pid1` starts one server, `zinit-server`, and starts it again when it exits; it reaps every orphan,
+//! and it ends a machine or a container in stages that all have a deadline. What to do, and when, is decided here. The
+//! program does it: it waits for an event, passes it to [`Init::handle`](init::Init::handle), performs the
+//! [actions](model::action::Action) that come back, and waits again, no longer than until
+//! [`Init::deadline`](init::Init::deadline).
+//!
+//! ```
+//! use zinit_pid1::init::Init;
+//! use zinit_pid1::model::action::{Action, Actions, Method};
+//! use zinit_pid1::model::event::{Ending, Event, Request};
+//! use zinit_pid1::model::policy::{Orphans, Policy};
+//! use zinit_pid1::model::process::{Pid, Role};
+//! use zinit_pid1::model::reexec::ReexecState;
+//! use zinit_pid1::model::time::Instant;
+//!
+//! // A machine is switched on. The first deadline is now, and brings the server.
+//! let policy = Policy {
+//!     role: Role::Machine,
+//!     stop_timeout: 30_000, // ms
+//!     poweroff: Ending::Poweroff,
+//!     give_up: 0,
+//!     orphans: Orphans::Stop,
+//! };
+//! let mut init = Init::boot(policy, &ReexecState::first(), Instant(0));
+//! assert_eq!(init.deadline(), Some(Instant(0)));
+//! let mut actions = Actions::default();
+//! init.handle(Event::Timeout, Instant(0), &mut actions);
+//! assert!(actions.as_slice().contains(&Action::SpawnServer));
+//!
+//! // It was forked. A server that runs has no deadline: PID 1 sleeps until something happens.
+//! let server = Pid::new(42).expect("a pid");
+//! actions.clear();
+//! init.handle(Event::Spawned(server), Instant(1), &mut actions);
+//! assert_eq!(init.deadline(), None);
+//!
+//! // A day later somebody asks for a power off: the server is asked to stop its services, and now there is a deadline.
+//! let now = Instant(86_400_000);
+//! actions.clear();
+//! init.handle(Event::Requested(Request::End(Ending::Poweroff)), now, &mut actions);
+//! assert!(actions.as_slice().contains(&Action::Rpc(Method::Shutdown)));
+//! assert!(init.deadline().is_some_and(|deadline| deadline > now));
+//! ```
+//!
+//! # Where to start
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`init`] | the entry: which event leads to which transition |
+//! | [`phase`] | the state: running, stopping, a task of the shutdown, the end |
+//! | [`server`], [`stop`], [`shutdown`], [`update`] | the transitions, by what they are about |
+//! | [`signals`], [`reaper`] | the meaning of each signal; which child has ended |
+//! | [`model`] | plain data: events, actions, times, [limits](model::limits), [log lines](model::message) |
+//! | [`parse`], [`text`] | bytes from outside become data; data become log lines |
+//!
+//! `zinit-pid1ctl`, the second program, shares [`model`], [`parse`] and [`text`].
 //!
 //! # Design rules
 //! 1. This crate decides and the program `zinit-pid1` acts: no code here can make a system call.
