@@ -175,6 +175,22 @@ fn each_test_that_the_security_policy_names_exists() {
 }
 
 #[test]
+fn each_document_names_the_oldest_compiler_of_cargo() {
+    let manifest = read("Cargo.toml");
+    let version = manifest.split_once("\nrust-version = \"").expect("a version").1;
+    let version = version.split('"').next().expect("a word");
+    for (path, text) in [
+        ("README.md", "with Rust % or later, which zinit needs"),
+        ("README.md", "the oldest compiler that `Cargo.toml` allows, %,"),
+        ("CONTRIBUTING.md", "# Rust % or later"),
+        ("scripts/setup", "a Rust toolchain, % or later"),
+    ] {
+        let text = text.replace('%', version);
+        assert!(read(path).contains(&text), "{path}: {text}");
+    }
+}
+
+#[test]
 fn the_phase_diagram_has_the_edges_of_the_code_and_no_other() {
     assert_eq!(edges("phases"), reachable::edges("phases"));
     assert_eq!(edges("steps"), reachable::edges("steps"));
