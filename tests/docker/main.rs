@@ -19,13 +19,16 @@ use common::elf::{ARCHITECTURES, program_for};
 use common::namespace::Log;
 use common::{Folder, Update, brought, program, root, terminal, tool, until};
 
+/// What the program says its version is.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 #[test]
 fn a_container_runs_its_services_and_stops_with_0() {
     let container = Container::zinit(&[]);
-    container.line("version 0.1.0, PID 1 of a container");
+    container.line(&format!("version {VERSION}, PID 1 of a container"));
     container.running("one");
     let status = container.ask(&["exec"], &["/sbin/zinit-pid1", "status"]);
-    for line in ["version 0.1.0, PID 1 of a container", " runs for ", ": 0 zombies"] {
+    for line in [&format!("version {VERSION}, PID 1 of a container"), " runs for ", ": 0 zombies"] {
         assert!(status.contains(line), "{status}");
     }
     let time = container.stops();
@@ -45,7 +48,7 @@ fn a_profile_that_kills_whoever_calls_reboot_does_not_kill_pid_1() {
         "syscalls": [{"names": ["reboot"], "action": "SCMP_ACT_KILL_PROCESS"}]}"#;
     fs::write(&profile, text).expect("a file");
     let container = Container::zinit(&[&format!("--security-opt=seccomp={}", profile.display())]);
-    container.line("version 0.1.0, PID 1 of a container");
+    container.line(&format!("version {VERSION}, PID 1 of a container"));
     container.running("one");
     container.stops();
 }
@@ -480,7 +483,7 @@ fn a_power_off_with_a_status_is_the_status_of_the_container() {
 #[test]
 fn status_tells_any_user_of_a_container_the_version_and_whether_a_server_runs() {
     let container = Container::zinit(&[]);
-    container.line("version 0.1.0, PID 1 of a container");
+    container.line(&format!("version {VERSION}, PID 1 of a container"));
     container.running("one");
     let health = |expected: i32| {
         let mut ask = docker(&["exec", "--user=1000", &container.name, "/sbin/zinit-pid1", "status"]);
@@ -489,7 +492,7 @@ fn status_tells_any_user_of_a_container_the_version_and_whether_a_server_runs() 
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let text = health(0);
-    assert!(text.contains("version 0.1.0 by its file, PID 1 of a container\n"), "{text}");
+    assert!(text.contains(&format!("version {VERSION} by its file, PID 1 of a container\n")), "{text}");
     container.stops();
 
     image_without_server("bare-health", None);
