@@ -31,7 +31,7 @@ fn a_comment_has_three_words_and_may_have_more() {
 
 #[test]
 fn a_word_that_is_missing_or_is_there_twice_is_refused() {
-    let all = ["file:zinit-pid1", "version:0.1.0", "arch:x86_64"];
+    let all = ["file:zinit-pid1", "version:0.2.0", "arch:x86_64"];
     for (index, key) in ["file:", "version:", "arch:"].into_iter().enumerate() {
         let mut less = all.to_vec();
         less.remove(index);
