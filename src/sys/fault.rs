@@ -53,6 +53,7 @@ impl Sys<'_> {
                     while raw::wait().0 > 0 {}
                 }
             }
+            self.log.finish();
         }
         raw::exit((signal as u8).wrapping_add(128))
     }

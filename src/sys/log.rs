@@ -99,8 +99,8 @@ impl Log {
         }
         let mut line = Buffer::default();
         line::compose(&mut line, record, text, is_kmsg);
-        if is_kmsg && record.message.is_breadcrumb() {
-            // It is memory: no reader is waited for.
+        if record.message.is_breadcrumb() {
+            // It is memory: no reader is waited for. Only a machine has it.
             let _none = raw::write(self.pmsg.get(), line.as_bytes());
         }
         // Without a reader the write fails with EPIPE; SIGPIPE is blocked, and ignored when PID 1 takes it.

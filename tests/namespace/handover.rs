@@ -1,6 +1,7 @@
 //! The helpers that keep the services of the real zinit-server 0.3.9, without zinit-pid1: PID 1 is a shell with its name.
 
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -79,13 +80,21 @@ impl Machine {
             fs::write(at(&format!("state.{server}")), state(server * 300)).expect("a file");
         }
         fs::write(at("script"), format!("{FUNCTIONS}{script}\nwait\n")).expect("a script");
+        let (reading, writing) = std::io::pipe().expect("a pipe");
+        // As the log of PID 1, which never blocks. SAFETY: two numbers.
+        assert_eq!(
+            unsafe { libc::fcntl(writing.as_raw_fd(), libc::F_SETFL, libc::O_WRONLY | libc::O_NONBLOCK) },
+            0
+        );
         let pid1 = setup
+            .stderr(writing.into())
             .with("ZINIT_SERVER", brought("target/zinit/x86_64/bin/zinit-server"))
             .with("STRANGER", stand_in())
             .with("ZINIT_SOCKET", "/run/zinit.sock")
             .before(&format!("mount -t tmpfs run /run; {}; cd {}", with_tool(), folder.display()))
             .run("exec ./zinit-pid1 script")
             .start();
+        pid1.log.follow(reading);
         let machine = Self { pid1, folder };
         until("the services", || machine.starts() == [1; 2] && machine.last() > 0);
         machine

@@ -206,6 +206,18 @@ fn the_last_lines_are_written_although_kill_ends_the_writer_too() {
 }
 
 #[test]
+fn the_last_words_of_a_fault_are_written_too() {
+    let (reading, writing) = pipe().expect("a pipe");
+    let (mut pid1, log) = start(writing.into(), reading);
+    pid1.diary_line("started");
+    // Without /proc it cannot execute itself once more.
+    pid1.signal(libc::SIGSEGV);
+    assert_eq!(pid1.end().code(), Some(128 + libc::SIGSEGV));
+    log.is_read();
+    assert!(log.text().contains("fault, signal 11"), "{}", log.text());
+}
+
+#[test]
 fn another_pid_1_has_a_writer_of_its_own_and_no_zombie() {
     // With /proc, by which PID 1 executes itself.
     let (near, far) = UnixStream::pair().expect("two sockets");
