@@ -698,7 +698,7 @@ impl World {
         let begun = if self.role == Role::Machine { Message::ShutdownBegun } else { Message::StopBegun };
         let begun = Record::new(begun).task(Task::of(ending));
         assert!(actions.contains(&Action::Log(begun)), "{actions:?}");
-        let times = Action::Log(Record { message: Message::StopTimes, number: self.stop_timeout, ..begun });
+        let times = Action::Log(Record::new(Message::StopTimes).number(self.stop_timeout));
         assert_eq!(actions.contains(&times), self.role != Role::Machine, "{actions:?}");
         self.watched = false;
         self.model = Model::Ending { since: self.now, ending, kill_at: self.now + self.stop_timeout };
