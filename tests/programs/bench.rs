@@ -34,6 +34,7 @@ fn serve(begin: i64) -> ! {
     let term = term();
     let rpc = listen("/run/zinit.sock");
     let control = listen("/run/bench/control");
+    log("ready", now());
     loop {
         let mut wait = [term.as_raw_fd(), rpc.as_raw_fd(), control.as_raw_fd()].map(|fd| libc::pollfd {
             fd,

@@ -22,7 +22,10 @@ use hold::Held;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    if std::env::args().next().is_some_and(|name| name.ends_with("zinit-server")) {
+    // Some inits start it by another name, a link.
+    if std::env::args().next().is_some_and(|name| name.ends_with("zinit-server"))
+        || std::env::current_exe().is_ok_and(|file| file.ends_with("zinit-server"))
+    {
         tell_when_started();
     }
     match arguments.as_slice() {
