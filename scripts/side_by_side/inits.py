@@ -68,7 +68,7 @@ ENDS_WITH_SERVER = "runs one program and ends with it: no restart of the server,
 SUPERVISES = "first mounts and the end of a machine are left to scripts"
 
 ALL = (
-    Init("zinit-pid1", [OURS], ["/zinit-pid1"], "asks the server by RPC, and signals it if it does not answer",
+    Init("zinit-pid1", [OURS], ["/zinit-pid1"], "updates, status and commands need `zinit-pid1ctl` beside it, which is not counted",
          mounts={}),
     Init("tini", [f"{INITS}/usr/bin/tini"], ["/usr/bin/tini", "--", "/server"], ENDS_WITH_SERVER),
     Init("tini-static", [f"{INITS}/usr/bin/tini-static"], ["/usr/bin/tini-static", "--", "/server"], ENDS_WITH_SERVER),
@@ -86,7 +86,7 @@ ALL = (
          lambda server: {"etc/inittab": f"::respawn:{server}\n"},
          mounts={"etc/inittab": f"{MOUNTING}::respawn:/sbin/zinit-server\n::shutdown:/bin/umount -a -r\n"},
          poweroff="USR2"),
-    Init("finit", [f"{INITS}/sbin/finit"], ["/inits/sbin/finit"], "waits a second after TERM",
+    Init("finit", [f"{INITS}/sbin/finit"], ["/inits/sbin/finit"], "waits a second after TERM; its first mounts, those of `/etc/fstab`, were not measured",
          lambda server: {"etc/finit.conf": f"service [S12345789] {server} -- server\n"}),
 )
 
@@ -123,9 +123,9 @@ def rows(mode):
         ] + [Row(f"cpu{count}", f"CPU time for one of {count:,} orphans", "µs", 1e3, 2) for count in orphans]
           + [Row(f"rate{count}", f"orphans in a second, of {count:,}", "", 1, 0, False) for count in orphans],
         "A machine, counted in instructions": [
-            Row("mounted", "exec of PID 1 to that of the server, all mounted before", "million instructions", 1e6, 2),
-            Row("mounting", "exec of PID 1 to that of the server, with 8 mounts to make", "million instructions", 1e6, 2),
-        ] + [Row(f"mounts{count}", f"request to power off of a machine with {count:,} mounts", "s", 1e9, 3) for count in mounts],
+            Row("mounted", "exec of PID 1 to the server's, all mounted", "million instructions", 1e6, 2),
+            Row("mounting", "exec of PID 1 to the server's, with 8 mounts", "million instructions", 1e6, 2),
+        ] + [Row(f"mounts{count}", f"request to power off, {count:,} mounts", "s", 1e9, 3) for count in mounts],
     }
 
 

@@ -101,7 +101,8 @@ Dinit is in no suite of Debian; the others are its packages, which `scripts/setu
 - Memory is the sum of `/proc/PID/smaps_rollup` and wake-ups are the context switches of all processes but the server. Of
   what is proportional, the C library is shared with every other program on the computer.
 - The start is the time from the exec of the init to the server's `main`; the stop that from TERM until PID 1 and all others
-  are gone. The server exits at once when it is asked to.
+  are gone. The server exits at once when it is asked to. On a busy computer a process that is woken or forked waits some
+  milliseconds for a processor, and zinit-pid1 forks twice: a client of the server, and who sends TERM to what is left.
 - Orphans share their memory, so that the kernel has little work with each of them. They exit together, in batches of 20,000
   at most, since the kernel has 32,768 pids; the time ends when PID 1 has reaped the last one. The CPU time is that of
   PID 1 in `/proc/PID/schedstat`.
@@ -127,9 +128,9 @@ def chart(result, mode):
         figures = {init["name"]: init["figures"].get(row.key) for init in result["inits"]}
         known = [figure["median"] for figure in figures.values() if figure]
         logarithmic = is_logarithmic(known)
-        words = f"{row.title}{row.unit and ', ' + row.unit}"
-        scale = ("less" if row.lower else "more") + " is better" + (", logarithmic" if logarithmic else "")
-        text.append(f'<text x="{left}" y="{top}" font-weight="bold">{escape(words)}</text>')
+        scale = (row.unit and row.unit + ", ") + ("less" if row.lower else "more") + " is better"
+        scale += ", logarithmic" if logarithmic else ""
+        text.append(f'<text x="{left}" y="{top}" font-weight="bold">{escape(row.title)}</text>')
         text.append(f'<text x="{left}" y="{top + 14}" fill="#666" font-size="10">{scale}</text>')
         for line, (name, figure) in enumerate(figures.items(), 1):
             y = top + LINE * line + 12
