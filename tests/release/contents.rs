@@ -100,6 +100,10 @@ fn the_licences_of_all_that_is_in_a_program_go_with_it() {
             let name = package.replace('@', "-");
             assert!(ours || named.contains(name.as_str()), "{name}: {named:?}");
         }
+        // Of all others there is a text; what has none is named with what it says of itself.
+        for part in text.split("==== ").filter(|part| part.contains("has no file with its licence")) {
+            assert!(part.starts_with("nanojson-") && part.contains("license = \"MIT\""), "{part}");
+        }
         for notice in
             ["isis agora lovecruft", "Permission is hereby granted", "Redistributions in binary form"]
         {
