@@ -4,6 +4,7 @@
 mod common;
 
 mod boards;
+mod examples;
 mod features;
 mod image;
 mod machine;

@@ -1,0 +1,84 @@
+//! The scripts in doc/examples, as they stand there.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::common::namespace::Log;
+use crate::common::podman::example;
+use crate::common::{Folder, brought, program, tool};
+
+#[test]
+fn an_initramfs_has_a_network_service_that_answers() {
+    let folder = Folder::new();
+    let text = Example::start("initramfs", &folder).ends();
+    assert!(text.contains("check: board-1 answers: It works"), "{text}");
+    ended_in_order(&text);
+}
+
+/// Panics unless the last machine has powered off by itself, and nothing had to be killed.
+fn ended_in_order(text: &str) {
+    assert!(text.contains("zinit-pid1: power off begins") && text.contains("reboot: Power down"), "{text}");
+    for sign in ["zinit-pid1: cannot", "sending KILL", "not done in time", "Kernel panic"] {
+        assert!(!text.contains(sign), "{sign} in:\n{text}");
+    }
+}
+
+/// A script that runs, with all that it has started.
+struct Example {
+    script: Child,
+    log: Log,
+}
+
+/// It packs images and boots machines, while other tests do the same.
+const LIMIT: Duration = Duration::from_secs(600);
+
+impl Example {
+    /// Starts the script with a folder for its files, with the programs of this source.
+    fn start(name: &str, folder: &Folder) -> Self {
+        let mut script = Command::new(example(name));
+        script.arg(folder.path());
+        Self::run(script)
+    }
+
+    fn run(mut script: Command) -> Self {
+        // Where the script takes them from.
+        for file in [program(), tool(), brought("target/zinit/x86_64/bin/zinit-server")] {
+            assert!(file.exists(), "{}", file.display());
+        }
+        script.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut script = script.spawn().expect("the script runs");
+        let log = Log::default();
+        log.follow(script.stdout.take().expect("a pipe"));
+        log.follow(script.stderr.take().expect("a pipe"));
+        Self { script, log }
+    }
+
+    /// Waits until it has ended with success, and returns what it said.
+    fn ends(mut self) -> String {
+        let begin = Instant::now();
+        let status = loop {
+            if let Some(status) = self.script.try_wait().expect("a child") {
+                break status;
+            }
+            assert!(begin.elapsed() < LIMIT, "the script does not end:\n{}", self.log.text());
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        self.log.is_read();
+        let text = self.log.text();
+        assert!(status.success(), "{status}:\n{text}");
+        text
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        // A group that is empty by now has no other processes: its number is that of a child which was not reaped.
+        if self.script.try_wait().is_ok_and(|status| status.is_none()) {
+            let group = self.script.id().cast_signed();
+            // SAFETY: kill(2) of the process group that this test has made.
+            unsafe { libc::kill(-group, libc::SIGKILL) };
+            let _reaped = self.script.wait();
+        }
+    }
+}
