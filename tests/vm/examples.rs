@@ -16,6 +16,25 @@ fn an_initramfs_has_a_network_service_that_answers() {
     ended_in_order(&text);
 }
 
+#[test]
+fn a_read_only_root_has_a_data_partition_and_a_watchdog_and_both_partitions_end_clean() {
+    let folder = Folder::new();
+    let text = Example::start("read-only-root", &folder).ends();
+    for line in [
+        "check: boot 1, the root is read-only",
+        "check: boot 2, the root is read-only",
+        "check: partition 1 is clean",
+        "check: partition 2 is clean",
+    ] {
+        assert!(text.contains(line), "no {line}:\n{text}");
+    }
+    assert_eq!(text.matches("zinit-pid1: /dev/watchdog is armed, 60 s").count(), 2, "{text}");
+    assert_eq!(text.matches("reboot: Power down").count(), 2, "{text}");
+    // The power off has disarmed it.
+    assert!(!text.contains("watchdog did not stop"), "{text}");
+    ended_in_order(&text);
+}
+
 /// Panics unless the last machine has powered off by itself, and nothing had to be killed.
 fn ended_in_order(text: &str) {
     assert!(text.contains("zinit-pid1: power off begins") && text.contains("reboot: Power down"), "{text}");
