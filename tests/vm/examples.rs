@@ -1,11 +1,13 @@
 //! The scripts in doc/examples, as they stand there.
 
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::namespace::Log;
 use crate::common::podman::example;
+use crate::common::variant::variant;
 use crate::common::{Folder, brought, program, tool};
 
 #[test]
@@ -35,6 +37,44 @@ fn a_read_only_root_has_a_data_partition_and_a_watchdog_and_both_partitions_end_
     ended_in_order(&text);
 }
 
+#[test]
+fn a_board_takes_a_signed_update_from_a_stick_and_has_it_at_the_next_boot() {
+    let running = env!("CARGO_PKG_VERSION");
+    let next = {
+        let (rest, last) = running.rsplit_once('.').expect("three numbers");
+        format!("{rest}.{}", last.parse::<u32>().expect("a number") + 1)
+    };
+    let [from, to] = [running, &next].map(|version| format!("version = \"{version}\""));
+    let newer = variant("next-version", &[("Cargo.toml", &from, &to)]);
+    let folder = Folder::new();
+    let text = Example::with("signed-update", &folder, &[&newer]).ends();
+    let checks: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("check: ")).collect();
+    let versions = [running, &next].map(|version| format!("version {version}, PID 1 of this machine"));
+    let [old, new] = versions.each_ref().map(String::as_str);
+    let wanted = [
+        old,
+        "generation 0",
+        "the root is read-only again",
+        new,
+        "generation 1",
+        "the server and this service went on",
+        // The second boot.
+        new,
+        "generation 0",
+    ];
+    assert_eq!(checks, wanted, "{text}");
+    for line in [
+        format!("file:zinit-pid1 version:{next} arch:x86_64"),
+        "zinit-pid1.new works as PID 1".into(),
+        format!("zinit-pid1.new would replace version {running} by version {next}"),
+        "zinit-pid1: the server goes on".into(),
+    ] {
+        assert!(text.contains(&line), "no {line}:\n{text}");
+    }
+    assert_eq!(text.matches("reboot: Power down").count(), 2, "{text}");
+    ended_in_order(&text);
+}
+
 /// Panics unless the last machine has powered off by itself, and nothing had to be killed.
 fn ended_in_order(text: &str) {
     assert!(text.contains("zinit-pid1: power off begins") && text.contains("reboot: Power down"), "{text}");
@@ -55,12 +95,13 @@ const LIMIT: Duration = Duration::from_secs(600);
 impl Example {
     /// Starts the script with a folder for its files, with the programs of this source.
     fn start(name: &str, folder: &Folder) -> Self {
-        let mut script = Command::new(example(name));
-        script.arg(folder.path());
-        Self::run(script)
+        Self::with(name, folder, &[])
     }
 
-    fn run(mut script: Command) -> Self {
+    /// The same with more arguments.
+    fn with(name: &str, folder: &Folder, words: &[&Path]) -> Self {
+        let mut script = Command::new(example(name));
+        script.arg(folder.path()).args(words);
         // Where the script takes them from.
         for file in [program(), tool(), brought("target/zinit/x86_64/bin/zinit-server")] {
             assert!(file.exists(), "{}", file.display());
