@@ -111,18 +111,26 @@ impl Engine {
         told(self.client(&["load", "--quiet", "--input"]).arg(&file));
     }
 
-    /// The client of this engine.
-    fn client(&self, words: &[&str]) -> Command {
-        let mut client = Command::new(installed("docker"));
+    /// A script whose client talks to this engine.
+    fn script(&self, path: &Path) -> Command {
+        let mut script = Command::new(path);
         let folder = self.folder.path();
-        // The old builder needs no plug-in.
-        client
+        script
             .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("DOCKER_CONFIG", folder.join("client"))
+            .env("DOCKER_HOST", format!("unix://{}", folder.join("sock").display()))
+            // The old builder needs no plug-in.
             .env("DOCKER_BUILDKIT", "0")
             .env("TERM", "dumb");
-        client.arg("-H").arg(format!("unix://{}", folder.join("sock").display())).args(words);
-        client.stdin(Stdio::null());
+        script.stdin(Stdio::null());
+        script
+    }
+
+    /// The client of this engine.
+    fn client(&self, words: &[&str]) -> Command {
+        let mut client = self.script(Path::new(installed("docker")));
+        client.args(words);
         client
     }
 }
@@ -138,6 +146,11 @@ extern "C" fn end() {
 /// A client of the engine, with its arguments.
 pub fn docker(words: &[&str]) -> Command {
     ENGINE.get_or_init(Engine::start).client(words)
+}
+
+/// A script that calls `docker`.
+pub fn docker_script(path: &Path) -> Command {
+    ENGINE.get_or_init(Engine::start).script(path)
 }
 
 /// `docker run` without a network, with options.

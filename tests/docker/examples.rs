@@ -1,13 +1,14 @@
 //! The files in doc/examples, as they stand there.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use zinit_pid1::model::limits::{KILL_GRACE, TERM_GRACE};
 
-use crate::common::docker::{docker, told};
+use crate::common::docker::{docker, docker_script, told};
 use crate::common::podman::{example, podman};
-use crate::common::until;
+use crate::common::{Folder, program, root, tool, until};
 
 /// What follows `key` in the first line that begins with it.
 fn value(file: &str, key: &str) -> String {
@@ -54,6 +55,33 @@ fn the_compose_file_runs_and_stops_within_its_grace_period() {
     }
     assert!(!text.contains("sending"), "{text}");
     told(&mut compose(&["down"]));
+}
+
+#[test]
+fn the_dockerfile_is_built_from_scratch_without_a_network_and_runs() {
+    let folder = Folder::new();
+    // Where the script takes them from.
+    let _programs = (program(), tool());
+    let mut script = docker_script(Path::new(&example("container")));
+    let text = told(script.arg(folder.path()).env("ZINIT_IMAGE", "from-dockerfile"));
+    for line in ["hello: started", "zinit-pid1: stop begins", "hello: stopped", "zinit-server stopped"] {
+        assert!(text.contains(line), "no {line}:\n{text}");
+    }
+    assert!(text.contains("check: from-dockerfile ended with status 0"), "{text}");
+    assert!(!text.contains("sending KILL"), "{text}");
+}
+
+#[test]
+fn the_readme_shows_the_dockerfile() {
+    let lines = |text: &str| -> Vec<String> {
+        let words = ["FROM ", "COPY ", "ENTRYPOINT "];
+        let lines = text.lines().map(str::trim_start);
+        lines.filter(|line| words.iter().any(|word| line.starts_with(word))).map(str::to_owned).collect()
+    };
+    let [file, readme] = [example("Dockerfile").into(), root().join("README.md")]
+        .map(|path| fs::read_to_string(path).expect("a file"));
+    assert_eq!(lines(&file).len(), 5);
+    assert_eq!(lines(&readme), lines(&file));
 }
 
 /// No cluster can be had for a test: podman makes the Pod of the file, and is told to make the calls of a kubelet.
