@@ -266,3 +266,22 @@ fn the_programs_of_an_architecture_are_those_of_scripts_build() {
     let said = image(&script, &["initramfs", &out, "--arch", "sparc"]).expect_err("it is refused");
     assert!(said.contains("invalid choice: 'sparc'"), "{said}");
 }
+
+#[test]
+fn services_without_a_shell_to_run_them_are_a_warning() {
+    let folder = Folder::new();
+    let out = folder.path().join("image").display().to_string();
+    let service = folder.path().join("mine.toml");
+    fs::write(&service, "[service]\nname = \"mine\"\nexec = \"sleep 9\"\n").expect("a file");
+    let service = service.display().to_string();
+    let line = "image: warning: /bin/sh is not in this image, and the server runs each service by it\n";
+    for (words, warned) in [
+        (&["--service", service.as_str()][..], true),
+        (&["--service", &service, "--add", "/bin/busybox:bin/sh"], false),
+        (&["--level", "1"], false),
+    ] {
+        let packed = pack(&["env"], &out, words);
+        let said = String::from_utf8_lossy(&packed.stderr).into_owned();
+        assert!(packed.status.success() && said.contains(line) == warned, "{words:?}: {said}");
+    }
+}

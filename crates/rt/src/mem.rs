@@ -4,6 +4,10 @@
 //! Signatures and contracts are those of C. LLVM must not recognise a body as the function that it implements, or it
 //! would replace it by a call of itself: copies and fills are assembly, all other loops read volatile.
 
+// Newer compilers expect pointers to `c_void` and `c_char`; the calling convention is the same. The oldest one that
+// builds this does not know the lint.
+#![allow(unknown_lints, suspicious_runtime_symbol_definitions)]
+
 use crate::arch::{copy_backward, copy_forward, fill};
 
 #[cfg_attr(not(test), unsafe(no_mangle))]
