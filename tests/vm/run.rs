@@ -137,7 +137,7 @@ fn the_first_hour_of_the_readme_is_as_it_says() {
     assert!(run.0.wait().expect("an end").success(), "{}", said());
     let (said, version) = (said().replace("\r\n", "\n"), env!("CARGO_PKG_VERSION"));
     for line in [
-        "XXhello\n",
+        "[stdout] hello\n",
         &format!("would replace version {version} by version {version}\n"),
         "generation 1\n",
         "generation 2\n",
