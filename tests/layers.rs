@@ -78,7 +78,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("ctl/job", "ask client deadline life model parse process protocol refusal report restart sys"),
     ("ctl/life", "json protocol services"),
     ("ctl/hostname", ""),
-    ("ctl/second", "parse print process"),
+    ("ctl/second", "client deadline parse print process sys"),
     ("ctl/answer", "model"),
     ("ctl/comment", "answer"),
     ("ctl/update/restore", "file install model refusal report running"),

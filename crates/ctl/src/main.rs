@@ -82,9 +82,7 @@ fn main(start: Start) -> ! {
         }
     } else {
         match cli::parse(start.name(), start.words()) {
-            Command::Supervise if process::unseen().is_some() || process::parent_is_named() => {
-                second::look_for_first(start)
-            }
+            Command::Supervise if process::parent_is_named() => second::look_for_first(start),
             command => run_command(command),
         }
     };

@@ -57,12 +57,7 @@ pub fn parent() -> u32 {
 }
 
 /// True if the parent of this process is zinit-pid1: the helpers act on the children and the program of their parent.
-///
-/// Also true if `/proc` does not show the processes here, where the parent is unknown: none can be found there either.
 pub fn parent_is_zinit_pid1() -> bool {
-    if unseen().is_some() {
-        return true;
-    }
     // A PID 1 that is replaced meanwhile has the name of a file until it sets its own.
     for _ in 0..NAME_CHECKS {
         if parent_is_named() {
@@ -74,8 +69,10 @@ pub fn parent_is_zinit_pid1() -> bool {
 }
 
 /// True if the parent of this process has the name zinit-pid1 now.
+///
+/// Also true if `/proc` does not show the processes here, where the parent is unknown: none can be found there either.
 pub fn parent_is_named() -> bool {
-    parent() > 0 && read(parent(), "comm", &mut [0; 16]) == b"zinit-pid1\n"
+    unseen().is_some() || parent() > 0 && read(parent(), "comm", &mut [0; 16]) == b"zinit-pid1\n"
 }
 
 /// True if the parent of this process is zinit-pid1 as PID 1 of the machine; without `/proc` its pid alone tells.

@@ -4,13 +4,12 @@ use core::ffi::CStr;
 
 use rt::raw;
 use rt::start::Start;
-use rustix::fd::OwnedFd;
-use rustix::io::{self, Errno};
-use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use zinit_pid1::parse::cli::MAY_SUPERVISE;
 use zinit_pid1::parse::config::Config;
+use zinit_pid1ctl::deadline::Deadline;
 
-use super::{FAILED, print, process};
+use crate::client::{Client, Failure};
+use crate::{FAILED, print, process, sys};
 
 /// Looks for a server: a second one would take over the socket of the first, and PID 1 could no longer stop that.
 /// Returns the exit status.
@@ -33,17 +32,9 @@ pub fn look_for_first(start: Start) -> u8 {
     } else if raw::read_file(c"/proc/1/comm", &mut [0; 16]) == b"zinit-pid1\n" {
         return runs(c"PID 1");
     }
-    match connect(socket) {
-        // EAGAIN: it listens, and accepts nothing.
-        Ok(_) | Err(Errno::AGAIN) => runs(socket),
+    match Client::connect_to(socket, &mut [], Deadline::after(sys::now(), 0)) {
+        // Late: it listens, and its queue of connections is full.
+        Ok(_) | Err(Failure::Late) => runs(socket),
         Err(_) => MAY_SUPERVISE,
     }
-}
-
-/// Connects to whoever listens on a socket, without waiting.
-fn connect(path: &CStr) -> io::Result<OwnedFd> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    net::connect(&socket, &SocketAddrUnix::new(path)?)?;
-    Ok(socket)
 }
