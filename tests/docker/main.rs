@@ -96,13 +96,18 @@ fn what_was_executed_in_a_container_gets_its_time_to_end() {
     }
 }
 
+/// The option of `docker run` by which start-stop-daemon finds the name of the user 1000.
+fn other_user(folder: &Folder) -> String {
+    let passwd = folder.path().join("passwd");
+    fs::write(&passwd, "other:x:1000:1000::/:/bin/sh\n").expect("a file");
+    format!("--volume={}:/etc/passwd", passwd.display())
+}
+
 /// Docker gives the terminal to root: an entry point that has dropped its user may open it by no name but `/dev/tty`.
 #[test]
 fn a_terminal_gets_all_lines_of_another_user() {
     let folder = Folder::new();
-    // The program that changes the user looks for its name.
-    fs::write(folder.path().join("passwd"), "other:x:1000:1000::/:/bin/sh\n").expect("a file");
-    let passwd = format!("--volume={}:/etc/passwd", folder.path().join("passwd").display());
+    let passwd = other_user(&folder);
     let drop = "exec /bin/busybox start-stop-daemon -S -p /none -c 1000:1000 -x /sbin/zinit-pid1";
     for (before, writers) in [("", 0), ("/bin/busybox rm /dev/tty;", 1)] {
         let options = ["--tty", "--entrypoint=/bin/sh", "--tmpfs=/run:uid=1000", &passwd];
@@ -131,9 +136,7 @@ fn a_terminal_gets_all_lines_of_another_user() {
 #[test]
 fn without_the_right_to_signal_a_service_nobody_waits_for_it() {
     let folder = Folder::new();
-    // The program that changes the user looks for its name.
-    fs::write(folder.path().join("passwd"), "other:x:1000:1000::/:/bin/sh\n").expect("a file");
-    let passwd = format!("--volume={}:/etc/passwd", folder.path().join("passwd").display());
+    let passwd = other_user(&folder);
     let command = "/bin/busybox start-stop-daemon -S -p /none -c 1000:1000 -x /bin/busybox -- sleep 1000";
     service(folder.path(), "other", command);
     let options = ["--cap-drop=KILL", "--env=ZINIT_STOP_TIMEOUT=1", &passwd];

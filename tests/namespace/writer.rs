@@ -1,5 +1,4 @@
-//! The writer of the log of a PID 1 that cannot write to standard error without waiting for a reader: here because `/proc`
-//! is hidden, so that no file can be opened anew.
+//! The log writer of a PID 1 that cannot open its standard error anew: mostly because a tmpfs hides `/proc`.
 
 use std::fs::File;
 use std::io::{Read, Write, pipe};
@@ -7,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crate::common::namespace::{Log, Namespace, Setup, children, comm, state};
+use crate::common::namespace::{Log, Namespace, Setup, children, comm, freeze, state};
 use crate::common::services::kill;
 use crate::common::{terminal, until};
 
@@ -173,13 +172,12 @@ fn a_writer_that_is_killed_is_started_again_and_loses_no_line() {
     let (mut pid1, log) = start(writing.into(), reading);
     pid1.diary_line("started");
     let first = writer(&mut pid1);
-    kill(first, libc::SIGSTOP);
-    until("the stop", || state(first) == Some('T'));
+    freeze(first);
     pid1.signal(libc::SIGUSR1);
     until("the second server", || pid1.diary().matches("started").count() == 2);
     kill(first, libc::SIGKILL);
     until("the end of the writer", || state(first).is_none_or(|state| state == 'Z'));
-    // An orphan wakes PID 1: the end of the writer does not.
+    // The end of the writer sends PID 1 no signal that would wake it.
     pid1.signal(libc::SIGURG);
     log.line("soft restart");
     log.nth("started", 2);
