@@ -97,7 +97,7 @@ impl State {
 
     /// Records the exit of a server, and continues with the next phase.
     pub(crate) fn server_ended(&mut self, server: Pid, exit: Exit, now: Instant, actions: &mut Actions) {
-        // One less than none: `should_give_up` counts each end that was not asked for.
+        // `should_give_up` adds 1 for each end without a request, which makes this 0.
         let failures = if let Phase::Running { .. } = self.phase { u32::MAX } else { 0 };
         self.servers.record_exit(exit, failures, now);
         let record = Record::new(Message::ServerEnded).pid(server).exit(exit);
@@ -186,7 +186,7 @@ impl State {
 }
 
 impl Servers {
-    /// Records whether the server ran, and whether that was for long enough: then `failures` of them are left.
+    /// Records whether the server was executed; if it ran for a minute, the count of failures becomes `failures`.
     fn record_exit(&mut self, exit: Exit, failures: u32, now: Instant) {
         if let Exit::NotExecuted(_) = exit {
             self.orphans = false;

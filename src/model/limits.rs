@@ -207,8 +207,8 @@ pub const STACK: usize = 16_384;
 /// Without this limit, SIGTERM would not be handled for as long as orphans keep exiting.
 pub const REAP_BUDGET: u8 = 64;
 
-/// Interval at which PID 1 of a container looks whether the writer of its log is done before it exits, ms, and how often
-/// it does that at most: 100 ms in all.
+/// Interval at which PID 1 of a container looks whether its log writer is done before it exits, ms, and how often it does
+/// that at most: 100 ms in all.
 pub const FLUSH_CHECK: Millis = 1;
 /// See [`FLUSH_CHECK`].
 pub const FLUSH_CHECKS: u32 = 100;

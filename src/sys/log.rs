@@ -23,7 +23,7 @@ pub struct Log {
     is_kmsg: Cell<bool>,
     /// `/dev/pmsg0`, or -1: opened once, because `/dev` may lie on a disk that hangs later.
     pmsg: Cell<i32>,
-    /// Who writes what PID 1 cannot write itself.
+    /// The child that writes to a standard error that could not be opened anew.
     writer: Writer,
     /// Lines of a lower level are not written.
     pub level: Cell<Level>,
@@ -110,9 +110,9 @@ impl Log {
     /// Reopens the file of standard error with O_NONBLOCK: the flag belongs to the open file description, which others
     /// share, so it must not be set on the inherited one.
     ///
-    /// A regular file is used as it is, because writers with two offsets would overwrite each other. What cannot be
-    /// reopened gets a writer: a socket, the terminal of an entry point that has dropped its user, and any file without
-    /// `/proc`.
+    /// A regular file is used as it is, because writers with two offsets would overwrite each other. An entry point that
+    /// has dropped its user may reopen its terminal only as `/dev/tty`. What cannot be reopened gets a writer: a socket,
+    /// another terminal, and any file without `/proc`.
     fn stderr(&self) -> i32 {
         if raw::file_type(STDERR) == libc::S_IFREG {
             return STDERR;
@@ -151,7 +151,8 @@ fn open(path: &CStr) -> raw::Result<raw::Fd> {
 /// Opens the controlling terminal if that is standard error: every user may open it by this name, unlike by its own.
 fn own_terminal() -> raw::Result<raw::Fd> {
     let mut session = 0_u32;
-    // SAFETY: the kernel writes the terminal's session; it refuses each terminal but the controlling one, ioctl_tty(2).
+    // Refused for each terminal but the controlling one and the master of a pseudoterminal, ioctl_tty(2). SAFETY: the
+    // kernel writes one number.
     unsafe { raw::ioctl(STDERR, libc::TIOCGSID as usize, raw::address(&raw mut session))? };
     open(c"/dev/tty")
 }

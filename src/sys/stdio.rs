@@ -74,7 +74,7 @@ fn open_tty(path: &CStr) -> Option<Fd> {
 
 /// True if a descriptor is open, fcntl(2).
 fn is_open(number: i32) -> bool {
-    // Another error is that of a filter. SAFETY: two numbers.
+    // A seccomp filter may answer another error, for a descriptor that is open. SAFETY: two numbers.
     let answer = unsafe { syscall(libc::SYS_fcntl, [raw::word(number), raw::word(libc::F_GETFD)]) };
     answer as i32 != -libc::EBADF
 }

@@ -15,14 +15,14 @@ use super::{raw, signal};
 pub struct Writer {
     /// The writer's end of the sockets. It stays open, so that the next writer goes on where one was killed.
     reading: Cell<i32>,
-    /// The pid of the writer; 0 or an error of clone(2) if it does not run; [`NEVER`] if none is needed.
+    /// The pid of the writer; 0 or an error of clone(2) if it does not run; [`NOT_NEEDED`].
     pid: Cell<i32>,
 }
 
 impl Writer {
-    /// No writer is needed.
+    /// The writer of a log that needs none.
     pub const fn none() -> Self {
-        Self { reading: Cell::new(-1), pid: Cell::new(NEVER) }
+        Self { reading: Cell::new(-1), pid: Cell::new(NOT_NEEDED) }
     }
 
     /// Makes the sockets, and returns the end to which lines are written. The writer is started by [`keep`](Self::keep).
@@ -35,7 +35,7 @@ impl Writer {
 
     /// True if a writer is needed, whether or not it runs.
     pub const fn is_needed(&self) -> bool {
-        self.pid.get() != NEVER
+        self.pid.get() != NOT_NEEDED
     }
 
     /// Starts a writer if one is needed and none runs: there was none yet, it was killed, or it could not be forked.
@@ -91,5 +91,5 @@ fn copy(reading: i32, writing: i32) -> ! {
     raw::exit(0)
 }
 
-/// The pid of no child.
-const NEVER: i32 = 1;
+/// No writer is needed: 1 is the pid of no child.
+const NOT_NEEDED: i32 = 1;
