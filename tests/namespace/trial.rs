@@ -189,7 +189,10 @@ fn it_sees_itself_alone_and_ends_with_a_helper_that_is_killed() {
         let helper = pid1.children().into_iter().find(|child| *child != server);
         let tried = helper.and_then(|helper| Some((helper, children(helper).first().copied()?)));
         found = tried.filter(|(_, tried)| link(*tried, "exe").ends_with("sbin/zinit-server"));
-        found.is_some()
+        // execve(2) changes the program first, and sets its words and variables after that.
+        found.is_some_and(|(_, tried)| {
+            fs::read(format!("/proc/{tried}/environ")).is_ok_and(|all| !all.is_empty())
+        })
     });
     let (helper, tried) = found.expect("just found");
     for own in ["ns/pid", "ns/mnt"] {
