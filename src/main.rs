@@ -44,6 +44,7 @@ fn program(start: Start) -> ! {
 /// Runs the event loop. From here on no failure is fatal: each operation is retried or has a deadline.
 fn run(sys: &Sys<'_>) -> ! {
     let mut actions = Actions::default();
+    sys.read_clock();
     let mut init = Init::boot(sys.config().policy(sys.role()), sys.reexec_state(), sys.now());
     loop {
         // A shutdown is not handed over, and has reset what only a next server would need.

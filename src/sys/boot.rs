@@ -9,6 +9,7 @@ use zinit_pid1::model::limits::REAP_BUDGET;
 use zinit_pid1::model::message::Message;
 use zinit_pid1::model::process::{Errno, Role};
 use zinit_pid1::model::reexec::Child;
+use zinit_pid1::model::time::Instant;
 use zinit_pid1::parse::cmdline;
 use zinit_pid1::parse::config::Config;
 
@@ -59,6 +60,7 @@ impl<'a> Sys<'a> {
             updater: Cell::new(Updater::None),
             updater_report: Report::of_none(),
             watchdog: Watchdog::none(),
+            now: Cell::new(Instant(0)),
             children_pending: Cell::new(true),
             reap_budget: Cell::new(REAP_BUDGET),
         }

@@ -81,6 +81,8 @@ pub struct Sys<'a> {
     /// The report from the last updater.
     updater_report: Report,
     watchdog: Watchdog,
+    /// The time when the clock was last read.
+    now: Cell<Instant>,
     /// There may be children that have exited and were not reaped yet.
     children_pending: Cell<bool>,
     /// The number of children that may be reaped before the next check of the clock and the signals.
@@ -175,9 +177,14 @@ impl<'a> Sys<'a> {
         }
     }
 
-    /// The time, for [`Init::handle`](zinit_pid1::init::Init::handle).
-    pub fn now(&self) -> Instant {
-        raw::now()
+    /// The time of the last event or action: many children may be reaped at that time, one system call for each.
+    pub const fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    /// Reads the clock, which is the time for all until the next event or action that may have taken some.
+    pub fn read_clock(&self) {
+        self.now.set(raw::now());
     }
 
     /// Performs one action; if the action forks, the next event is its answer. `ending` is that of the machine, once it
@@ -194,7 +201,8 @@ impl<'a> Sys<'a> {
                     raw::exit(if status == 0 { self.exit_status.get() } else { status });
                 }
             }
-            Action::Log(record) => self.log_record(&record),
+            // It takes no time, and each orphan has a line at the level debug.
+            Action::Log(record) => return self.log_record(&record),
             Action::Reexec => self.reexec_updated(),
             Action::RestartNamespace => {
                 if let Authority::Container(pid1) = self.authority()
@@ -240,6 +248,7 @@ impl<'a> Sys<'a> {
                 self.watchdog.close(*action == Action::WatchdogStop);
             }
         }
+        self.read_clock();
     }
 }
 

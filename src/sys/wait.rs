@@ -35,7 +35,7 @@ impl Sys<'_> {
     /// Waits for a signal until the deadline, or only checks for one if there may be children to reap.
     fn wait_for_signal(&self, deadline: Option<Instant>) {
         self.log.keep_writer();
-        let now = raw::now();
+        let now = self.now();
         let deadline = self.watchdog.ping(now, deadline, &self.log);
         let timeout = match deadline.map(|deadline| now.until(deadline)) {
             // Checked before the signals, so that a flood of signals cannot delay a shutdown.
@@ -48,6 +48,7 @@ impl Sys<'_> {
         };
         let mut info = MaybeUninit::uninit();
         let signal = signal::wait_info(timeout, info.as_mut_ptr());
+        self.read_clock();
         // Signals coalesce and can be missed, so PID 1 checks for children after every wake-up.
         self.children_pending.set(true);
         self.reap_budget.set(REAP_BUDGET);

@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::common::namespace::{Namespace, Setup, children, state, status};
+use crate::common::namespace::{Namespace, Setup, children, freeze, state, status};
 use crate::common::trace::Trace;
 use crate::common::until;
 
@@ -176,7 +176,7 @@ fn interrupted_calls_are_made_again() {
 
 #[test]
 fn twenty_thousand_orphans_leave_no_zombie_and_hide_no_exit() {
-    let (mut pid1, orphans) = storm("storm-and-die");
+    let (mut pid1, orphans) = storm("storm-and-die", STORM);
     assert!(orphans >= STORM, "{orphans} orphans");
     let pid = pid1.pid1();
     let begin = Instant::now();
@@ -196,6 +196,28 @@ fn twenty_thousand_orphans_leave_no_zombie_and_hide_no_exit() {
 }
 
 #[test]
+fn an_orphan_costs_one_system_call_when_many_have_exited() {
+    let (mut pid1, orphans) = storm("storm", 1_000);
+    let pid = pid1.pid1();
+    until("sleep", || state(pid) == Some('S'));
+    freeze(pid);
+    release(&pid1);
+    until("zombies", || children(pid).iter().filter(|child| state(**child) == Some('Z')).count() >= 1_000);
+    let trace = Trace::attach(pid, &[]);
+    // SAFETY: a signal to a process that this test started.
+    unsafe { libc::kill(pid, libc::SIGCONT) };
+    until("no zombie", || children(pid).len() < 10);
+    pid1.signal(libc::SIGTERM);
+    pid1.ends_well();
+    let calls = trace.calls();
+    let (reaped, others): (Vec<_>, Vec<_>) =
+        calls.iter().partition(|call| call.starts_with("wait4(") && call.contains("WIFEXITED"));
+    assert!(orphans >= 1_000 && reaped.len() >= 1_000, "{orphans} orphans: {calls:?}");
+    // Two after each 64 of them, and those of the end of a container.
+    assert!(others.len() < 2 * 1_000 / 64 + 100, "{}: {others:?}", others.len());
+}
+
+#[test]
 fn term_is_handled_while_many_orphans_exit() {
     // On a busy computer this test may signal too late, when most have exited.
     assert!(
@@ -206,7 +228,7 @@ fn term_is_handled_while_many_orphans_exit() {
 
 /// True if many orphans were left when TERM was handled.
 fn term_is_handled_before_all_exited() -> bool {
-    let (mut pid1, orphans) = storm("storm");
+    let (mut pid1, orphans) = storm("storm", STORM);
     let pid = pid1.pid1();
     // The children are not counted here, because that would take a good part of the time in which they exit. Nothing
     // else wakes PID 1.
@@ -227,9 +249,9 @@ fn term_is_handled_before_all_exited() -> bool {
 
 const STORM: usize = 20_000;
 
-/// Starts a server that makes orphans, which wait for `release`; also returns how many there are.
-fn storm(mode: &str) -> (Namespace, usize) {
-    let setup = Setup::stand_in(mode).with("STAND_IN_ORPHANS", STORM.to_string());
+/// Starts a server that makes `count` orphans, which wait for `release`; also returns how many there are.
+fn storm(mode: &str, count: usize) -> (Namespace, usize) {
+    let setup = Setup::stand_in(mode).with("STAND_IN_ORPHANS", count.to_string());
     let release = setup.folder.path().join("release");
     let mut pid1 = setup.with("STAND_IN_RELEASE", release).start();
     pid1.diary_line("orphans made");
