@@ -132,11 +132,6 @@ impl Log {
         self.writer.keep(self.fd.get());
     }
 
-    /// Records the end of a child; true if it was the writer.
-    pub fn has_ended(&self, pid: i32) -> bool {
-        self.writer.has_ended(pid)
-    }
-
     /// Waits until the last lines are written, before this process exits; 100 ms at most.
     pub fn finish(&self) {
         self.writer.finish(self.fd.get());

@@ -102,9 +102,6 @@ impl Sys<'_> {
 
     /// Records a child that was reaped; the updater's exit is an event only if it has installed a program.
     fn reaped(&self, pid: Pid, exit: Exit) -> Option<Event> {
-        if self.log.has_ended(pid.raw()) {
-            return None;
-        }
         if self.updater.get() == Updater::Running(pid) {
             if exit == Exit::Exited(0) {
                 self.updater.set(Updater::Done);

@@ -40,21 +40,19 @@ impl Writer {
 
     /// Starts a writer if one is needed and none runs: there was none yet, it was killed, or it could not be forked.
     pub fn keep(&self, writing: i32) {
+        if self.is_needed() && raw::wait_uncounted().0 == self.pid.get() {
+            self.pid.set(0);
+        }
+        self.start(writing);
+    }
+
+    fn start(&self, writing: i32) {
         if self.pid.get() <= 0 {
             match raw::fork_uncounted() {
                 0 => copy(self.reading.get(), writing),
                 pid => self.pid.set(pid),
             }
         }
-    }
-
-    /// Records the end of a child; true if it was the writer.
-    pub fn has_ended(&self, pid: i32) -> bool {
-        let ended = pid == self.pid.get();
-        if ended {
-            self.pid.set(0);
-        }
-        ended
     }
 
     /// Gives the writer time to write the last lines, before this process exits: `writing` is closed.
@@ -64,7 +62,7 @@ impl Writer {
         }
         raw::close(writing);
         for _ in 0..FLUSH_CHECKS {
-            self.keep(-1);
+            self.start(-1);
             match raw::wait_uncounted() {
                 (1.., 0) => break,
                 // It was killed together with all others.

@@ -223,13 +223,7 @@ pub fn set_name(name: &CStr) {
 /// Instead of the pid there is 0 if no child has ended, or a negative error number if there is none but those of
 /// [`fork_uncounted`]: a pair is returned in registers, and a `Result` of a pair is not.
 pub fn wait() -> (i32, u32) {
-    match wait_for(-1, libc::WNOHANG) {
-        ended @ (1.., _) => ended,
-        none => match wait_uncounted() {
-            ended @ (1.., _) => ended,
-            _ => none,
-        },
-    }
+    wait_for(-1, libc::WNOHANG)
 }
 
 /// The same for children whose end sends another signal than SIGCHLD, or none.
