@@ -37,7 +37,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("sys/reexec", "model raw spawn"),
     ("sys/server", "model raw signal spawn tasks"),
     ("sys/spawn", "log model parse raw signal stdio"),
-    ("sys/tasks", "authority log model mount parse raw reaper signal spawn unmount"),
+    ("sys/tasks", "authority log memory model mount parse raw reaper signal spawn unmount"),
     ("sys/log", "authority model raw text writer"),
     ("sys/writer", "model raw signal"),
     ("sys/unmount", "authority log model mount parse raw spawn tasks"),

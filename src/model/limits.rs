@@ -190,11 +190,18 @@ pub const REPLY: usize = 4_096;
 /// Bytes of a path with its NUL, `PATH_MAX` of limits.h: no system call takes a longer one.
 pub const PATH: usize = 4_096;
 
-/// Bytes of the buffer through which a file of `/proc` is read backwards, on the stack of a child.
+/// Bytes of the memory through which a file of `/proc` is read backwards; only what is used of it exists.
 ///
-/// Enough for a root, a mount point and a source of [`PATH`] bytes, each byte escaped as four bytes, and a page of
-/// options. A longer line has a mount point that no system call can name: it is logged in pieces and skipped.
-pub const PROC_BUFFER: usize = 65_536;
+/// The kernel lists all mounts from the first one again for each part that is read out of order. This is enough for 60,000
+/// mounts of 68 bytes; a longer list is read in parts.
+///
+/// It is also enough for a root, a mount point and a source of [`PATH`] bytes, each byte escaped as four bytes, and a page
+/// of options. A longer line has a mount point that no system call can name: it is logged in pieces and skipped.
+pub const PROC_BUFFER: usize = 4 << 20;
+
+/// Bytes of the buffer on the stack that serves instead where the kernel gives no such memory, which it may refuse under
+/// vm.overcommit_memory=2.
+pub const PROC_BUFFER_SMALL: usize = 4_096;
 
 /// Bytes of the stack that are locked below the state of PID 1, which is on the stack too.
 ///

@@ -1,7 +1,10 @@
-//! Keeps PID 1 in memory, so that it needs no disk while it runs.
+//! Memory: keeps PID 1 in it, so that PID 1 needs no disk while it runs, and gives children more of it.
+
+use core::ptr;
+use core::slice;
 
 use rt::arch::syscall;
-use zinit_pid1::model::limits::STACK;
+use zinit_pid1::model::limits::{PROC_BUFFER, PROC_BUFFER_SMALL, STACK};
 use zinit_pid1::model::message::Message;
 
 use super::Sys;
@@ -30,6 +33,34 @@ impl Sys<'_> {
         }
     }
 }
+
+/// Lends memory for a large file of `/proc`, mmap(2). It is shared with children, because a fork copies the page table of
+/// what is private.
+pub fn with_proc_buffer(work: impl FnOnce(&mut [u8])) {
+    let mut small = [0; PROC_BUFFER_SMALL];
+    let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+    let flags = (libc::MAP_SHARED | libc::MAP_ANONYMOUS) as usize;
+    // SAFETY: the kernel chooses the address.
+    let mapped = unsafe { syscall(MMAP, [0, PROC_BUFFER, protection, flags, usize::MAX, 0]) } as usize;
+    let buf = if mapped >= ERRORS {
+        &mut small[..]
+    } else {
+        // SAFETY: nobody else knows this memory.
+        unsafe { slice::from_raw_parts_mut(ptr::with_exposed_provenance_mut(mapped), PROC_BUFFER) }
+    };
+    work(buf);
+    // SAFETY: nothing borrows it any more. What is no address is EINVAL.
+    unsafe { syscall(libc::SYS_munmap, [mapped, PROC_BUFFER]) };
+}
+
+/// The lowest error number, as an address.
+const ERRORS: usize = usize::MAX - 4_094;
+
+/// Architectures of 32 bits have mmap(2) with an offset in pages.
+#[cfg(target_pointer_width = "32")]
+const MMAP: libc::c_long = libc::SYS_mmap2;
+#[cfg(target_pointer_width = "64")]
+const MMAP: libc::c_long = libc::SYS_mmap;
 
 unsafe extern "C" {
     /// The first byte of the program, which the linker names.

@@ -9,7 +9,7 @@ use rustix::mount::UnmountFlags;
 use rustix::process as kernel;
 use rustix::system::RebootCommand;
 use zinit_pid1::model::event::Event;
-use zinit_pid1::model::limits::{LEFT_CHECK, PROC_BUFFER, PROGRESS_CHECK};
+use zinit_pid1::model::limits::{LEFT_CHECK, PROGRESS_CHECK};
 use zinit_pid1::model::message::{Message, Record};
 use zinit_pid1::model::process::{Errno, Exit, Signal};
 use zinit_pid1::model::task::Task;
@@ -20,6 +20,7 @@ use zinit_pid1::reaper;
 use super::Sys;
 use super::authority::{Authority, Machine, Pid1};
 use super::log::Log;
+use super::memory;
 use super::mount;
 use super::unmount::Unmount;
 use super::{raw, signal, spawn};
@@ -182,12 +183,10 @@ fn unwritten() -> Option<u32> {
 }
 
 /// Calls `show` with each line of a file, from the last to the first; a file that cannot be read has no lines.
-#[inline(never)] // 64 kB of stack, which would stay in the frame of its callers
 pub fn read_backwards(path: &CStr, show: &mut lines::Show<'_>) {
     let Ok(file) = raw::open(path, libc::O_RDONLY) else { return };
-    let mut buf = [0; PROC_BUFFER];
     let mut read = |at, free: &mut [u8]| raw::read_at(&file, at, free).map_or(0, |count| count as usize);
-    lines::backwards(&mut buf, &mut read, show);
+    memory::with_proc_buffer(|buf| lines::backwards(buf, &mut read, show));
 }
 
 const INTERRUPTED: Errno = Errno(libc::EINTR as u8);

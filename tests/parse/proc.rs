@@ -64,6 +64,27 @@ fn a_line_that_does_not_fit_is_shown_in_pieces_and_hides_no_other_line() {
     }
 }
 
+/// The kernel keeps the place where the last read of `mountinfo` has ended; for any other one it begins again with the
+/// first mount.
+#[test]
+fn the_kernel_lists_all_mounts_three_times_at_most() {
+    for mounts in [50, 8_000, 60_000, 100_000] {
+        let file: String = (0..mounts).map(|at| format!("{at:067}\n")).collect();
+        let (mut place, mut listed, mut lines) = (0, 0, 0);
+        let mut read = |at: usize, free: &mut [u8]| {
+            let rest = file.as_bytes().get(at..).unwrap_or(&[]);
+            let count = rest.len().min(free.len()).min(4_096);
+            free[..count].copy_from_slice(&rest[..count]);
+            listed += if at == place { count } else { at + count };
+            place = at + count;
+            count
+        };
+        lines::backwards(&mut vec![0; PROC_BUFFER], &mut read, &mut |_| lines += 1);
+        assert_eq!(lines, mounts);
+        assert!(listed <= 3 * file.len(), "{mounts} mounts: {listed} of {} bytes", file.len());
+    }
+}
+
 proptest! {
     #[test]
     fn every_line_is_shown_once_for_any_buffer_and_any_pieces(
