@@ -141,8 +141,6 @@ class Mode:
         self.idle = 2 if short else 10
         # How many of the steps that show growth.
         self.orphans, self.mounts = (1, 1) if short else (3, 4)
-        # Counted instructions differ by some thousandths, and 8,000 mounts take a minute.
-        self.ends = 1 if short else 3
 
 
 def put(files, path):

@@ -108,8 +108,7 @@ Dinit is in no suite of Debian; the others are its packages, which `scripts/setu
   PID 1 in `/proc/PID/schedstat`.
 - A machine is emulated by QEMU, which counts its instructions: the clock advances by a nanosecond with each, so that a second
   is a thousand million of them, and somebody who sleeps costs time too. All machines are copies of one whose kernel has
-  started. Two thirds of the mounts at the end are tmpfs, a third are bind mounts. There are three rounds of these, because
-  they differ by thousandths only.
+  started. Two thirds of the mounts at the end are tmpfs, a third are bind mounts.
 """
 COLUMNS, WIDTH, NAME, BAR, LINE = 3, 400, 96, 190, 18
 
