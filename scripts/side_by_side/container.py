@@ -117,16 +117,8 @@ class Container:
         before = children(self.pid1)
         left, cpu, passed = count, 0, 0
         while left:
-            control = socket.socket(socket.AF_UNIX)
-            control.connect(f"{self.box}/bench/control")
-            control.sendall(f"{min(left, BATCH)}\n".encode())
-            made = int(control.makefile().readline())
-            if not made:
-                # Somebody else has all pids.
-                time.sleep(0.1)
-                continue
+            control, made = self.new_orphans(min(left, BATCH))
             left -= made
-            self.is_quiet()
             cpu -= cpu_time(self.pid1)
             passed -= time.monotonic_ns()
             begin = time.monotonic()
@@ -141,6 +133,33 @@ class Container:
             self.is_quiet()
             cpu += cpu_time(self.pid1)
         return cpu / count, count * 1e9 / passed
+
+    def ended_orphans(self):
+        """CPU time of PID 1 for each of ENDED orphans that have all exited before it is continued, ns."""
+        before = children(self.pid1)
+        control, made = self.new_orphans(ENDED)
+        os.kill(self.pid1, signal.SIGSTOP)
+        control.close()
+        self.wait_for("zombies", lambda: zombies(self.pid1) == made)
+        cpu = cpu_time(self.pid1)
+        os.kill(self.pid1, signal.SIGCONT)
+        self.wait_for("no zombie", lambda: some_children(self.pid1) == before)
+        self.is_quiet()
+        return (cpu_time(self.pid1) - cpu) / made
+
+    def new_orphans(self, count):
+        """Has the server make orphans, and returns what they wait for to be closed, and how many there are."""
+        while True:
+            control = socket.socket(socket.AF_UNIX)
+            control.connect(f"{self.box}/bench/control")
+            control.sendall(f"{count}\n".encode())
+            made = int(control.makefile().readline())
+            if made:
+                self.is_quiet()
+                return control, made
+            # Somebody else has all pids.
+            control.close()
+            time.sleep(0.1)
 
     def is_quiet(self):
         """Waits until PID 1 sleeps."""
@@ -159,6 +178,8 @@ class Container:
 
 # How many orphans exit at once.
 BATCH = 20_000
+# How many orphans PID 1 finds at once.
+ENDED = 5_000
 
 
 def some_children(pid):
@@ -176,6 +197,14 @@ def cpu_time(pid):
     """The time on a processor, ns."""
     with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
         return int(file.read().split()[0])
+
+
+def zombies(pid):
+    """The number of children that have exited and were not reaped."""
+    def state(child):
+        with open(f"/proc/{child}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(") ")[2][0]
+    return [state(child) for child in children(pid)].count("Z")
 
 
 def field(path, key):

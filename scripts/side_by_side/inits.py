@@ -120,6 +120,7 @@ def rows(mode):
         "Start, stop and orphans": [
             Row("start", "start to the server's exec", "ms", 1e6, 2),
             Row("stop", "TERM to exit", "ms", 1e6, 2),
+            Row("ended", "CPU time for one of 5,000 orphans, reaped when all have exited", "µs", 1e3, 2),
         ] + [Row(f"cpu{count}", f"CPU time for one of {count:,} orphans", "µs", 1e3, 2) for count in orphans]
           + [Row(f"rate{count}", f"orphans in a second, of {count:,}", "", 1, 0, False) for count in orphans],
         "A machine, counted in instructions": [

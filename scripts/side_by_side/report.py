@@ -82,14 +82,14 @@ def tabular(result, title, table, show):
     return "\n".join(text) + "\n"
 
 
-SUMMARY = ("files", "libraries", "proportional", "anonymous", "wakeups", "start", "stop", "cpu20000", "mounting", "mounts2000")
+SUMMARY = ("files", "libraries", "proportional", "anonymous", "wakeups", "start", "stop", "ended", "cpu20000", "mounting", "mounts2000")
 # What is in the table where an init cannot do it.
 NONE = "-"
 HEAD = """# zinit-pid1 and other inits
 
 `scripts/bench` has measured all of this in {rounds} rounds, in each of which every init had its turn, on Linux {kernel}
-with {processors} processors ({processor}). Other programs were using the computer too, which the counted instructions
-do not feel. Figures are medians, with the quartiles in brackets where they differ; `-` is what an init does not do.
+with {processors} processors ({processor}). Times depend on what else the computer does, counted instructions do not.
+Figures are medians, with the quartiles in brackets where they differ; `-` is what an init does not do.
 
 ![The same figures as bars](bench.svg)
 """
@@ -105,7 +105,9 @@ Dinit is in no suite of Debian; the others are its packages, which `scripts/setu
   milliseconds for a processor, and zinit-pid1 forks twice: a client of the server, and who sends TERM to what is left.
 - Orphans share their memory, so that the kernel has little work with each of them. They exit together, in batches of 20,000
   at most, since the kernel has 32,768 pids; the time ends when PID 1 has reaped the last one. The CPU time is that of
-  PID 1 in `/proc/PID/schedstat`.
+  PID 1 in `/proc/PID/schedstat`. Who reaps while others still exit needs more of it, since wait4(2) looks at all children
+  that live before the first that has ended, and is interrupted by those that exit; so one row has 5,000 exit while PID 1
+  is stopped.
 - A machine is emulated by QEMU, which counts its instructions: the clock advances by a nanosecond with each, so that a second
   is a thousand million of them, and somebody who sleeps costs time too. All machines are copies of one whose kernel has
   started. Two thirds of the mounts at the end are tmpfs, a third are bind mounts.
