@@ -72,18 +72,18 @@ impl<'a> Sys<'a> {
         self.reexec_state.set_container(self.role() == Role::Container);
         // Not after a re-exec: the earlier PID 1 has done this, and any change since then was made on purpose.
         let first = self.reexec_state.generation() == 0;
-        let mounts = if first && self.config.mount() { mount::EARLY } else { &[] };
+        let mounting = first && self.config.mount();
+        let (for_log, all) = if mounting { (mount::FOR_LOG, mount::EARLY) } else { (&[][..], &[][..]) };
         if let Some(machine) = self.authority().machine() {
-            machine.mount_early(mounts, None);
+            machine.mount_early(for_log, None);
         }
         // That of another PID namespace, as after `unshare -p`, has another pid for this process, and no such thread of it.
         self.proc.set(raw::open(c"/proc/self/task/1/../../..", libc::O_PATH).map_or(-1, raw::Fd::keep));
         stdio::fill_std_fds(self.std_fds, self.authority().machine().is_some());
         self.log.open(self.authority().machine(), self.std_fds.stderr());
         if let Some(machine) = self.authority().machine() {
-            // Repeated with the log, which needs these mounts itself: what failed the first time fails again, and is
-            // logged.
-            machine.mount_early(mounts, Some(&self.log));
+            // All of them, with the log, which needs the first ones itself: what failed before fails again, and is logged.
+            machine.mount_early(all, Some(&self.log));
             if first {
                 machine.leave_terminal();
                 if !self.config.mount() {
