@@ -80,6 +80,8 @@ messages! {
     BootSubreaper Warn "version %text, not PID 1: it only runs the server";
     /// PID 1 of a machine.
     BootMachine Info "version %text, PID 1 of this machine";
+    /// A server was forked.
+    ServerStarted Info "server %pid started";
     /// argv or the environment says container, the kernel says machine.
     ContainerDenied Warn "asked to be in a container, but the kernel says machine";
     /// Every way to end this machine failed: PID 1 continues as a reaper.
@@ -147,8 +149,6 @@ messages! {
     PutBack Error "the update had a fault, signal %number: it is undone";
     /// This PID 1 was re-executed and continues with the same server.
     ServerAdopted Info "the server goes on";
-    /// A server was forked.
-    ServerStarted Info "server %pid started";
     /// A setting is not valid, and is ignored.
     SettingUnknown Warn "%text: not understood, ignored";
     /// A helper could not be forked; the next line says what follows.
