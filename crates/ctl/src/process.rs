@@ -46,8 +46,12 @@ pub fn read<'a>(pid: u32, name: &str, buf: &'a mut [u8]) -> &'a [u8] {
 ///
 /// Only root may read the link of PID 1; that of this process leads to the same namespace.
 pub fn is_of_machine() -> Option<bool> {
+    links_to_machine(c"/proc/self/ns/pid")
+}
+
+fn links_to_machine(path: &CStr) -> Option<bool> {
     let mut link = [0; 32];
-    let length = raw::read_link(c"/proc/self/ns/pid", &mut link).ok()?;
+    let length = raw::read_link(path, &mut link).ok()?;
     Some(&link[..length as usize] == INITIAL_NAMESPACE)
 }
 
@@ -72,12 +76,17 @@ pub fn parent_is_zinit_pid1() -> bool {
 ///
 /// Also true if `/proc` does not show the processes here, where the parent is unknown: none can be found there either.
 pub fn parent_is_named() -> bool {
-    unseen().is_some() || parent() > 0 && read(parent(), "comm", &mut [0; 16]) == b"zinit-pid1\n"
+    parent() > 0 && read(parent(), "comm", &mut [0; 16]) == b"zinit-pid1\n" || unseen().is_some()
 }
 
 /// True if the parent of this process is zinit-pid1 as PID 1 of the machine; without `/proc` its pid alone tells.
 pub fn parent_is_pid1_of_machine() -> bool {
-    parent() == 1 && is_of_machine() != Some(false) && parent_is_zinit_pid1()
+    if parent() != 1 {
+        return false;
+    }
+    // PID 1 has read its own link at the start, so the kernel has it in memory: 20,000 instructions of a machine's start.
+    let of_machine = if unseen().is_some() { is_of_machine() } else { links_to_machine(c"/proc/1/ns/pid") };
+    of_machine != Some(false) && parent_is_zinit_pid1()
 }
 
 /// How often the name of the parent is read, and the time in between: 200 ms in all.

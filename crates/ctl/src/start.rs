@@ -60,7 +60,9 @@ fn prepare() {
     for process in [1, 0] {
         sys::raise_open_files(process, OPEN_FILES);
     }
-    if let Err(errno) = set_host_name() {
+    if rustix::fs::accessat(CWD, HOST_NAME, Access::EXISTS, AtFlags::empty()) != Err(Errno::NOENT)
+        && let Err(errno) = set_host_name()
+    {
         tell(format_args!("cannot take the name in /etc/hostname: {}", errno_name(errno)));
     }
     match sys::bring_up(*b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0").map_err(Errno::from_raw_os_error) {
@@ -80,12 +82,9 @@ fn link_descriptors() {
     }
 }
 
-/// Sets the host name to the one in `/etc/hostname`, sethostname(2); a missing file is no error, and one without a name
-/// is EINVAL.
+/// Sets the host name to the one in `/etc/hostname`, sethostname(2); a file without a name is EINVAL.
+#[inline(never)] // without a file its buffer, a page of the stack, is not used
 fn set_host_name() -> Result<()> {
-    if rustix::fs::accessat(CWD, HOST_NAME, Access::EXISTS, AtFlags::empty()) == Err(Errno::NOENT) {
-        return Ok(());
-    }
     let mut buf = [0; HOST_NAME_FILE];
     let text = raw::read_file(HOST_NAME, &mut buf);
     let name = host_name(text);
