@@ -85,8 +85,8 @@ pub fn parent_is_pid1_of_machine() -> bool {
         return false;
     }
     // PID 1 has read its own link at the start, so the kernel has it in memory: 20,000 instructions of a machine's start.
-    let of_machine = if unseen().is_some() { is_of_machine() } else { links_to_machine(c"/proc/1/ns/pid") };
-    of_machine != Some(false) && parent_is_zinit_pid1()
+    let link_of_pid1 = if unseen().is_none() { links_to_machine(c"/proc/1/ns/pid") } else { None };
+    link_of_pid1.or_else(is_of_machine) != Some(false) && parent_is_zinit_pid1()
 }
 
 /// How often the name of the parent is read, and the time in between: 200 ms in all.
