@@ -81,6 +81,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("ctl/second", "client deadline parse print process sys"),
     ("ctl/answer", "model"),
     ("ctl/comment", "answer"),
+    ("ctl/update/wait", "deadline file model parse print probe process sent status sys"),
     ("ctl/update/restore", "file install model refusal report running"),
     ("ctl/", "answer cli file model parse print probe process refusal report stat sys trial verify"),
 ];

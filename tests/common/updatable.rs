@@ -129,6 +129,15 @@ pub fn copy_alone(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg(from).arg(to).status().expect("cp runs").success());
 }
 
+/// What a person says to zinit-pid1ctl in the namespaces of PID 1, behind words such as those of strace.
+pub fn inside_tool(pid1: &mut Namespace, by: &[&str], words: &[&str]) -> Command {
+    let mut tool = Command::new("nsenter");
+    let pid = pid1.pid1().to_string();
+    tool.args(["--target", &pid, "--user", "--mount", "--pid", "--preserve-credentials", "--"]);
+    tool.args(by).arg("/sbin/zinit-pid1ctl").args(words).env("PATH", "/usr/bin:/bin");
+    tool
+}
+
 /// The number of re-execs of this PID 1.
 pub fn generation(pid: i32) -> u32 {
     reexec::number(pid, "generation")

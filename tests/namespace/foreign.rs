@@ -43,7 +43,7 @@ fn below(pid1: &mut Namespace, what: &str) -> Command {
 fn the_pid_1_of_another_namespace_is_not_taken_for_that_of_this_one() {
     let mut pid1 = Setup::stand_in("obey").start();
     pid1.is_up();
-    for words in ["poweroff", "status", "status --json", "update --check"] {
+    for words in ["poweroff", "status", "status --json", "update --check", "update --wait"] {
         let output =
             below(&mut pid1, &format!("{} {words}", tool().display())).output().expect("nsenter runs");
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();

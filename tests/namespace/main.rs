@@ -28,4 +28,5 @@ mod successor;
 mod surroundings;
 mod trial;
 mod update;
+mod update_wait;
 mod writer;

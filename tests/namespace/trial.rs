@@ -64,7 +64,7 @@ fn is_refused(candidate: &[u8], reason: &str) {
 }
 
 /// A candidate that answers the plain probe and ends with SIGILL as PID 1.
-fn faults() -> PathBuf {
+pub fn faults() -> PathBuf {
     variant("faults-as-pid1", &[("src/main.rs", "sys.enable_watchdog();", "rt::arch::trap();")])
 }
 

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use crate::common::namespace::{Log, Namespace, children, state, status};
 use crate::common::trace::Trace;
 use crate::common::updatable::{
-    Change, HANGS, NEWER, Updatable, comment, furnish, generation, inode, offer, offer_as, offer_bytes,
-    sign_as, write_alone,
+    Change, HANGS, NEWER, Updatable, comment, furnish, generation, inode, inside_tool, offer, offer_as,
+    offer_bytes, sign_as, write_alone,
 };
 use crate::common::{minisign, program, tool, until};
 
@@ -187,7 +187,7 @@ fn inside(pid1: &mut Namespace, path: &str) -> PathBuf {
 }
 
 /// The program, as another version of it; both have the same length.
-fn as_version(version: &str) -> Vec<u8> {
+pub fn as_version(version: &str) -> Vec<u8> {
     let mut bytes = fs::read(program()).expect("the program");
     let running = format!("zinit-pid1 {}\narch ", env!("CARGO_PKG_VERSION")).into_bytes();
     let other = format!("zinit-pid1 {version}\narch ").into_bytes();
@@ -383,17 +383,7 @@ fn a_file_from_a_package_manager_has_to_be_signed_where_that_is_required() {
 
 /// A person asks in the namespaces of PID 1 what an update would do: exit status, and all that is printed.
 fn check(pid1: &mut Namespace, trace: &[&str]) -> (Option<i32>, String) {
-    let mut check = Command::new("nsenter");
-    check.args([
-        "--target",
-        &pid1.pid1().to_string(),
-        "--user",
-        "--mount",
-        "--pid",
-        "--preserve-credentials",
-    ]);
-    check.arg("--").args(trace).args(["/sbin/zinit-pid1ctl", "update", "--check"]);
-    let output = check.env("PATH", "/usr/bin:/bin").output().expect("nsenter runs: package util-linux");
+    let output = inside_tool(pid1, trace, &["update", "--check"]).output().expect("nsenter runs");
     let text = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8_lossy(&text).into_owned())
 }

@@ -8,7 +8,8 @@ use zinit_pid1::model::process::{Role, Signal};
 use zinit_pid1::parse::cli::{CliMode, cli_mode, is_container_hint};
 use zinit_pid1::signals;
 use zinit_pid1ctl::cli::Command::{
-    self, Ask, CheckUpdate, End, Force, Help, Refused, Status, StatusJson, Supervise, Version, Warn,
+    self, Ask, CheckUpdate, End, Force, Help, Refused, Status, StatusJson, Supervise, Version, WaitForUpdate,
+    Warn,
 };
 use zinit_pid1ctl::cli::{Refusal, Text, parse, signal};
 
@@ -66,6 +67,8 @@ fn each_word_has_one_meaning() {
         ("zinit-pid1 update", Ask(Signal::USR2)),
         ("zinit-pid1 update --check", CheckUpdate),
         ("zinit-pid1 -c update --check --help", Help),
+        ("zinit-pid1 update --wait", WaitForUpdate),
+        ("zinit-pid1 -c update --wait --help", Help),
         ("zinit-pid1 status", Status),
         ("zinit-pid1 status --json", StatusJson),
         ("zinit-pid1 status --json --help", Help),
@@ -357,6 +360,10 @@ fn an_unknown_word_does_nothing() {
         "zinit-pid1 update check",
         "zinit-pid1 update --check --check",
         "zinit-pid1 update --check now",
+        "zinit-pid1 update --check --wait",
+        "zinit-pid1 update --wait --check",
+        "zinit-pid1 update --wait 60",
+        "zinit-pid1 update wait",
         "zinit-pid1 --check update",
         "zinit-pid1 status --check",
         "zinit-pid1 restart-server -f",

@@ -68,6 +68,7 @@ fn a_board_takes_a_signed_update_from_a_stick_and_has_it_at_the_next_boot() {
         "zinit-pid1.new works as PID 1".into(),
         format!("zinit-pid1.new would replace version {running} by version {next}"),
         "zinit-pid1: the server goes on".into(),
+        format!("zinit-pid1: PID 1 is now zinit-pid1 {next}, generation 1"),
     ] {
         assert!(text.contains(&line), "no {line}:\n{text}");
     }

@@ -41,13 +41,15 @@ pub enum Command<'a> {
     Supervise,
     /// Print the version.
     Version,
+    /// Ask PID 1 for an update, and wait for its end.
+    WaitForUpdate,
     /// Print this message and do nothing else.
     Warn(Text),
 }
 
 /// The usage text.
 pub const USAGE: &str = "\
-zinit-pid1 [-c] [--supervise] | -V | status [--json] | restart-server | update [--check]
+zinit-pid1 [-c] [--supervise] | -V | status [--json] | restart-server | update [--check | --wait]
 zinit-pid1 halt|kexec|poweroff|reboot [-f], reboot ARGUMENT..., shutdown [-r|-H|-P] [now [MESSAGE...]]
 zinit-pid1 poweroff --status N
 ";
@@ -121,6 +123,10 @@ pub fn parse<'a>(name: &CStr, mut words: impl Iterator<Item = &'a CStr> + Clone)
             b"update" if words.clone().next() == Some(c"--check") => {
                 words.next();
                 Command::CheckUpdate
+            }
+            b"update" if words.clone().next() == Some(c"--wait") => {
+                words.next();
+                Command::WaitForUpdate
             }
             b"update" => Command::Ask(Signal::USR2),
             [b'-', b't', seconds @ ..] if is_init && take_seconds(seconds, &mut words).is_some() => continue,

@@ -122,6 +122,7 @@ fn run_command(command: Command<'_>) -> u8 {
         | Command::Poweroff(_)
         | Command::Status
         | Command::StatusJson
+        | Command::WaitForUpdate
             if !pid1_is_zinit_pid1() =>
         {
             FAILED
@@ -160,6 +161,7 @@ fn run_command(command: Command<'_>) -> u8 {
         }
         // A person called zinit-pid1ctl without a word.
         Command::Help | Command::Supervise => write_out(USAGE.as_bytes()),
+        Command::WaitForUpdate => update::update_and_wait(),
         Command::Version => write_out(VERSION.to_bytes()),
         Command::Warn(text) => {
             write_out(&text);

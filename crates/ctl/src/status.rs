@@ -45,14 +45,15 @@ struct Found {
     seen: Seen,
 }
 
-type Word = heapless::String<32>;
+/// A version or an architecture.
+pub type Word = heapless::String<32>;
 
 impl Found {
     fn read(room: &mut [u8]) -> Self {
         let running = program(raw::read_file(c"/proc/1/exe", room));
         let of_running = running.is_some();
         let program = running.or_else(|| installed(room));
-        let handed = handed(process::read(1, "cmdline", room));
+        let handed = handed(room);
         let up = seconds(table::field(raw::read_file(c"/proc/uptime", room), 0), FRACTION);
         Self { program, of_running, machine: process::is_of_machine(), handed, up, seen: look(room) }
     }
@@ -139,7 +140,8 @@ fn ago(time: Option<Instant>) -> Option<u32> {
 
 /// The re-exec state in argv of PID 1, or that of a first boot. It is the first word that begins as the answer to `--probe`
 /// does: QEMU's user emulation puts two paths in front.
-fn handed(words: &[u8]) -> ReexecState {
+pub fn handed(room: &mut [u8]) -> ReexecState {
+    let words = process::read(1, "cmdline", room);
     let names = words.split_inclusive(|byte| *byte == 0).filter(|word| word.starts_with(NAME));
     let name = names.filter_map(|name| CStr::from_bytes_with_nul(name).ok()).next();
     name.map_or_else(ReexecState::first, ReexecState::decode)
@@ -182,7 +184,7 @@ impl Seen {
 }
 
 /// The version and the architecture in a program of PID 1.
-fn program(program: &[u8]) -> Option<[Word; 2]> {
+pub fn program(program: &[u8]) -> Option<[Word; 2]> {
     let said = Answer::find(program)?;
     let (mut version, mut arch) = (Word::new(), Word::new());
     write!(version, "{}", said.version).ok()?;

@@ -9,6 +9,7 @@ mod restore;
 mod running;
 mod trial;
 mod verify;
+mod wait;
 
 use core::ffi::CStr;
 
@@ -61,6 +62,21 @@ pub fn update(name: &CStr, said: &CStr) -> u8 {
 /// Tells a person what an update would do, and does nothing of it; the exit status is 0 only if it would be made.
 #[inline(never)]
 pub fn check() -> u8 {
+    check_and(&mut |_| 0)
+}
+
+/// Makes the same check, asks PID 1 only for an update that it would make, and waits for its end; the exit status is 0
+/// only if PID 1 was replaced.
+#[inline(never)]
+pub fn update_and_wait() -> u8 {
+    match wait::generation() {
+        Ok(before) => check_and(&mut |running| wait::ask_and_wait(running, before)),
+        Err(status) => status,
+    }
+}
+
+/// Checks, and returns the exit status of `accepted` for an update that would be made.
+fn check_and(accepted: &mut dyn FnMut(&Running<'_>) -> u8) -> u8 {
     // A lease on the candidate may be broken.
     sys::block_signals_of_files();
     let refused = |refusal: Refusal| {
@@ -80,7 +96,7 @@ pub fn check() -> u8 {
         Ok(Some(found)) => {
             let (from, to) = (running.said.version, found.version);
             running.tell(format_args!("{} would replace version {from} by version {to}", found.path));
-            0
+            accepted(&running)
         }
         Err(refusal) => refused(refusal),
     }

@@ -104,4 +104,4 @@ pub fn listen(
 }
 
 /// Time for an answer, ms, and for the life of a PID 1 that is tried: the program does nothing else.
-const TIMEOUT: u32 = 5_000;
+pub const TIMEOUT: u32 = 5_000;

@@ -23,7 +23,7 @@ pub struct Running<'a> {
     /// Its path, which its successor must have too.
     pub path: Path,
     /// Unknown without `/proc`.
-    id: Option<FileId>,
+    pub id: Option<FileId>,
     /// True if another version is only looked at, for a person.
     pub only_checks: bool,
 }
