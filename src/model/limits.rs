@@ -190,7 +190,7 @@ pub const REPLY: usize = 4_096;
 /// Bytes of a path with its NUL, `PATH_MAX` of limits.h: no system call takes a longer one.
 pub const PATH: usize = 4_096;
 
-/// Bytes of the memory through which a file of `/proc` is read backwards; only what is used of it exists.
+/// Bytes of the memory through which a file of `/proc` is read backwards; the kernel provides a page once it is used.
 ///
 /// The kernel lists all mounts from the first one again for each part that is read out of order. This is enough for 60,000
 /// mounts of 68 bytes; a longer list is read in parts.

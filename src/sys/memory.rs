@@ -34,8 +34,9 @@ impl Sys<'_> {
     }
 }
 
-/// Lends memory for a large file of `/proc`, mmap(2). It is shared with children, because a fork copies the page table of
-/// what is private.
+/// Calls `work` with memory for a large file of `/proc`, mmap(2).
+///
+/// The memory is shared with children, although none uses it: a fork would copy the page table of private memory.
 pub fn with_proc_buffer(work: impl FnOnce(&mut [u8])) {
     let mut small = [0; PROC_BUFFER_SMALL];
     let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;

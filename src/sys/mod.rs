@@ -177,12 +177,13 @@ impl<'a> Sys<'a> {
         }
     }
 
-    /// The time of the last event or action: many children may be reaped at that time, one system call for each.
+    /// The time of the last wake-up or action. All children that are reaped after one wake-up share it: each of them costs one
+    /// system call, and reading the clock would be another.
     pub const fn now(&self) -> Instant {
         self.now.get()
     }
 
-    /// Reads the clock, which is the time for all until the next event or action that may have taken some.
+    /// Reads the clock, after everything that may have taken time.
     pub fn read_clock(&self) {
         self.now.set(raw::now());
     }
@@ -201,7 +202,7 @@ impl<'a> Sys<'a> {
                     raw::exit(if status == 0 { self.exit_status.get() } else { status });
                 }
             }
-            // It takes no time, and each orphan has a line at the level debug.
+            // This takes no time, and each orphan has a line, at the level debug.
             Action::Log(record) => return self.log_record(&record),
             Action::Reexec => self.reexec_updated(),
             Action::RestartNamespace => {

@@ -138,8 +138,8 @@ const TIMEOUT: Millis = 2 * probe::TIMEOUT + ORPHANS_TIMEOUT + 9_000;
 const INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Looks in a row after which PID 1 has given up, if it has taken the request, and has neither a helper nor another program
-/// to execute: a second, in which a child that it has forked becomes the helper. On a busy computer both take longer.
-const IDLE_LOOKS: u32 = 20;
+/// to execute: two seconds, in which a child that it has forked becomes the helper. On a busy computer both take longer.
+const IDLE_LOOKS: u32 = 40;
 
 /// Only asks the kernel whether a signal may be sent, kill(2).
 const NO_SIGNAL: Signal = Signal(0);
