@@ -136,6 +136,24 @@ fn two_thousand_mounts_are_unmounted_except_one_whose_path_is_too_long() {
     clean_and_whole(&files, &text);
 }
 
+/// The list of mounts is read in parts then, of a page each.
+#[test]
+fn a_disk_is_clean_where_the_kernel_gives_no_memory_for_the_list_of_mounts() {
+    let disk = Disk::new(Kind::Ext4, "disk");
+    let machine = Image::new()
+        .disk(&disk)
+        .before("mkdir -p /mnt/alone /mnt/disk/bound; guest mounts 300 /mnt/alone /mnt/disk/bound")
+        .writer("disk/data", "")
+        .once_written("guest limit-memory 1 2000000; say mounts $(wc -c </proc/self/mountinfo); kill -TERM 1")
+        .boot();
+    let written = machine.written(&disk, "data");
+    assert!(machine.number("mounts") > 3 * 4_096);
+    let text = machine.ends("reboot: Power down");
+    assert!(!text.contains("cannot"), "{text}");
+    assert!(!text.contains("read-only"), "each mount is gone but the root: {text}");
+    clean_and_whole(&[written], &text);
+}
+
 #[test]
 fn file_systems_on_file_systems_are_clean() {
     let disks = ["looped", "layered"].map(|name| Disk::new(Kind::Ext4, name));

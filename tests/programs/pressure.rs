@@ -140,3 +140,12 @@ const ROUNDS: usize = 3;
 const HANGS: Duration = Duration::from_secs(3);
 
 const PAGE: usize = 4096;
+
+/// Lets a process and its later children have no more memory than these bytes, whether or not they use them.
+pub fn limit_memory(pid: u64, bytes: u64) {
+    let pid = pid.try_into().expect("a pid");
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    // SAFETY: the kernel reads one structure.
+    let answer = unsafe { libc::prlimit(pid, libc::RLIMIT_AS, &raw const limit, std::ptr::null_mut()) };
+    assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());
+}
