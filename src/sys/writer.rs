@@ -38,10 +38,19 @@ impl Writer {
         self.pid.get() != NOT_NEEDED
     }
 
-    /// Starts a writer if one is needed and none runs: there was none yet, it was killed, or it could not be forked.
+    /// Reaps all children whose end sends no signal, and starts a writer if one is needed and none runs: there was none yet,
+    /// it was killed, or it could not be forked.
+    ///
+    /// An entry point may have cloned such a child too, and an earlier PID 1 may have had a writer.
     pub fn keep(&self, writing: i32) {
-        if self.is_needed() && raw::wait_uncounted().0 == self.pid.get() {
-            self.pid.set(0);
+        loop {
+            let (ended, _) = raw::wait_uncounted();
+            if ended == self.pid.get() {
+                self.pid.set(0);
+            }
+            if ended <= 0 {
+                break;
+            }
         }
         self.start(writing);
     }
