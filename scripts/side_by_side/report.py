@@ -82,7 +82,7 @@ def tabular(result, title, table, show):
     return "\n".join(text) + "\n"
 
 
-SUMMARY = ("files", "libraries", "proportional", "anonymous", "wakeups", "start", "stop", "ended", "cpu20000", "mounting", "mounts2000")
+SUMMARY = ("files", "libraries", "proportional", "anonymous", "wakeups", "start", "stop", "ended", "mounting", "mounts2000")
 # What is in the table where an init cannot do it.
 NONE = "-"
 HEAD = """# zinit-pid1 and other inits
@@ -105,11 +105,11 @@ Dinit is in no suite of Debian; the others are its packages, which `scripts/setu
   milliseconds for a processor, and zinit-pid1 forks twice: a client of the server, and who sends TERM to what is left.
 - Orphans share their memory, so that the kernel has little work with each of them. They exit together, in batches of 20,000
   at most, since the kernel has 32,768 pids; the time ends when PID 1 has reaped the last one. The CPU time is that of
-  PID 1 in `/proc/PID/schedstat`. Who reaps while others still exit needs more of it, since wait4(2) looks at all children
-  that live before the first that has ended, and is interrupted by those that exit; so one row has 5,000 exit while PID 1
-  is stopped. What differs there is mostly what the kernel does in the time of whoever runs. By QEMU's count of instructions,
-  an orphan that has exited costs zinit-pid1 3,800, of which 340 are its own and all others those of one wait4(2); it costs
-  tini, dumb-init, catatonit and s6-svscan 3,500 to 3,600.
+  PID 1 in `/proc/PID/schedstat`. Who reaps while others still exit needs more CPU time, since wait4(2) looks at the
+  living children that precede the first ended one in its list; so one row has 5,000 exit while PID 1 is stopped. The kernel
+  charges work such as RCU and interrupts to the process that runs, which makes most of the differences there. By QEMU's
+  count of instructions, an orphan that has exited costs zinit-pid1 3,800, of which 340 are its own and all others those of
+  one wait4(2); it costs tini, dumb-init, catatonit and s6-svscan 3,500 to 3,600.
 - A machine is emulated by QEMU, which counts its instructions: the clock advances by a nanosecond with each, so that a second
   is a thousand million of them, and somebody who sleeps costs time too. All machines are copies of one whose kernel has
   started. With all mounted, `zinit-pid1ctl` still brings the loopback interface up and prepares links in `/dev`, the host

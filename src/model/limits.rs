@@ -200,7 +200,8 @@ pub const PATH: usize = 4_096;
 pub const PROC_BUFFER: usize = 4 << 20;
 
 /// Bytes of the buffer on the stack that serves instead where the kernel gives no such memory, which it may refuse under
-/// vm.overcommit_memory=2.
+/// vm.overcommit_memory=2. A longer line is logged in pieces and skipped here too, although its mount point may be short
+/// enough to be unmounted.
 pub const PROC_BUFFER_SMALL: usize = 4_096;
 
 /// Bytes of the stack that are locked below the state of PID 1, which is on the stack too.

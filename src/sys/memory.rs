@@ -1,4 +1,4 @@
-//! Memory: keeps PID 1 in it, so that PID 1 needs no disk while it runs, and gives children more of it.
+//! Locks PID 1 into memory, so that it needs no disk while it runs, and maps a buffer for children that read large files.
 
 use core::ptr;
 use core::slice;

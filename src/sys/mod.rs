@@ -177,13 +177,13 @@ impl<'a> Sys<'a> {
         }
     }
 
-    /// The time of the last wake-up or action. All children that are reaped after one wake-up share it: each of them costs one
+    /// The time when the clock was last read. All children that are reaped after one wake-up share it: each of them costs one
     /// system call, and reading the clock would be another.
     pub const fn now(&self) -> Instant {
         self.now.get()
     }
 
-    /// Reads the clock, after everything that may have taken time.
+    /// Reads the clock: at the start of the loop, after each wake-up, and after each action.
     pub fn read_clock(&self) {
         self.now.set(raw::now());
     }
@@ -202,7 +202,7 @@ impl<'a> Sys<'a> {
                     raw::exit(if status == 0 { self.exit_status.get() } else { status });
                 }
             }
-            // This takes no time, and each orphan has a line, at the level debug.
+            // Each orphan has a line at the level debug. At any other level this takes no time.
             Action::Log(record) => return self.log_record(&record),
             Action::Reexec => self.reexec_updated(),
             Action::RestartNamespace => {

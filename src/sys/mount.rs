@@ -28,7 +28,7 @@ pub const EARLY: &[u8] = b"\
 /dev/shm\0tmpfs\0mode=1777\0d\0\
 /sys/fs/cgroup\0cgroup2\0\0dx\0";
 
-/// Only the first three of them, which the log needs.
+/// Only those up to `/dev`, which the log needs.
 pub const FOR_LOG: &[u8] = {
     let (first, others) = EARLY.split_at(54);
     assert!(matches!(others, [b'/', b'r', b'u', b'n', ..]), "/proc, /sys and /dev");
