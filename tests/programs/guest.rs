@@ -44,7 +44,7 @@ fn main() {
         ["up-for", seconds, program] => kernel::up_for(seconds, program),
         ["without-calls", calls, program] => kernel::without_calls(calls, libc::ENOSYS, program),
         ["with-forbidden-calls", calls, program] => kernel::without_calls(calls, libc::EPERM, program),
-        ["limit-memory", pid, bytes] => pressure::limit_memory(number(pid), number(bytes)),
+        ["limit-memory", pid, bytes] => pressure::limit_memory(number(pid), bytes.parse().expect("a number")),
         ["without-disk", witness] => pressure::without_disk(witness),
         ["without-boot", program] => without_boot(program),
         ["with-zombie", program, words @ ..] => with_zombie(program, words),

@@ -142,7 +142,7 @@ const HANGS: Duration = Duration::from_secs(3);
 const PAGE: usize = 4096;
 
 /// Lets a process and its later children have no more memory than these bytes, whether or not they use them.
-pub fn limit_memory(pid: u64, bytes: u64) {
+pub fn limit_memory(pid: u64, bytes: libc::rlim_t) {
     let pid = pid.try_into().expect("a pid");
     let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
     // SAFETY: the kernel reads one structure.
