@@ -213,8 +213,8 @@ fn an_orphan_costs_one_system_call_when_many_have_exited() {
     let (reaped, others): (Vec<_>, Vec<_>) =
         calls.iter().partition(|call| call.starts_with("wait4(") && call.contains("WIFEXITED"));
     assert!(orphans >= 1_000 && reaped.len() >= 1_000, "{orphans} orphans: {calls:?}");
-    // Two after each 64 of them, and those of the end of a container.
-    assert!(others.len() < 2 * 1_000 / 64 + 100, "{}: {others:?}", others.len());
+    // Three after each 64 of them are 47: the log writer's wait4, the signal and the clock. The others are those of the end.
+    assert!(others.len() < 131, "{}: {others:?}", others.len());
 }
 
 #[test]
