@@ -30,7 +30,7 @@ phrases! {
     ", " "s " ": " "on" "e " "re" "ed" "er" "a " "in" "th" "it" "un" "y " "ad" "no" "t " "to" "end" "server "
     "er " "in " "no " "an" "cannot " "ing " "not " "the " "is " "oc" "for" " is " "start" " of "
     "KILL" " ma" " me" "out" ", going on" " with" "TERM" "begins" "orphan" "server" "in time" "PID 1" "mount"
-    "reply" "updat" "alread" "machine" "signal " ", sending " "version " "fault" "bin /usr/" "ZINIT_" "execut"
+    "reply" "updat" "el" "off " "sync" "machine" "signal " ", sending " "version " "fault" "bin /usr/" "ZINIT_" "execut"
     "service" "/dev/watchdog" "(halt of BusyBox?)" "processes left aft"
 }
 

@@ -14,7 +14,6 @@ pub type Show<'a> = dyn FnMut(&[u8]) + 'a;
 ///
 /// A line that does not fit into the buffer is shown in pieces. If lines vanish before the one that is shown, other
 /// lines are skipped: a caller that needs every line has to read the file again.
-#[inline(always)] // 32 bytes of file
 pub fn backwards(buf: &mut [u8], read: &mut Read<'_>, show: &mut Show<'_>) {
     let mut end: usize = 0;
     loop {
